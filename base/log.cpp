@@ -30,7 +30,10 @@ const char* name(LogLevel level) {
   return "";
 }
 
-std::string as_json(const Json& value) { return without_controls(dump(value)); }
+template <class Tree>
+std::string as_json(const Tree& value) {
+  return without_controls(dump(value));
+}
 
 struct RepeatedLine {
   LogLevel level;
@@ -73,9 +76,10 @@ void Log::write(LogLevel level, std::string_view event, LogFields fields) {
   const auto hide = [this](const std::string& text) { return redact_ ? redact_(text) : text; };
   std::string line;
   if (format_ == LogFormat::json) {
-    Json object = {{"time", iso_time(time)}, {"level", name(level)}, {"event", event}};
+    nlohmann::ordered_json object = {
+        {"time", iso_time(time)}, {"level", name(level)}, {"msg", event}};
     for (const auto& [key, value] : fields) {
-      Json& slot = object[std::string(key)];
+      auto& slot = object[std::string(key)];
       std::visit(
           [&](const auto& v) {
             if constexpr (std::is_same_v<std::decay_t<decltype(v)>, std::string>) {

@@ -90,6 +90,7 @@ void RealtimeSession::handle_client(protocol::Message& message, Moment now) {
   }
   budget_.active(now.mono_ms);  // raw microphone frames do not count as activity
   const protocol::ClientRequest request = said.request;
+  if (request == protocol::ClientRequest::create_response) first_audio_.asked(message.received_us);
   const bool settings = request == protocol::ClientRequest::update_session ||
                         request == protocol::ClientRequest::update_transcription_session;
   const protocol::SessionFacts asks = settings ? facts_in(message.bytes) : protocol::SessionFacts();
@@ -352,6 +353,9 @@ std::optional<transcript::Sequence> RealtimeSession::record_usage(
     const auto audio_needs = record_audio(now);
     if (!audio_needs) return std::nullopt;
     needs = *audio_needs;
+    const auto wait_needs = record_first_audio(now);
+    if (!wait_needs) return std::nullopt;
+    needs = std::max(needs, *wait_needs);
     if (const auto audio = meter_.unwritten()) {
       const auto recorded = record({{}, *audio}, now);
       if (!recorded) return std::nullopt;
@@ -372,6 +376,16 @@ std::optional<transcript::Sequence> RealtimeSession::record_audio(Moment now) {
   return needs;
 }
 
+std::optional<transcript::Sequence> RealtimeSession::record_first_audio(Moment now) {
+  transcript::Sequence needs = 0;
+  for (transcript::FirstAudio& measured : first_audio_.take_measured()) {
+    const auto recorded = record({{}, std::move(measured)}, now);
+    if (!recorded) return std::nullopt;
+    needs = *recorded;
+  }
+  return needs;
+}
+
 void RealtimeSession::spend(Moment now) {
   if (ended()) return;
   transcript::Usage all = transcript_.used();
@@ -381,6 +395,9 @@ void RealtimeSession::spend(Moment now) {
 }
 
 void RealtimeSession::handle_limit(const Budget::Notice& notice, Moment now) {
+  last_limit_ = notice;
+  ++counts_.limit_notices;
+  note(Change::counts);
   if (notice.reached) {
     finish(close_reason(notice.limit), reached(notice.limit), now);
   } else if (client_.extension_events()) {

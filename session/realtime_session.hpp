@@ -23,8 +23,10 @@
 #include "session/budget.hpp"
 #include "session/changes.hpp"
 #include "session/client_link.hpp"
+#include "session/first_audio.hpp"
 #include "session/link_end.hpp"
 #include "session/outbox.hpp"
+#include "session/outcome.hpp"
 #include "session/pace.hpp"
 #include "session/pending_requests.hpp"
 #include "session/policy/policy.hpp"
@@ -151,6 +153,14 @@ class RealtimeSession {
   /// Upstream connections are dialled for a transcription session.
   bool transcribes() const { return transcribes_; }
 
+  /// Whether an answer's first audio is awaited: call audio_sent() for audio that was sent.
+  bool awaits_first_audio() const { return first_audio_.awaits(); }
+  /// The client was sent an audio message. Returns the microseconds that it waited for the answer,
+  /// if this was the first audio of it.
+  std::optional<std::int64_t> audio_sent(std::int64_t received_us, std::int64_t sent_us) {
+    return first_audio_.sent(received_us, sent_us);
+  }
+
   // --- Outputs ---
   /// The changes that no input has returned: those of take_dial(), take_for() and
   /// take_for_client(). Call it after these.
@@ -187,13 +197,6 @@ class RealtimeSession {
   bool detached() const { return client_.detached(); }
   /// The session was suspended, not ended.
   bool suspended() const { return suspended_; }
-  /// Summary after the end. It has counts only; the text is in the journal.
-  struct Outcome {
-    std::size_t turns = 0;
-    transcript::TurnCounts turn_counts{};
-    bool complete = false;
-    transcript::Usage used;
-  };
   const Outcome& outcome() const { return outcome_; }
   const SessionIdentity& identity() const { return identity_; }
 
@@ -214,11 +217,14 @@ class RealtimeSession {
     std::uint64_t items_given = 0;  ///< items given to them and accepted
     std::uint64_t items_left_out = 0;
     std::uint64_t items_refused = 0;
+    std::uint64_t limit_notices = 0;  ///< limits that were near or reached
     friend bool operator==(const Counts&, const Counts&) = default;
   };
   const Counts& counts() const { return counts_; }
   /// The provider's error code for the last refused relay request.
   const std::string& refused_code() const { return refused_code_; }
+  /// The latest limit that was near or reached.
+  const std::optional<Budget::Notice>& last_limit() const { return last_limit_; }
   /// The result of the latest rebuild.
   const Rebuild& last_rebuild() const { return last_rebuild_; }
   const Budget& budget() const { return budget_; }
@@ -271,6 +277,8 @@ class RealtimeSession {
   /// Records the audio length of the latest answers, which no other event holds. Returns 0 if it is
   /// already recorded, nullopt if the journal refuses it.
   std::optional<transcript::Sequence> record_audio(Moment now);
+  /// The same for how long the client waited for answers.
+  std::optional<transcript::Sequence> record_first_audio(Moment now);
   void spend(Moment now);
   /// A limit is near: warns the client. A limit is reached: ends the session.
   void handle_limit(const Budget::Notice& notice, Moment now);
@@ -316,7 +324,8 @@ class RealtimeSession {
   void current_said(protocol::Message message, Moment now);
   void next_said(const protocol::Message& message, Moment now);
   protocol::ServerReading read(std::string_view message) const;
-  void notice(const transcript::Event& event, std::string_view message);
+  void audio_said(const transcript::AudioDelta& audio, std::int64_t received_us);
+  void notice(const transcript::Event& event, std::string_view message, std::int64_t received_us);
   void lose_upstream(transcript::CloseReason reason, const std::string& why, Moment now);
   /// `reason`: why the session ends if this was the last attempt; default: the reason of the
   /// outage.
@@ -341,6 +350,7 @@ class RealtimeSession {
   Budget budget_;
   Pace pace_;
   Meter meter_;
+  FirstAudioTimer first_audio_;
 
   Unanswered unanswered_;
   std::unique_ptr<protocol::OpenAnswers> answers_;
@@ -369,6 +379,7 @@ class RealtimeSession {
   std::uint64_t own_events_ = 0;
   Counts counts_;
   Rebuild last_rebuild_;
+  std::optional<Budget::Notice> last_limit_;
   Changes changes_;
 };
 

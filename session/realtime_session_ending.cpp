@@ -10,13 +10,15 @@ namespace verbatim::session {
 
 namespace {
 
-RealtimeSession::Outcome outcome_of(const transcript::FinalTranscript& transcript) {
-  RealtimeSession::Outcome outcome;
+Outcome outcome_of(const transcript::FinalTranscript& transcript) {
+  Outcome outcome;
   outcome.turns = transcript.turns.size();
   for (const transcript::Turn& turn : transcript.turns)
     ++outcome
           .turn_counts[static_cast<std::size_t>(turn.role)][static_cast<std::size_t>(turn.status)];
   outcome.complete = transcript.complete;
+  for (const transcript::Gap& gap : transcript.gaps)
+    outcome.gaps[static_cast<std::size_t>(gap.kind)] = true;
   outcome.used = transcript.used;
   return outcome;
 }
@@ -84,6 +86,8 @@ void RealtimeSession::finish(transcript::CloseReason reason, const std::string& 
   try {
     for (transcript::AnswerAudio& sent : transcript_.unrecorded_audio())
       transcript_.apply({{}, std::move(sent)}, now.wall);
+    for (transcript::FirstAudio& measured : first_audio_.take_measured())
+      transcript_.apply({{}, std::move(measured)}, now.wall);
     transcript::Ending ending{first, 0, transcript::finalise(transcript_, now.wall)};
     ending.ended_at = transcript_.latest();
     outcome_ = outcome_of(ending.transcript);
@@ -112,7 +116,7 @@ Changes RealtimeSession::suspend(const std::string& why, Moment now) {
   if (pending_reason_ || !upstream_.created() || settings_.empty() ||
       options_.resume_window_ms == 0 || !provider().rebuilds())
     return end(transcript::CloseReason::server_shutdown, why, now);
-  if (!record_audio(now)) return take_changes();
+  if (!record_audio(now) || !record_first_audio(now)) return take_changes();
   if (const auto audio = meter_.unwritten(); audio && !record({{}, *audio}, now))
     return take_changes();
   budget_.hand_on(transcript_.used());

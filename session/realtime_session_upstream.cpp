@@ -81,7 +81,7 @@ void RealtimeSession::current_said(protocol::Message message, Moment now) {
   const auto* audio = event ? std::get_if<transcript::AudioDelta>(&event->body) : nullptr;
   if (traffic == protocol::Traffic::audio && (audio != nullptr || !event)) {
     if (audio != nullptr && !transcript_.apply(*event, now.wall).repeat)
-      meter_.provider_sent(*audio);
+      audio_said(*audio, message.received_us);
     budget_.active(now.mono_ms);
     release_created();
     client_.answer(std::move(message));
@@ -101,7 +101,7 @@ void RealtimeSession::current_said(protocol::Message message, Moment now) {
     const std::string behind = unanswered_.answered_by(*event, meaning);
     if (!behind.empty()) show_behind(behind, *event, message);
   }
-  if (event) notice(*event, clean ? std::string_view(*clean) : message.bytes);
+  if (event) notice(*event, clean ? std::string_view(*clean) : message.bytes, message.received_us);
   if (!event) {
     release_created();
     hide_fields(policy_, type, message);
@@ -145,6 +145,11 @@ void RealtimeSession::current_said(protocol::Message message, Moment now) {
   if (upstream_.next() && !ended()) try_carry_over(now);
 }
 
+void RealtimeSession::audio_said(const transcript::AudioDelta& audio, std::int64_t received_us) {
+  meter_.provider_sent(audio);
+  if (first_audio_.awaits() && client_.attached()) first_audio_.audio(audio, received_us);
+}
+
 protocol::ServerReading RealtimeSession::read(std::string_view message) const {
   protocol::ServerReading said = provider().read_server(message);
   if (said.event && options_.secrets) options_.secrets->cut_codes(*said.event);
@@ -156,7 +161,9 @@ void RealtimeSession::session_shown(std::string_view message) {
   facts_ = provider().read_session(settings_.session_json());
 }
 
-void RealtimeSession::notice(const transcript::Event& event, std::string_view message) {
+void RealtimeSession::notice(const transcript::Event& event, std::string_view message,
+                             std::int64_t received_us) {
+  first_audio_.see(event, received_us);
   if (const auto* unplaced = std::get_if<transcript::TextUnplaced>(&event.body)) {
     ++counts_.unplaced_texts[static_cast<std::size_t>(unplaced->why)];
     note(Change::counts);

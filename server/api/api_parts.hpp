@@ -17,6 +17,7 @@ namespace verbatim::net {
 class AnswerMemory;
 class BodyMemory;
 class LargeMessages;
+class RequestCounts;
 }  // namespace verbatim::net
 
 namespace verbatim::relay {
@@ -73,6 +74,7 @@ struct ApiParts {
   relay::Metrics& metrics;
   const net::LargeMessages& large_messages;
   const net::BodyMemory& bodies;
+  net::RequestCounts& requests;
   const access::IdGuard& ids;
   net::AnswerMemory& answers;
   relay::Capture* capture;  ///< null: nothing is captured

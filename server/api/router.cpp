@@ -9,6 +9,7 @@
 #include "server/api/authorize.hpp"
 #include "server/api/path_form.hpp"
 #include "server/api/routes.hpp"
+#include "server/net/request_counts.hpp"
 
 namespace verbatim::api {
 
@@ -57,7 +58,8 @@ net::HttpResponse preflight_answer() {
   response.headers = {
       {"Access-Control-Allow-Methods", "GET, POST, PATCH, DELETE"},
       {"Access-Control-Allow-Headers",
-       "Authorization, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID"},
+       "Authorization, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID, "
+       "X-Request-Id"},
       {"Access-Control-Max-Age", "600"}};
   return response;
 }
@@ -101,7 +103,8 @@ net::Awaitable<net::HttpResponse> Api::answer(net::HttpRequest request, relay::W
   add_privacy(request, response);
   if (!origin.empty()) {
     response.headers.emplace_back("Access-Control-Allow-Origin", origin);
-    response.headers.emplace_back("Access-Control-Expose-Headers", "ETag, Retry-After");
+    response.headers.emplace_back("Access-Control-Expose-Headers",
+                                  "ETag, Retry-After, X-Request-Id");
     response.headers.emplace_back("Vary", "Origin");
   }
   co_return response;
@@ -146,6 +149,10 @@ net::Awaitable<net::HttpResponse> Api::route(net::HttpRequest& request, relay::W
   // An answer that needs no credential is the program's own, and small.
   if (route->credential == RequiredCredential::none) co_return response;
   co_return within_memory(services_, context, std::move(response));
+}
+
+void Api::answered(std::string_view path, int status) {
+  services_.requests.answered(pattern_of(path), status);
 }
 
 net::BodyVerdict Api::judge_body(const net::HttpRequest& head) const {

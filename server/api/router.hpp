@@ -6,6 +6,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "server/api/api_parts.hpp"
 #include "server/api/post_limits.hpp"
@@ -25,6 +26,8 @@ class Api {
   net::Awaitable<net::HttpResponse> answer(net::HttpRequest request, relay::Worker& worker);
   /// Looks at the head alone, before a body is read: a peer that may not call sends no body.
   net::BodyVerdict judge_body(const net::HttpRequest& head) const;
+  /// Counts an answer.
+  void answered(std::string_view path, int status);
 
  private:
   std::string admitted_origin(const net::HttpRequest& request) const;

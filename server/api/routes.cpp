@@ -96,6 +96,22 @@ const Route* find_route(std::string_view method, std::string_view path, std::str
   return nullptr;
 }
 
+std::vector<std::string_view> route_patterns() {
+  std::vector<std::string_view> patterns;
+  for (const Route& route : all_routes())
+    if (std::find(patterns.begin(), patterns.end(), route.path) == patterns.end())
+      patterns.emplace_back(route.path);
+  return patterns;
+}
+
+std::string_view pattern_of(std::string_view path) {
+  for (const Route& route : all_routes()) {
+    std::string id;
+    if (route.has_path(path, id)) return route.path;
+  }
+  return {};
+}
+
 std::string methods_of(std::string_view path) {
   std::string methods;
   for (const Route& route : all_routes()) {

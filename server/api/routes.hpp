@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "server/api/authorize.hpp"
 #include "server/api/handler.hpp"
@@ -26,6 +27,12 @@ std::span<const Route> all_routes();
 
 /// The route of a request; null if there is none. Fills `id`.
 const Route* find_route(std::string_view method, std::string_view path, std::string& id);
+
+/// The pattern of each path, once.
+std::vector<std::string_view> route_patterns();
+
+/// The pattern of a path; empty: no route has this path.
+std::string_view pattern_of(std::string_view path);
 
 /// The header Allow of a path; empty: no route has this path.
 std::string methods_of(std::string_view path);

@@ -1,5 +1,6 @@
 #include "server/api/session_json.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 namespace verbatim::api {
@@ -32,12 +33,23 @@ void add_usage(json& total, const json& one) {
   }
 }
 
+/// Elements of the relay's own among the provider's usage objects: session/transcript/usage.hpp.
+json relays_own(const store::AttemptSummary& attempt, const char* name) {
+  json found = json::array();
+  for (const json& one : parsed(attempt.usage_json, json::array()))
+    if (one.is_object() && one.contains(name)) found.push_back(one[name]);
+  return found;
+}
+
+bool is_relays_own(const json& one) {
+  return !one.empty() && one.items().begin().key().starts_with("verbatim_");
+}
+
 /// Tokens under the provider's own names, details included, and audio by its length in seconds.
 json usage_of(const store::AttemptSummary& attempt) {
   json usage{{"input_tokens", 0}, {"output_tokens", 0}, {"total_tokens", 0}};
   for (const json& one : parsed(attempt.usage_json, json::array())) {
-    if (!one.is_object() || one.contains("verbatim_audio") || one.contains("verbatim_responses"))
-      continue;
+    if (!one.is_object() || is_relays_own(one)) continue;
     if (one.value("type", json()) == "duration") continue;  // below
     add_usage(usage, one);
   }
@@ -49,16 +61,45 @@ json usage_of(const store::AttemptSummary& attempt) {
   return usage;
 }
 
-/// How the model's responses ended: counts by status, and the last reason that was given.
+/// Adds waits to others: {count, mean, max}, null without any.
+void add_waits(json& total, const json& more) {
+  if (more.is_null()) return;
+  if (total.is_null()) total = {{"count", 0}, {"mean", 0.0}, {"max", 0}};
+  const auto sum = [](const json& waits) {
+    return waits["mean"].get<double>() * waits["count"].get<double>();
+  };
+  const double all = sum(total) + sum(more);
+  total["count"] = total["count"].get<std::int64_t>() + more["count"].get<std::int64_t>();
+  total["mean"] = all / total["count"].get<double>();
+  total["max"] = std::max(total["max"].get<std::int64_t>(), more["max"].get<std::int64_t>());
+}
+
+void add_wait(json& total, const json& one) {
+  const auto ms = one.value("ms", std::int64_t{0});
+  add_waits(total, {{"count", 1}, {"mean", static_cast<double>(ms)}, {"max", ms}});
+}
+
+/// How the model's responses ended: counts by status, and the last reason that was given. How long
+/// the client waited for their first audio.
 json responses_of(const store::AttemptSummary& attempt) {
-  for (const json& one : parsed(attempt.usage_json, json::array()))
-    if (one.is_object() && one.contains("verbatim_responses")) return one["verbatim_responses"];
-  return {{"by_status", json::object()}, {"last_reason", nullptr}};
+  json shown = {{"by_status", json::object()}, {"last_reason", nullptr}};
+  for (const json& one : relays_own(attempt, "verbatim_responses")) shown = one;
+  json& waits = shown["first_audio_ms"] = nullptr;
+  for (const json& one : relays_own(attempt, "verbatim_first_audio")) add_wait(waits, one);
+  return shown;
 }
 
 void add_responses(json& total, const json& one) {
   add_usage(total["by_status"], one["by_status"]);
   if (!one["last_reason"].is_null()) total["last_reason"] = one["last_reason"];
+  add_waits(total["first_audio_ms"], one["first_audio_ms"]);
+}
+
+/// The provider's own name for the session: its support asks for it.
+json provider_of(const store::AttemptSummary& attempt) {
+  json shown = {{"session_id", nullptr}};
+  for (const json& one : relays_own(attempt, "verbatim_provider")) shown = one;
+  return shown;
 }
 
 json to_json(const store::AttemptSummary& attempt) {
@@ -73,7 +114,8 @@ json to_json(const store::AttemptSummary& attempt) {
       {"model", attempt.model},
       {"turns", attempt.turns},
       {"usage", usage_of(attempt)},
-      {"responses", responses_of(attempt)}};
+      {"responses", responses_of(attempt)},
+      {"provider", provider_of(attempt)}};
   if (attempt.receipt) shown["receipt"] = json::parse(transcript::render_receipt(*attempt.receipt));
   return shown;
 }
@@ -100,6 +142,7 @@ json to_json(const store::SessionSummary& session) {
                 {"turns", any ? attempts.back()["turns"] : json(0)},
                 {"usage", usage},
                 {"responses", responses},
+                {"provider", any ? attempts.back()["provider"] : provider_of({})},
                 {"attempt", any ? attempts.back()["attempt"] : json(1)},
                 {"current_attempt", any ? attempts.back()["attempt"] : json(0)},
                 {"metadata", parsed(session.metadata_json, json::object())},

@@ -10,6 +10,7 @@
 
 #include "config/secrets.hpp"
 #include "server/api/live_feed.hpp"
+#include "server/api/routes.hpp"
 #include "server/app/credentials.hpp"
 #include "server/app/data_dir.hpp"
 #include "server/app/forward_before_commit.hpp"
@@ -22,6 +23,7 @@
 #include "server/net/large_messages.hpp"
 #include "server/net/listener.hpp"
 #include "server/net/proxies.hpp"
+#include "server/net/request_counts.hpp"
 #include "server/net/tls.hpp"
 #include "server/relay/access/configured_secrets.hpp"
 #include "server/relay/access/misplaced_secret.hpp"
@@ -130,21 +132,33 @@ struct App::Parts {
     limits.large = &large_messages;
     limits.large_timeout = settings.server.large_message_timeout;
     upstream = std::make_unique<relay::Upstream>(settings.upstream, limits);
-    api = std::make_unique<api::Api>(api::ApiParts{settings,       credentials.authenticator(),
-                                                   *upstream,      *store,
-                                                   *store,         *store,
-                                                   *store,         *store,
-                                                   storage_watch,  *webhooks,
-                                                   *erasure,       *ender,
-                                                   feed,           registry,
-                                                   revocations,    metrics,
-                                                   large_messages, bodies,
-                                                   id_guard,       answers,
-                                                   capture.get(),  log});
+    api = std::make_unique<api::Api>(api::ApiParts{settings,
+                                                   credentials.authenticator(),
+                                                   *upstream,
+                                                   *store,
+                                                   *store,
+                                                   *store,
+                                                   *store,
+                                                   *store,
+                                                   storage_watch,
+                                                   *webhooks,
+                                                   *erasure,
+                                                   *ender,
+                                                   feed,
+                                                   registry,
+                                                   revocations,
+                                                   metrics,
+                                                   large_messages,
+                                                   bodies,
+                                                   requests,
+                                                   id_guard,
+                                                   answers,
+                                                   capture.get(),
+                                                   log});
     realtime = std::make_unique<relay::RealtimeEndpoint>(relay::RealtimeParts{
         settings, credentials.authenticator(), *upstream, *store, conversations(), storage_watch,
         registry, revocations, *suspended, admission_control, journal_shares, descriptors,
-        large_messages, id_guard, relay::TapSources{capture.get()}, log});
+        large_messages, requests, id_guard, relay::TapSources{capture.get()}, log});
     listen();
     for (const int signal : {SIGTERM, SIGINT, SIGHUP}) signals.add(signal);
   }
@@ -217,10 +231,14 @@ struct App::Parts {
                "simulated provider"}});
   }
 
+  void use_certificate(const config::Tls& from) {
+    auto context = net::server_context(certificate_files(from, data_dir.tls()));
+    metrics.connection_counts().certificate_expires_s = net::certificate_expiry_s(*context);
+    tls.set(std::move(context));
+  }
+
   void listen() {
-    if (settings.tls.enabled) {
-      tls.set(net::server_context(certificate_files(settings.tls, data_dir.tls())));
-    }
+    if (settings.tls.enabled) use_certificate(settings.tls);
     net::HttpLimits limits = net::http_limits(settings.server);
     limits.bodies = &bodies;
     std::vector<net::Target> places;
@@ -333,9 +351,7 @@ struct App::Parts {
             "machine. The previous keys stay valid. Set another key, or restart the relay to use "
             "development mode.");
       }
-      if (settings.tls.enabled) {
-        tls.set(net::server_context(certificate_files(fresh.tls, data_dir.tls())));
-      }
+      if (settings.tls.enabled) use_certificate(fresh.tls);
       credentials.use(std::move(next_authenticator));
       asio::co_spawn(control.get_executor(), revoke_tokens_of_removed_keys(), asio::detached);
       warn_of(fresh);
@@ -402,6 +418,7 @@ struct App::Parts {
       std::max(settings.server.large_message_bytes, largest_message(settings)),
       largest_message(settings), net::small_message_bytes_max + net::FrameReader::granted_step};
   net::BodyMemory bodies{settings.server.bodies_bytes_max, settings.server.body_bytes_max};
+  net::RequestCounts requests{api::route_patterns()};
   net::AnswerMemory answers{
       settings.server.answers_bytes_max};  ///< before the workers: their answers hold shares
   api::LiveFeed feed;  ///< before the workers: subscribers leave it when workers are destroyed

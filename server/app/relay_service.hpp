@@ -6,6 +6,7 @@
 
 #include "server/api/path_form.hpp"
 #include "server/api/router.hpp"
+#include "server/relay/access/misplaced_secret.hpp"
 #include "server/relay/realtime_endpoint.hpp"
 
 namespace verbatim::app {
@@ -23,6 +24,7 @@ class RelayService final : public net::HttpService {
 
   /// Azure's clients put the provider's paths below /openai.
   void canonicalise(net::HttpRequest& request) const override {
+    if (access::looks_like_secret(request.id)) request.id.clear();
     constexpr std::string_view azure = "/openai";
     if (!request.path.starts_with(azure)) return;
     if (net::is_realtime_path(request.path.substr(azure.size())))
@@ -38,6 +40,8 @@ class RelayService final : public net::HttpService {
   net::HttpResponse in_form_of(const std::string& path, net::HttpResponse refusal) override {
     return api::in_form_of(path, std::move(refusal));
   }
+
+  void answered(const std::string& path, int status) override { api_.answered(path, status); }
 
   net::Awaitable<net::HttpResponse> answer(net::HttpRequest request) override {
     if (!with_metrics_ && request.path == "/metrics") {
@@ -70,6 +74,8 @@ class MetricsService final : public net::HttpService {
   MetricsService(api::Api& api, relay::Worker& worker) : api_(api), worker_(worker) {}
 
   bool is_probe(const std::string& path) const override { return is_operators_path(path); }
+
+  void answered(const std::string& path, int status) override { api_.answered(path, status); }
 
   net::Awaitable<net::HttpResponse> answer(net::HttpRequest request) override {
     if (is_operators_path(request.path) || request.method == "OPTIONS") {

@@ -1,4 +1,4 @@
-// Counters of connections that end before their first request. Any thread.
+// Counters of connections, and of those that end before their first request. Any thread.
 #pragma once
 
 #include <array>
@@ -16,8 +16,15 @@ enum class ConnectionRefusal : std::uint8_t {
 };
 inline constexpr std::size_t connection_refusals = 3;
 
-/// Since the start.
 struct ConnectionCounts {
+  // Now. A connection is open and perhaps one of the other two.
+  std::atomic<std::int64_t> open{0};
+  std::atomic<std::int64_t> idle{0};        ///< waits for a request
+  std::atomic<std::int64_t> websockets{0};  ///< asks for an upgrade, or has got it
+  /// Unix seconds until which the server's certificate is valid; 0: no TLS.
+  std::atomic<std::int64_t> certificate_expires_s{0};
+
+  // Since the start.
   std::array<std::atomic<std::uint64_t>, connection_refusals> refused{};  ///< by ConnectionRefusal
   std::atomic<std::uint64_t> closed_idle{0};  ///< closed to make room for another connection
   std::atomic<std::uint64_t> handshakes_failed{0};

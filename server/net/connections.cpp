@@ -105,12 +105,14 @@ void Connections::count(Permit& place, const std::string& whose) {
   place.customer_ = whose;
   place.counted_ = true;
   ++all_.open;
+  if (counts_) ++counts_->open;
   if (!whose.empty()) ++customers_[whose].open;
 }
 
 void Connections::uncount(Permit& place) {
   const std::size_t leaving = std::exchange(place.leaving_, false) ? 1 : 0;
   --all_.open;
+  if (counts_) --counts_->open;
   all_.leaving -= leaving;
   const auto found = customers_.find(place.customer_);
   if (place.customer_.empty() || found == customers_.end()) return;
@@ -136,10 +138,13 @@ void Connections::add_to_idle(Permit& place) {
   if (std::exchange(place.waits_, true)) return;
   idle_.push_back(&place);
   place.in_idle_ = std::prev(idle_.end());
+  if (counts_) ++counts_->idle;
 }
 
 void Connections::take_out_of_idle(Permit& place) {
-  if (std::exchange(place.waits_, false)) idle_.erase(place.in_idle_);
+  if (!std::exchange(place.waits_, false)) return;
+  idle_.erase(place.in_idle_);
+  if (counts_) --counts_->idle;
 }
 
 // ---- permits -------------------------------------------------------------------------------
@@ -148,6 +153,16 @@ void Connections::leave(Permit& place) {
   const std::lock_guard lock(mutex_);
   take_out_of_idle(place);
   if (place.counted_) uncount(place);
+}
+
+Connections::Permit::~Permit() {
+  if (upgrades_ && of_->counts_) --of_->counts_->websockets;
+  of_->leave(*this);
+}
+
+void Connections::Permit::upgrades() {
+  if (std::exchange(upgrades_, true) || !of_->counts_) return;
+  ++of_->counts_->websockets;
 }
 
 void Connections::Permit::idle(Socket& socket) {

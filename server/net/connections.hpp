@@ -47,7 +47,7 @@ class Connections : public std::enable_shared_from_this<Connections> {
    public:
     Permit(std::shared_ptr<Connections> of, Executor executor)
         : of_(std::move(of)), executor_(std::move(executor)) {}
-    ~Permit() { of_->leave(*this); }
+    ~Permit();
     Permit(const Permit&) = delete;
     Permit& operator=(const Permit&) = delete;
 
@@ -59,6 +59,8 @@ class Connections : public std::enable_shared_from_this<Connections> {
     /// A proxy named the client's address. Returns false, and counts it, if that address has too
     /// many connections.
     bool belongs_to(const std::string& address);
+    /// It asks for a WebSocket: from now on it is counted as one.
+    void upgrades();
     /// Counts and logs a TLS handshake that failed or timed out.
     void handshake_failed(const std::string& address, const error_code& why);
 
@@ -72,6 +74,7 @@ class Connections : public std::enable_shared_from_this<Connections> {
     const Executor executor_;
     Socket* socket_ = nullptr;  ///< set while it waits
     bool begun_ = false;        ///< its thread has begun to serve it
+    bool upgrades_ = false;     ///< counted as a WebSocket
     bool gone_ = false;         ///< its socket was closed to make room
 
     // Guarded by the mutex.

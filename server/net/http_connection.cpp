@@ -1,26 +1,23 @@
 #include "server/net/http_connection.hpp"
 
-#include <algorithm>
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/detached.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/message.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
-#include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
-#include <cstdio>
 #include <optional>
 #include <utility>
 
 #include "server/net/announced_caller.hpp"
-#include "server/net/body_source.hpp"
 #include "server/net/http_framing.hpp"
 #include "server/net/http_version.hpp"
 #include "server/net/read_message.hpp"
+#include "server/net/refused_upgrade.hpp"
 #include "server/net/request_body.hpp"
+#include "server/net/request_id.hpp"
+#include "server/net/write_response.hpp"
 
 namespace verbatim::net {
 
@@ -40,127 +37,6 @@ constexpr std::size_t read_ahead_bytes = 16 * 1024;
 constexpr std::size_t idle_bytes = 512;
 
 using Parser = http::request_parser<RequestBody>;
-
-template <class Body>
-http::response<Body> head_of(const HttpResponse& answer, bool keep_alive) {
-  const auto status = static_cast<http::status>(answer.status);
-  http::response<Body> response(status, 11);
-  response.reason(http::obsolete_reason(status));
-  response.set(http::field::server, "verbatim");
-  if (!answer.content_type.empty()) response.set(http::field::content_type, answer.content_type);
-  response.set("X-Content-Type-Options", "nosniff");
-  for (const auto& [name, value] : answer.headers) response.set(name, value);
-  response.keep_alive(keep_alive);
-  return response;
-}
-
-/// Properties of a request that its answer depends on.
-struct Wanted {
-  bool head = false;        ///< HEAD: no body
-  bool http_1_0 = false;    ///< the peer knows neither chunks nor implicit keep-alive
-  bool keep_alive = false;  ///< the connection may stay open
-};
-
-/// Adds `Cache-Control: no-store` to a refusal that no route made.
-HttpResponse uncached(HttpResponse refusal) {
-  const auto says = [](const auto& one) { return one.first == "Cache-Control"; };
-  if (std::none_of(refusal.headers.begin(), refusal.headers.end(), says))
-    refusal.headers.emplace_back("Cache-Control", "no-store");
-  return refusal;
-}
-
-/// Writes an answer. Returns whether the connection stays open.
-Awaitable<bool> write_response(Transport& stream, HttpResponse answer, Wanted wanted) {
-  auto response = head_of<http::string_body>(answer, wanted.keep_alive);
-  if (wanted.keep_alive && wanted.http_1_0) response.set(http::field::connection, "keep-alive");
-  response.body() = std::move(answer.body);
-  // The length of a body that is produced while it is sent is unknown.
-  if (!answer.source) response.prepare_payload();
-  if (wanted.head) {
-    std::string().swap(response.body());
-    answer.memory.reset();
-  }
-  http::serializer<false, http::string_body> serializer(response);
-  const auto [ec, size] = co_await http::async_write(stream, serializer, use_tuple);
-  const bool more = !ec && wanted.keep_alive;
-  co_return more;
-}
-
-/// Detects that the peer is gone while an answer is sent piece by piece. A peer sends no next
-/// request before this answer is complete; bytes that arrive early are ignored.
-Awaitable<void> notice_departure(Transport& stream, BodySource& source, JoinCounter& join) {
-  char byte = 0;
-  const auto buffer = asio::buffer(&byte, 1);
-  const auto [ec, size] = co_await stream.async_read_some(buffer, use_tuple);
-  if (ec) source.abandon(false);
-  join.leave();
-}
-
-std::string chunk_of(const std::string& piece) {
-  char size[24];
-  std::snprintf(size, sizeof size, "%zx\r\n", piece.size());
-  return size + piece + "\r\n";
-}
-
-/// Writes all of `bytes`, or closes the connection of a peer that is too slow.
-Awaitable<bool> write_piece(Transport& stream, BodySource& source, const std::string& bytes) {
-  bool late = false;
-  error_code ec;
-  {
-    const Deadline deadline(stream.socket().get_executor(), source.patience(), [&] {
-      late = true;
-      error_code ignored;
-      stream.socket().close(ignored);
-    });
-    const auto buffer = asio::buffer(bytes);
-    std::tie(ec, std::ignore) = co_await asio::async_write(stream, buffer, use_tuple);
-  }
-  if (ec) source.abandon(late);
-  co_return !ec;
-}
-
-/// The connection closes afterwards: for an HTTP/1.0 peer this is the end of the body.
-Awaitable<void> write_from(Transport& stream, const HttpResponse& answer, bool chunked, Log& log) {
-  BodySource& source = *answer.source;
-  auto response = head_of<http::empty_body>(answer, false);
-  if (chunked) response.chunked(true);
-  http::serializer<false, http::empty_body> serializer(response);
-  // Only the head: writing the body would end it.
-  const Executor executor = stream.socket().get_executor();
-  error_code failed;
-  {
-    const Deadline deadline(executor, source.patience(), [&stream] {
-      error_code gone;
-      stream.socket().close(gone);
-    });
-    std::tie(failed, std::ignore) =
-        co_await http::async_write_header(stream, serializer, use_tuple);
-  }
-  if (failed) co_return;
-  JoinCounter watch(executor);
-  watch.enter();
-  asio::co_spawn(executor, notice_departure(stream, source, watch), asio::detached);
-  bool whole = false;
-  try {
-    while (true) {
-      std::string piece = co_await source.next();
-      whole = piece.empty();
-      if (chunked) piece = whole ? "0\r\n\r\n" : chunk_of(piece);
-      if (piece.empty()) break;
-      const bool taken = co_await write_piece(stream, source, piece);
-      if (whole || !taken) break;
-    }
-  } catch (const std::exception& bug) {
-    log.repeated(Repeated::request_bug, {{"path", "a body"}, {"what", bug.what()}});
-  }
-  error_code ignored;
-  if (whole) {
-    stream.socket().cancel(ignored);
-  } else {
-    stream.socket().close(ignored);
-  }
-  co_await watch.joined();
-}
 
 // A request that cannot be read still gets an answer if the peer speaks HTTP.
 std::optional<HttpResponse> refusal_for(const error_code& ec) {
@@ -191,14 +67,6 @@ HttpResponse out_of_descriptors() {
                                  "Try again later.");
   refused.headers.emplace_back("Retry-After", descriptors_retry_seconds);
   return refused;
-}
-
-Awaitable<void> linger_close(Transport& stream) {
-  const Deadline deadline(stream.get_executor(), std::chrono::seconds(1), [&stream] {
-    error_code ignored;
-    stream.socket().close(ignored);
-  });
-  co_await stream.shut_down();
 }
 
 struct Upgrade {
@@ -268,6 +136,7 @@ class Requests {
       ec = co_await read_header(stream_, buffer_, parser, limits_.header_bytes_max);
     }
     const RequestHead& head = parser.get();
+    take_id(head[request_id_header]);
     Wanted wanted{head.method() == http::verb::head, head.version() < 11, false};
     if (ec) {
       co_await refuse_unreadable(ec, head, wanted);
@@ -279,11 +148,14 @@ class Requests {
       co_return false;
     }
     HttpRequest request = *std::move(read);
+    request.id = id_;
     Caller caller = limits_.proxies->caller_of(request.headers, peer_);
     request.remote = std::move(caller.address);
     request.secure = caller.secure;
     request.proxied = caller.proxied;
     service_.canonicalise(request);
+    if (request.id.empty()) take_id({});
+    request.id = id_;
     if (limits_.only_probes && !service_.is_probe(request.path)) {
       co_await refuse(out_of_descriptors(), request.path, wanted);
       co_return false;
@@ -305,6 +177,11 @@ class Requests {
     }
     upgrade_ = std::move(request);
     co_return true;
+  }
+
+  void take_id(std::string_view given) {
+    id_given_ = is_request_id(given);
+    id_ = id_given_ ? std::string(given) : new_request_id();
   }
 
   /// Reads the body if there is a reader for it. Returns false if the request was refused.
@@ -350,8 +227,11 @@ class Requests {
       response = co_await service_.answer(std::move(request));
     } catch (const std::exception& bug) {
       response = service_.in_form_of(path, std::move(response));
-      log_.repeated(Repeated::request_bug, {{"path", path}, {"what", bug.what()}});
+      log_.repeated(Repeated::request_bug,
+                    {{"path", path}, {"request", id_}, {"what", bug.what()}});
     }
+    service_.answered(path, response.status);
+    add_request_id(response, id_, id_given_);
     if (response.source && !wanted.head) {
       co_await write_from(stream_, response, !wanted.http_1_0, log_);
       co_return false;
@@ -364,8 +244,10 @@ class Requests {
   Awaitable<void> refuse(HttpResponse refusal, const std::string& path, Wanted wanted) {
     wanted.keep_alive = false;
     const Deadline deadline(executor_, limits_.request_timeout, abort());
-    co_await write_response(stream_, uncached(service_.in_form_of(path, std::move(refusal))),
-                            wanted);
+    service_.answered(path, refusal.status);
+    HttpResponse response = uncached(service_.in_form_of(path, std::move(refusal)));
+    add_request_id(response, id_, id_given_);
+    co_await write_response(stream_, std::move(response), wanted);
   }
 
   Awaitable<void> refuse_unreadable(const error_code& ec, const RequestHead& head, Wanted wanted) {
@@ -402,6 +284,8 @@ class Requests {
   const HttpLimits& limits_;
   HttpService& service_;
   Log& log_;
+  std::string id_;  ///< of the current request
+  bool id_given_ = false;
   std::optional<HttpRequest> upgrade_;
 };
 
@@ -431,17 +315,19 @@ Awaitable<void> serve(Transport stream, Connections::PermitPtr place, Caller pee
   auto upgrade =
       co_await serve_requests(std::move(stream), *place, std::move(peer), limits, service, log);
   if (!upgrade) co_return;
+  place->upgrades();
+  const AskedUpgrade asked(upgrade->request);
   // From now on it is the connection of one client, even if it comes from a proxy.
-  if (!place->belongs_to(upgrade->request.remote)) {
-    co_await write_response(upgrade->transport, uncached(too_many_of_address()), {});
-    co_await linger_close(upgrade->transport);
-    co_return;
+  std::optional<HttpService::Refused> refused;
+  if (place->belongs_to(upgrade->request.remote)) {
+    refused = co_await service.upgrade(std::move(upgrade->request), std::move(upgrade->transport));
+  } else {
+    refused = HttpService::Refused{std::move(upgrade->transport), too_many_of_address()};
   }
-  auto refused =
-      co_await service.upgrade(std::move(upgrade->request), std::move(upgrade->transport));
   if (!refused) co_return;
-  co_await write_response(refused->transport, uncached(std::move(refused->response)), {});
-  co_await linger_close(refused->transport);
+  service.answered(asked.path, refused->response.status);
+  co_await refuse_upgrade(std::move(refused->transport), std::move(refused->response), asked,
+                          limits.request_timeout, log);
 }
 
 /// Waits for the first byte.

@@ -47,7 +47,8 @@ struct BodyVerdict {
 class HttpService {
  public:
   virtual ~HttpService() = default;
-  /// Turns other spellings of a path into the one that the service knows.
+  /// Turns other spellings of a path into the one that the service knows. May clear an id that must
+  /// not be repeated.
   virtual void canonicalise(HttpRequest&) const {}
   /// Judges a body by the request's head before it is read, so that a peer without permission costs
   /// no memory.
@@ -60,6 +61,8 @@ class HttpService {
   virtual HttpResponse in_form_of(const std::string& /*path*/, HttpResponse refusal) {
     return refusal;
   }
+  /// Counts an answer. An upgrade that succeeds is not among them.
+  virtual void answered(const std::string& /*path*/, int /*status*/) {}
   /// Answers a request. An exception from it is a bug: it becomes a 500 and affects no other
   /// connection.
   virtual Awaitable<HttpResponse> answer(HttpRequest request) = 0;

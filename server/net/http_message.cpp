@@ -71,7 +71,7 @@ bool parse_target(std::string_view target, HttpRequest& into) {
 HttpResponse problem(int status, std::string_view title, std::string_view detail) {
   HttpResponse response;
   response.status = status;
-  response.content_type = "application/problem+json";
+  response.content_type = problem_content_type;
   response.body =
       dump({{"type", "about:blank"}, {"title", title}, {"status", status}, {"detail", detail}});
   return response;

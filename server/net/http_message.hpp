@@ -24,6 +24,7 @@ struct HttpRequest {
   std::vector<std::pair<std::string, std::string>> query;  ///< decoded, in order
   HeaderList headers;
   std::string body;
+  std::string id;        ///< X-Request-Id, or one of ours (server/net/request_id.hpp)
   std::string remote;    ///< the client's address, for logs and limits (server/net/proxies.hpp)
   bool secure = false;   ///< the client uses TLS, to this server or to a trusted proxy
   bool proxied = false;  ///< the request has passed a proxy, or claims to
@@ -52,6 +53,8 @@ inline constexpr const char* all_methods = "GET, HEAD, POST, PATCH, DELETE, OPTI
 /// Splits `target` into the decoded path and query of `into`. Returns false if the path is not
 /// valid. A slash at the end of the path is dropped.
 bool parse_target(std::string_view target, HttpRequest& into);
+
+inline constexpr const char* problem_content_type = "application/problem+json";
 
 /// A problem document (RFC 9457) as JSON.
 HttpResponse problem(int status, std::string_view title, std::string_view detail);

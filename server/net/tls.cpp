@@ -175,6 +175,14 @@ std::shared_ptr<asio::ssl::context> server_context(const CertificateFiles& files
   return context;
 }
 
+std::int64_t certificate_expiry_s(asio::ssl::context& context) {
+  const X509* const certificate = SSL_CTX_get0_certificate(context.native_handle());
+  std::tm time{};
+  if (certificate == nullptr || ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &time) != 1)
+    return 0;
+  return ::timegm(&time);
+}
+
 asio::ssl::context client_context(const std::filesystem::path& ca_file) {
   asio::ssl::context context(asio::ssl::context::tls_client);
   set_floor(context);

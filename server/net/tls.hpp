@@ -5,6 +5,7 @@
 #pragma once
 
 #include <boost/asio/ssl/context.hpp>
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -25,6 +26,9 @@ CertificateFiles ensure_self_signed(const std::filesystem::path& directory);
 /// A context for client connections: TLS 1.2 and later. Throws config::ConfigError, which names the
 /// wrong file and the fault; a key that does not match the certificate is such a fault.
 std::shared_ptr<asio::ssl::context> server_context(const CertificateFiles& files);
+
+/// Unix seconds until which the certificate of a server's context is valid.
+std::int64_t certificate_expiry_s(asio::ssl::context& context);
 
 /// A context that verifies the peer against the authorities in `ca_file`, or the system's if it is
 /// empty. Throws config::ConfigError if the file cannot be loaded.

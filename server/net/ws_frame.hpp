@@ -31,6 +31,9 @@ inline constexpr std::uint16_t protocol_error = 1002;
 inline constexpr std::uint16_t bad_payload = 1007;
 inline constexpr std::uint16_t policy = 1008;
 inline constexpr std::uint16_t too_big = 1009;
+inline constexpr std::uint16_t internal = 1011;
+inline constexpr std::uint16_t restart = 1012;
+inline constexpr std::uint16_t overloaded = 1013;
 inline constexpr std::uint16_t unauthorised = 3000;
 }  // namespace close_codes
 

@@ -9,12 +9,14 @@
 #include <boost/beast/http/string_body.hpp>
 #include <boost/beast/http/write.hpp>
 #include <boost/beast/websocket/rfc6455.hpp>
+#include <cctype>
 #include <utility>
 
 #include "base/base64.hpp"
 #include "base/crypto.hpp"
 #include "base/json/view.hpp"
 #include "server/net/read_message.hpp"
+#include "server/net/request_id.hpp"
 #include "session/protocol/error_code.hpp"
 
 namespace verbatim::net {
@@ -54,17 +56,33 @@ std::string refusal_code(std::string_view body) {
 
 }  // namespace
 
+bool is_websocket_key(std::string_view key) {
+  constexpr std::size_t digits = 22;
+  return key.size() == digits + 2 && key.ends_with("==") &&
+         std::all_of(key.begin(), key.begin() + digits,
+                     [](unsigned char c) { return std::isalnum(c) != 0 || c == '+' || c == '/'; });
+}
+
+std::string upgrade_answer(std::string_view key, std::string_view protocol,
+                           std::string_view request_id) {
+  std::string head =
+      "HTTP/1.1 101 Switching Protocols\r\nServer: verbatim\r\nUpgrade: websocket\r\n"
+      "Connection: Upgrade\r\nSec-WebSocket-Accept: " +
+      accept_of(key) + "\r\n";
+  const auto add = [&head](std::string_view name, std::string_view value) {
+    if (!value.empty()) head.append(name).append(": ").append(value).append("\r\n");
+  };
+  add("Sec-WebSocket-Protocol", protocol);
+  add(request_id_header, request_id);
+  return head + "\r\n";
+}
+
 Awaitable<std::unique_ptr<Peer>> accept_websocket(Transport transport, const HttpRequest& request,
                                                   std::string protocol, WebSocketLimits limits) {
   const std::string_view key = request.header("Sec-WebSocket-Key");
   if (key.empty()) co_return nullptr;
-  http::response<http::empty_body> response(http::status::switching_protocols, 11);
-  response.set(http::field::server, "verbatim");
-  response.set(http::field::upgrade, "websocket");
-  response.set(http::field::connection, "Upgrade");
-  response.set(http::field::sec_websocket_accept, accept_of(key));
-  if (!protocol.empty()) response.set(http::field::sec_websocket_protocol, protocol);
-  const auto [ec, size] = co_await http::async_write(transport, response, use_tuple);
+  const std::string answer = upgrade_answer(key, protocol, request.id);
+  const auto [ec, size] = co_await asio::async_write(transport, asio::buffer(answer), use_tuple);
   if (ec) co_return nullptr;
   co_return std::make_unique<WsPeer>(WsRole::server, std::move(transport), limits);
 }

@@ -5,12 +5,22 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <tl/expected.hpp>
 
 #include "server/net/http_message.hpp"
 #include "server/net/ws_peer.hpp"
 
 namespace verbatim::net {
+
+/// Whether this is a valid Sec-WebSocket-Key: 16 bytes in base64.
+bool is_websocket_key(std::string_view key);
+
+/// The answer 101 to an upgrade request.
+/// `protocol`: the subprotocol to select; empty for none.
+/// `request_id`: for X-Request-Id.
+std::string upgrade_answer(std::string_view key, std::string_view protocol,
+                           std::string_view request_id);
 
 /// Answers an upgrade request with 101. Returns null if the connection broke, or the request has no
 /// key. The caller sets a deadline on the transport's socket.

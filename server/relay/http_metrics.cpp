@@ -1,6 +1,9 @@
 #include "server/relay/http_metrics.hpp"
 
+#include <algorithm>
 #include <array>
+#include <cstdint>
+#include <string_view>
 
 #include "server/relay/metric_family.hpp"
 
@@ -12,7 +15,38 @@ constexpr std::array<const char*, net::connection_refusals> refusal_names = {
     "connections_max", "descriptors", "connections_per_address"};
 static_assert(refusal_names.back(), "each ConnectionRefusal has a name");
 
+void read_connections(const net::ConnectionCounts& counts, MetricSamples& out) {
+  // Read one after the other while connections come and go: a difference may be off by a few.
+  const std::int64_t idle = counts.idle.load();
+  const std::int64_t websockets = counts.websockets.load();
+  out.add({{"state", "idle"}}, idle);
+  out.add({{"state", "active"}}, std::max<std::int64_t>(counts.open.load() - idle - websockets, 0));
+  out.add({{"state", "websocket"}}, websockets);
+}
+
+constexpr MetricFamily<net::RequestCounts> request_rows[] = {
+    {"verbatim_http_requests_total",
+     "Answered HTTP requests, by the pattern of the path and the status. A WebSocket has status "
+     "101, a refused upgrade the status of the refusal.",
+     MetricType::counter,
+     [](const net::RequestCounts& counts, MetricSamples& out) {
+       counts.visit([&out](std::string_view route, const std::string& status, std::uint64_t count) {
+         out.add({{"route", route}, {"status", status}}, count);
+       });
+     }},
+};
+
 constexpr MetricFamily<net::ConnectionCounts> connection_rows[] = {
+    {"verbatim_connections",
+     "Current connections of clients. idle: wait for a request; active: TLS handshake or a "
+     "request; websocket: conversations and upgrades.",
+     MetricType::gauge, read_connections},
+    {"verbatim_tls_certificate_expiry_timestamp_seconds",
+     "Unix time at which the server's certificate expires. There is no sample without TLS.",
+     MetricType::gauge,
+     [](const net::ConnectionCounts& counts, MetricSamples& out) {
+       if (const auto expires = counts.certificate_expires_s.load()) out.add(expires);
+     }},
     {"verbatim_connections_refused_total",
      "Connections closed or refused before HTTP, by the limit that was reached.",
      MetricType::counter,
@@ -71,6 +105,10 @@ constexpr MetricFamily<net::AnswerMemory::Counts> answer_rows[] = {
 
 void add_connection_metrics(MetricsPage& page, const net::ConnectionCounts& counts) {
   page.add(connection_rows, counts);
+}
+
+void add_request_metrics(MetricsPage& page, const net::RequestCounts& counts) {
+  page.add(request_rows, counts);
 }
 
 void add_memory_metrics(MetricsPage& page, const net::LargeMessages::Counts& large_messages,

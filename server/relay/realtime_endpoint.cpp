@@ -43,8 +43,10 @@ constexpr int descriptors_retry_seconds = 5;
 constexpr std::size_t journal_queue_shares = 16;
 constexpr std::size_t journal_share_min = 64 * 1024;
 
-net::HttpResponse retry_later(net::HttpResponse response, int seconds) {
-  response.headers.emplace_back("Retry-After", std::to_string(seconds));
+double seconds(std::int64_t ms) { return static_cast<double>(ms) / 1000; }
+
+net::HttpResponse retry_later(net::HttpResponse response, int delay_s) {
+  response.headers.emplace_back("Retry-After", std::to_string(delay_s));
   return response;
 }
 
@@ -208,8 +210,6 @@ net::Awaitable<std::optional<net::HttpService::Refused>> RealtimeEndpoint::upgra
   const auto refuse = [&](access::NotAdmitted refusal) {
     if (refusal.limit) worker.tally().not_admitted(*refusal.limit);
     worker.tally().upgrades_refused.add();
-    parts_.log.repeated(Repeated::upgrade_refused,
-                        {{"status", refusal.response.status}, {"remote", request.remote}});
     return net::HttpService::Refused{std::move(transport), std::move(refusal.response)};
   };
   auto examined = co_await examine(request, worker);
@@ -285,7 +285,9 @@ net::Awaitable<void> RealtimeEndpoint::join(const access::RealtimeCall& call,
                                             net::Transport transport, Worker& worker) const {
   auto client = co_await accept(call, request, std::move(transport), worker);
   if (!client) co_return;
-  parts_.log.info("session.rejoined", {{"session", call.session_id}, {"remote", request.remote}});
+  parts_.log.info(
+      "session.rejoined",
+      {{"session", call.session_id}, {"remote", request.remote}, {"request", request.id}});
   co_await rejoin(parts_.registry, call.session_id, std::move(client),
                   {call.after, call.extension_events, call.dialect}, call.credential_id,
                   parts_.revocations, worker, parts_.settings.session.close_timeout);
@@ -304,7 +306,8 @@ net::Awaitable<void> RealtimeEndpoint::run_conversation(
     parts_.log.info("session.opened", {{"session", call.session_id},
                                        {"attempt", begun.opened.number},
                                        {"user", call.user},
-                                       {"remote", request.remote}});
+                                       {"remote", request.remote},
+                                       {"request", request.id}});
     request = {};  // free the request: this coroutine frame lives as long as the session
     co_await converse(call,
                       driver_for(call, std::move(begun), std::move(examined.token),
@@ -373,6 +376,7 @@ net::Awaitable<std::unique_ptr<net::Peer>> RealtimeEndpoint::accept(
                sizeof waiting_bytes_max);
   auto client =
       co_await net::accept_websocket(std::move(transport), request, call.protocol, limits);
+  if (client) parts_.requests.answered(request.path, 101);
   if (client && call.binary_audio)
     client = std::make_unique<BinaryAudioPeer>(std::move(client), parts_.upstream.dialect());
   co_return client;
@@ -460,7 +464,7 @@ void RealtimeEndpoint::report_end(const access::RealtimeCall& call, const Sessio
     return;
   }
   const auto& outcome = done.outcome();
-  worker.tally().session_ended(done.reason(), outcome.turn_counts);
+  worker.tally().session_ended(done.reason(), outcome);
   worker.tally().session_used(outcome.used, done.budget());
   parts_.log.info("session.ended",
                   {{"session", call.session_id},
@@ -468,7 +472,12 @@ void RealtimeEndpoint::report_end(const access::RealtimeCall& call, const Sessio
                    {"reason", transcript::to_string(done.reason())},
                    {"why", transcript::detail_from_client(done.reason()) ? "" : done.why()},
                    {"turns", outcome.turns},
-                   {"complete", outcome.complete}});
+                   {"complete", outcome.complete},
+                   {"input_tokens", outcome.used.input_tokens},
+                   {"output_tokens", outcome.used.output_tokens},
+                   {"seconds", seconds(now().wall - done.identity().started_at)},
+                   {"input_audio_seconds", seconds(outcome.used.input_audio_ms)},
+                   {"output_audio_seconds", seconds(outcome.used.output_audio_ms)}});
 }
 
 }  // namespace verbatim::relay

@@ -15,6 +15,7 @@
 #include "server/net/descriptors.hpp"
 #include "server/net/http_connection.hpp"
 #include "server/net/large_messages.hpp"
+#include "server/net/request_counts.hpp"
 #include "server/relay/access/admission.hpp"
 #include "server/relay/access/auth.hpp"
 #include "server/relay/access/misplaced_secret.hpp"
@@ -45,6 +46,7 @@ struct RealtimeParts {
   JournalShares& journal_shares;
   net::Descriptors& descriptors;
   net::LargeMessages& large_messages;
+  net::RequestCounts& requests;
   const access::IdGuard& ids;
   TapSources taps;  ///< listen to every conversation; null: not configured
   Log& log;

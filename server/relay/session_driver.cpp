@@ -273,6 +273,7 @@ net::Awaitable<void> SessionDriver::write_client(Link& link) {
 
 net::Awaitable<void> SessionDriver::run_upstream(Link& link) {
   Upstream::Wanted kind{options_.model, session_.transcribes(), options_.providers_messages};
+  const std::int64_t dialled_at_us = monotonic_us();
   auto dialled = co_await upstream_.dial(worker_.executor(), std::move(kind), link.dial);
   link.dial.abort = nullptr;
   if (!dialled) {
@@ -290,6 +291,7 @@ net::Awaitable<void> SessionDriver::run_upstream(Link& link) {
     co_return;
   }
   link.peer = *std::move(dialled);
+  report_.dialled(session_, monotonic_us() - dialled_at_us);
   const session::Changes opened = session_.upstream_opened(link.upstream, now());
   spawn(link, write_upstream(link));
   time_.notify();

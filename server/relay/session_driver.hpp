@@ -83,6 +83,7 @@ class SessionDriver final : public JournalWaiter {
 
   /// Sends what may leave, as far as the connection accepts it at once.
   session::Changes send(Link& link);
+  void first_audio(std::int64_t received_us, std::int64_t sent_us);
   /// Waits until the link is to be read on: the queues have room, or the conversation has ended.
   net::Awaitable<void> await_reading(Link& link);
   /// Handles a message from the client while it is the session's client.

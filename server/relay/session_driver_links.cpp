@@ -50,9 +50,17 @@ session::Changes SessionDriver::send(Link& link) {
       if (message.received_us == 0) continue;
       worker_.tally().relayed(way, message.kind, message.bytes.size(),
                               sent_us - message.received_us);
+      if (session_.awaits_first_audio() && message.kind == protocol::MessageKind::audio &&
+          link.is_client())
+        first_audio(message.received_us, sent_us);
     }
   }
   return session_.take_changes();
+}
+
+void SessionDriver::first_audio(std::int64_t received_us, std::int64_t sent_us) {
+  if (const auto wait_us = session_.audio_sent(received_us, sent_us))
+    report_.first_audio(session_, *wait_us);
 }
 
 net::Awaitable<bool> SessionDriver::write_loop(Link& link) {

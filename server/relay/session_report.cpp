@@ -37,7 +37,23 @@ void SessionReport::changed(const session::RealtimeSession& session) {
   // Adding the largest value subtracts one: unsigned counters wrap around.
   if (was_detached) tally_.sessions_detached.add(~std::uint64_t{0});
   if (detached_) tally_.sessions_detached.add();
+  if (detached_ && !was_detached)
+    log_.info("session.detached", {{"session", session.identity().session_id}});
   log(session, before);
+}
+
+void SessionReport::dialled(const session::RealtimeSession& session, std::int64_t took_us) {
+  tally_.upstream_dial.observe_us(took_us);
+  log_.info("upstream.connected",
+            {{"session", session.identity().session_id}, {"ms", took_us / 1000}});
+}
+
+/// Logs the first one of a session; the metric has them all.
+void SessionReport::first_audio(const session::RealtimeSession& session, std::int64_t wait_us) {
+  tally_.first_audio.observe_us(wait_us);
+  if (std::exchange(audio_logged_, true)) return;
+  log_.info("session.first_audio",
+            {{"session", session.identity().session_id}, {"ms", wait_us / 1000}});
 }
 
 void SessionReport::count(const Counts& before, const Counts& now) {
@@ -69,6 +85,7 @@ void SessionReport::log(const session::RealtimeSession& session, const Counts& b
   if (counted_.lost != before.lost) log_.warn("upstream.lost", {{"session", id}});
   if (counted_.reconnected != before.reconnected) log_.info("upstream.restored", {{"session", id}});
   if (counted_.rotated != before.rotated) log_.info("upstream.rotated", {{"session", id}});
+  if (counted_.limit_notices != before.limit_notices) log_limit(session);
   const session::Rebuild& rebuild = session.last_rebuild();
   if (counted_.rebuilds == before.rebuilds || rebuild.whole()) return;
   log_.warn("upstream.not_whole", {{"session", id},
@@ -76,6 +93,17 @@ void SessionReport::log(const session::RealtimeSession& session, const Counts& b
                                    {"left_out", rebuild.left_out.size()},
                                    {"refused", rebuild.refused.size()},
                                    {"items", first_of(rebuild.left_out, rebuild.refused)}});
+}
+
+/// `used` and `max`: milliseconds of a clock or of audio, otherwise bytes or tokens.
+void SessionReport::log_limit(const session::RealtimeSession& session) {
+  const auto& limit = session.last_limit();
+  if (!limit) return;
+  log_.info(limit->reached ? "session.limit_reached" : "session.limit_near",
+            {{"session", session.identity().session_id},
+             {"limit", session::to_string(limit->limit)},
+             {"used", limit->used},
+             {"max", limit->most}});
 }
 
 /// Logs the first failed or withheld response of a session, since the agent is silent then. An

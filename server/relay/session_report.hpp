@@ -2,6 +2,8 @@
 // One worker's thread.
 #pragma once
 
+#include <cstdint>
+
 #include "base/log.hpp"
 #include "server/relay/tally.hpp"
 #include "session/realtime_session.hpp"
@@ -14,12 +16,17 @@ class SessionReport {
   SessionReport(Tally& tally, Log& log) : tally_(tally), log_(log) {}
 
   void changed(const session::RealtimeSession& session);
+  /// A connection to the provider is open after `took_us`.
+  void dialled(const session::RealtimeSession& session, std::int64_t took_us);
+  /// The client was sent the first audio of an answer after `wait_us`.
+  void first_audio(const session::RealtimeSession& session, std::int64_t wait_us);
 
  private:
   using Counts = session::RealtimeSession::Counts;
 
   void count(const Counts& before, const Counts& now);
   void log(const session::RealtimeSession& session, const Counts& before);
+  void log_limit(const session::RealtimeSession& session);
   void report_responses(const session::RealtimeSession& session);
 
   Tally& tally_;
@@ -28,6 +35,7 @@ class SessionReport {
   bool detached_ = false;
   decltype(transcript::ResponseCounts::by_status) responses_{};
   bool failure_logged_ = false;  ///< a failed response was logged
+  bool audio_logged_ = false;    ///< the first audio of the session was logged
 };
 
 }  // namespace verbatim::relay

@@ -4,12 +4,6 @@
 
 namespace verbatim::relay {
 
-void Histogram::observe_us(std::int64_t value) {
-  const auto at = std::lower_bound(bounds_us.begin(), bounds_us.end(), value);
-  buckets[static_cast<std::size_t>(at - bounds_us.begin())].add();
-  sum_us.add(static_cast<std::uint64_t>(std::max<std::int64_t>(value, 0)));
-}
-
 void Tally::relayed(Way way, protocol::MessageKind kind, std::size_t size, std::int64_t delay_us) {
   const auto w = static_cast<std::size_t>(way);
   const auto k = static_cast<std::size_t>(kind);
@@ -18,12 +12,18 @@ void Tally::relayed(Way way, protocol::MessageKind kind, std::size_t size, std::
   delay[w][k].observe_us(delay_us);
 }
 
-void Tally::session_ended(transcript::CloseReason reason,
-                          const transcript::TurnCounts& turns_of_it) {
+void Tally::session_ended(transcript::CloseReason reason, const session::Outcome& outcome) {
   ended[transcript::row_number(reason)].add();
+  bool explained = outcome.complete;
+  for (std::size_t kind = 0; kind < outcome.gaps.size(); ++kind) {
+    if (!outcome.gaps[kind]) continue;
+    incomplete[kind].add();
+    explained = true;
+  }
+  if (!explained) incomplete.back().add();
   for (std::size_t role = 0; role < turns.size(); ++role)
     for (std::size_t status = 0; status < turns[role].size(); ++status)
-      turns[role][status].add(turns_of_it[role][status]);
+      turns[role][status].add(outcome.turn_counts[role][status]);
 }
 
 void Tally::response_ended(transcript::ResponseStatus status, std::string_view reason,

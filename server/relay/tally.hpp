@@ -2,6 +2,7 @@
 // each thread has a tally of its own. tally_metrics.cpp has the metrics that are read from it.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -10,6 +11,7 @@
 
 #include "server/relay/access/admission.hpp"
 #include "session/budget.hpp"
+#include "session/outcome.hpp"
 #include "session/protocol/message.hpp"
 #include "session/transcript/close_reason.hpp"
 #include "session/transcript/event.hpp"
@@ -31,17 +33,30 @@ class Count {
 
 enum class Way : std::uint8_t { to_upstream = 0, to_client = 1 };
 
-class Histogram {
- public:
-  /// Upper bounds in microseconds; beyond the last is +Inf.
-  static constexpr std::array<std::int64_t, 15> bounds_us = {
-      50,     100,    200,    300,     500,     1'000,     2'000,    5'000,
-      10'000, 20'000, 50'000, 100'000, 500'000, 1'000'000, 5'000'000};
-  void observe_us(std::int64_t value);
+/// Upper bounds of a histogram's buckets in microseconds; beyond the last is +Inf.
+inline constexpr std::array<std::int64_t, 15> relay_bounds_us = {
+    50,     100,    200,    300,     500,     1'000,     2'000,    5'000,
+    10'000, 20'000, 50'000, 100'000, 500'000, 1'000'000, 5'000'000};
+/// For what a person waits for.
+inline constexpr std::array<std::int64_t, 14> wait_bounds_us = {
+    50'000,    100'000,   200'000,   300'000,   400'000,   500'000,    700'000,
+    1'000'000, 1'500'000, 2'000'000, 3'000'000, 5'000'000, 10'000'000, 30'000'000};
 
-  std::array<Count, bounds_us.size() + 1> buckets;
+template <const auto& bounds>
+class HistogramOf {
+ public:
+  static constexpr const auto& bounds_us = bounds;
+  void observe_us(std::int64_t value) {
+    const auto at = std::lower_bound(bounds_us.begin(), bounds_us.end(), value);
+    buckets[static_cast<std::size_t>(at - bounds_us.begin())].add();
+    sum_us.add(static_cast<std::uint64_t>(std::max<std::int64_t>(value, 0)));
+  }
+
+  std::array<Count, bounds.size() + 1> buckets;
   Count sum_us;
 };
+using Histogram = HistogramOf<relay_bounds_us>;
+using WaitHistogram = HistogramOf<wait_bounds_us>;
 
 /// Why responses end, as far as the label of a metric names it: a provider's own words must not
 /// make series without end. Empty: no reason was given.
@@ -72,6 +87,10 @@ struct Tally {
   std::array<Count, transcript::unplaced_kinds> unplaced_texts;  ///< by Unplaced
   /// By ResponseStatus and place in response_reasons; the last is any other reason.
   std::array<std::array<Count, response_reasons.size() + 1>, response_statuses> responses;
+  /// By GapKind; the last: a turn was cut off, and no gap is known.
+  std::array<Count, transcript::gap_kind_count + 1> incomplete;
+  WaitHistogram first_audio;
+  WaitHistogram upstream_dial;
   Count sessions_opened;
   Count client_messages_refused;
   std::array<Count, ways> messages_too_large;
@@ -100,7 +119,7 @@ struct Tally {
   void response_ended(transcript::ResponseStatus status, std::string_view reason,
                       std::uint64_t count);
   void session_used(const transcript::Usage& used, const session::Budget& budget);
-  void session_ended(transcript::CloseReason reason, const transcript::TurnCounts& turns_of_it);
+  void session_ended(transcript::CloseReason reason, const session::Outcome& outcome);
 };
 
 }  // namespace verbatim::relay

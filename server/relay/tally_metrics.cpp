@@ -67,21 +67,44 @@ void read_relayed(const TallySource& source, MetricSamples& out) {
               }));
 }
 
-void read_delays(const TallySource& source, MetricSamples& out) {
+/// `read` gives the histogram of a tally.
+template <class Read>
+void add_histogram(const TallySource& source, MetricSamples& out, MetricLabels labels, Read read) {
+  using One = std::remove_cvref_t<decltype(read(source.tallies.front()))>;
   std::vector<double> bounds;
-  for (const auto bound : Histogram::bounds_us) bounds.push_back(static_cast<double>(bound) / 1e6);
-  for (std::size_t way = 0; way < Tally::ways; ++way) {
-    for (std::size_t kind = 0; kind < Tally::kinds; ++kind) {
-      std::vector<std::uint64_t> counts(Histogram::bounds_us.size() + 1);
-      double sum = 0;
-      for (const Tally& tally : source.tallies) {
-        const Histogram& one = tally.delay[way][kind];
-        for (std::size_t i = 0; i < counts.size(); ++i) counts[i] += one.buckets[i].get();
-        sum += static_cast<double>(one.sum_us.get()) / 1e6;
-      }
-      out.add_histogram({{"direction", way_names[way]}, {"kind", kind_names[kind]}}, bounds, counts,
-                        sum);
-    }
+  for (const auto bound : One::bounds_us) bounds.push_back(static_cast<double>(bound) / 1e6);
+  std::vector<std::uint64_t> counts(bounds.size() + 1);
+  double sum = 0;
+  for (const Tally& tally : source.tallies) {
+    const One& one = read(tally);
+    for (std::size_t i = 0; i < counts.size(); ++i) counts[i] += one.buckets[i].get();
+    sum += static_cast<double>(one.sum_us.get()) / 1e6;
+  }
+  out.add_histogram(labels, bounds, counts, sum);
+}
+
+void read_delays(const TallySource& source, MetricSamples& out) {
+  for (std::size_t way = 0; way < Tally::ways; ++way)
+    for (std::size_t kind = 0; kind < Tally::kinds; ++kind)
+      add_histogram(
+          source, out, {{"direction", way_names[way]}, {"kind", kind_names[kind]}},
+          [way, kind](const Tally& tally) -> const Histogram& { return tally.delay[way][kind]; });
+}
+
+template <WaitHistogram Tally::*member>
+void read_wait(const TallySource& source, MetricSamples& out) {
+  add_histogram(source, out, {},
+                [](const Tally& tally) -> const WaitHistogram& { return tally.*member; });
+}
+
+void read_incomplete(const TallySource& source, MetricSamples& out) {
+  for (std::size_t kind = 0; kind <= transcript::gap_kind_count; ++kind) {
+    const std::string_view name = kind < transcript::gap_kind_count
+                                      ? to_string(static_cast<transcript::GapKind>(kind))
+                                      : "cut_off";
+    out.add({{"gap", name}}, total(source, [kind](const Tally& tally) -> const Count& {
+              return tally.incomplete[kind];
+            }));
   }
 }
 
@@ -210,6 +233,18 @@ constexpr MetricFamily<TallySource> tally_rows[] = {
      "Provider messages that could not be assigned to a turn although they may contain text, by "
      "cause. Their transcripts are incomplete.",
      MetricType::counter, read_unplaced},
+    {"verbatim_sessions_incomplete_total",
+     "Sessions that ended with an incomplete transcript, by the kind of gap. A session counts once "
+     "for each kind.",
+     MetricType::counter, read_incomplete},
+    {"verbatim_first_audio_seconds",
+     "Time from the end of a user's speech, or from a client's request for an answer, until the "
+     "first "
+     "audio of the answer is sent to the client, in seconds.",
+     MetricType::histogram, read_wait<&Tally::first_audio>},
+    {"verbatim_upstream_dial_seconds",
+     "Time to open a connection to the provider, from name lookup to upgrade, in seconds.",
+     MetricType::histogram, read_wait<&Tally::upstream_dial>},
     {"verbatim_limit_warnings_total", "Warnings in ended sessions that a limit was near, by limit.",
      MetricType::counter, read_limits<&Tally::limits_notified>},
     {"verbatim_limits_reached_total", "Sessions ended by a limit, by limit.", MetricType::counter,

@@ -308,6 +308,14 @@ struct TextUnplaced {
   friend bool operator==(const TextUnplaced&, const TextUnplaced&) = default;
 };
 
+/// How long the client waited for the first audio of an answer (session/first_audio.hpp). Written
+/// by the relay at the end of the response.
+struct FirstAudio {
+  std::string response_id;
+  std::int64_t ms = 0;
+  friend bool operator==(const FirstAudio&, const FirstAudio&) = default;
+};
+
 /// The order of the alternatives is part of the journal's format: append, never reorder.
 using EventBody =
     std::variant<UpstreamOpened, SessionConfigured, ItemPlaced, ItemSnapshot, OutputItem, TextDelta,
@@ -315,7 +323,7 @@ using EventBody =
                  SpeechStopped, BufferCleared, ResponseStarted, ResponseEnded, ItemTruncated,
                  ItemDeleted, ProviderError, ItemRequested, CancelRequested, UpstreamLost,
                  AudioMetered, TranscriptionUsage, ToolArguments, ToolProgress, AnswerAudio,
-                 TextUnplaced>;
+                 TextUnplaced, FirstAudio>;
 
 struct Event {
   std::string id;  ///< the provider's event_id; empty if it has none or the event is a client's

@@ -106,6 +106,8 @@ class Transcript {
   /// The sum of usage(), with the metered audio.
   const Usage& used() const;
   const ResponseCounts& responses() const;
+  /// The provider's id of the latest upstream connection's session; empty if it gave none.
+  const std::string& provider_session_id() const;
 
   /// Ids of all items in the conversation's order, for a rebuild; item() returns the details.
   /// Deleted turns are included, and turn() marks them; deleted tool items are not.
@@ -146,7 +148,8 @@ struct FinalTranscript {
   std::vector<Gap> gaps;
   std::vector<ToolCall> tool_calls;
   bool complete = false;  ///< no gap, and no turn cut off by the end of a stream
-  /// JSON list: the original usage objects, response_counts() and metered_audio().
+  /// JSON list: the original usage objects, first_audio(), response_counts(), provider_session()
+  /// and metered_audio().
   std::string usage_json = "[]";
   Usage used;  ///< the sum of that list
 };

@@ -395,6 +395,10 @@ void Transcript::State::on(const AnswerAudio& event) {
 
 // ---- Usage ----
 
+void Transcript::State::on(const FirstAudio& event) {
+  usage.push_back(first_audio(event.response_id, event.ms));
+}
+
 /// A total, so a repeated event changes nothing.
 void Transcript::State::on(const AudioMetered& event) {
   used.input_audio_ms = std::clamp(event.input_ms, used.input_audio_ms, usage_max);

@@ -144,6 +144,7 @@ struct Transcript::State {
   Usage used;
   std::uint64_t tools_version = 0;  ///< increases with every change of a tool's item
   ResponseCounts response_counts;
+  std::string provider_session_id;
   bool finished = false;
   TimeMs now = 0;  ///< never runs backwards
 
@@ -204,6 +205,7 @@ struct Transcript::State {
   void on(const ToolProgress&);
   void on(const AnswerAudio&);
   void on(const TextUnplaced&);
+  void on(const FirstAudio&);
 
   ConversationItem* find(const std::string& id);            ///< nullptr if unknown
   ConversationItem& find_or_create(const std::string& id);  ///< created if unknown; tracked
@@ -322,7 +324,6 @@ struct Transcript::State {
   std::unordered_map<std::string, std::string> aliases;
   std::string scattered;  ///< the item to which the latest events under other ids belong
   RecentIds transcriptions_billed{1024};  ///< by item and part, for this connection
-  std::string provider_session_id;
   int output_bytes_per_ms = 48;
   std::unordered_map<std::string, std::vector<AudioSent>> audio;
   std::vector<std::string> audio_unrecorded;  ///< item ids; few

@@ -51,6 +51,9 @@ struct Turn {
   std::optional<TimeMs> started_at;
   std::optional<TimeMs> ended_at;
   std::int64_t audio_ms = 0;  ///< playing time of an answer; 0: not known
+  /// How long the client waited for the answer's first audio. nullopt: not measured, or this is not
+  /// the first turn of the answer. Filled when a stored transcript is read.
+  std::optional<std::int64_t> first_audio_ms = {};
 
   friend bool operator==(const Turn&, const Turn&) = default;
 };
@@ -65,6 +68,7 @@ enum class GapKind : std::uint8_t {
   missing_position = 3,      ///< the writers' numbers skip a turn that no copy has
   unplaced_text = 4,         ///< the provider sent possible text that no turn can hold
 };
+inline constexpr std::size_t gap_kind_count = 5;
 
 /// A part that is known to be missing (P13).
 struct Gap {

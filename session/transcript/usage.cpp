@@ -1,12 +1,11 @@
 #include "session/transcript/usage.hpp"
 
 #include <algorithm>
+#include <unordered_map>
 
-#include "session/transcript/event.hpp"
-
-#include <algorithm>
-
+#include "base/json/dump.hpp"
 #include "base/json/view.hpp"
+#include "session/transcript/event.hpp"
 
 namespace verbatim::transcript {
 namespace {
@@ -77,6 +76,29 @@ std::string response_counts(const ResponseCounts& counts) {
   const std::string reason = counts.last_reason.empty() ? "null" : '"' + counts.last_reason + '"';
   return R"({"verbatim_responses":{"by_status":{)" + by_status + R"(},"last_reason":)" + reason +
          "}}";
+}
+
+std::string first_audio(const std::string& response_id, std::int64_t ms) {
+  return dump({{"verbatim_first_audio", {{"response_id", response_id}, {"ms", ms}}}});
+}
+
+void add_first_audio(std::vector<Turn>& turns, std::string_view usage_list) {
+  std::unordered_map<std::string, std::int64_t> waits;
+  for (json::Elements elements(View::of(usage_list)); elements.next();) {
+    const View wait = elements.value()["verbatim_first_audio"];
+    if (wait.exists()) waits.emplace(wait["response_id"].string_or_empty(), count(wait["ms"]));
+  }
+  for (Turn& turn : turns) {
+    const auto wait = waits.empty() ? waits.end() : waits.find(turn.response_id);
+    if (wait == waits.end()) continue;
+    turn.first_audio_ms = wait->second;
+    waits.erase(wait);
+  }
+}
+
+std::string provider_session(const std::string& id) {
+  constexpr std::size_t bytes_max = 256;
+  return dump({{"verbatim_provider", {{"session_id", id.substr(0, bytes_max)}}}});
 }
 
 std::string metered_audio(std::int64_t input_ms, std::int64_t output_ms) {

@@ -8,8 +8,10 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "session/transcript/event.hpp"
+#include "session/transcript/turn.hpp"
 
 namespace verbatim::transcript {
 
@@ -53,6 +55,17 @@ struct ResponseCounts {
 /// The element of that list with the outcome of responses:
 /// `{"verbatim_responses":{"by_status":{"failed":2},"last_reason":"insufficient_quota"}}`.
 std::string response_counts(const ResponseCounts& counts);
+
+/// The element of that list with the wait for an answer's audio:
+/// `{"verbatim_first_audio":{"response_id":"resp_1","ms":412}}`.
+std::string first_audio(const std::string& response_id, std::int64_t ms);
+
+/// Gives the first turn of each answer the wait for its audio that `usage_list` has.
+void add_first_audio(std::vector<Turn>& turns, std::string_view usage_list);
+
+/// The element of that list with the provider's id of the session:
+/// `{"verbatim_provider":{"session_id":"sess_1"}}`. A longer id is cut to 256 bytes.
+std::string provider_session(const std::string& id);
 
 /// The element of that list with the length of the audio, in milliseconds for each direction.
 std::string metered_audio(std::int64_t input_ms, std::int64_t output_ms);

@@ -75,7 +75,8 @@ std::optional<AttemptRow> find_attempt(sqlite::Database& database, const std::st
 transcript::FinalTranscript heard_by_relay(sqlite::Database& database, const AttemptRow& attempt) {
   transcript::FinalTranscript heard;
   if (attempt.status == transcript::SessionStatus::created) return heard;
-  sqlite::Query row = database.query("SELECT complete, gaps, first_seq FROM attempt WHERE id = ?");
+  sqlite::Query row =
+      database.query("SELECT complete, gaps, first_seq, usage FROM attempt WHERE id = ?");
   if (!row.bind(attempt.id).step()) return heard;
   if (attempt.status == transcript::SessionStatus::final) {
     heard.complete = row.integer(0) != 0;
@@ -92,6 +93,8 @@ transcript::FinalTranscript heard_by_relay(sqlite::Database& database, const Att
     heard.used = folded.transcript.used();
     heard.usage_json = transcript::usage_list(folded.transcript);
   }
+  const bool final = attempt.status == transcript::SessionStatus::final;
+  transcript::add_first_audio(heard.turns, final ? row.text(3) : heard.usage_json);
   return heard;
 }
 

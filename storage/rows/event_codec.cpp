@@ -84,9 +84,11 @@ auto fields(T& of) {
     return std::tie(of.item_id, of.status, of.output_index);
   } else if constexpr (std::is_same_v<Struct, AnswerAudio>) {
     return std::tie(of.item_id, of.ms);
-  } else {
-    static_assert(std::is_same_v<Struct, TextUnplaced>, "a new event needs its fields here");
+  } else if constexpr (std::is_same_v<Struct, TextUnplaced>) {
     return std::tie(of.why);
+  } else {
+    static_assert(std::is_same_v<Struct, FirstAudio>, "a new event needs its fields here");
+    return std::tie(of.response_id, of.ms);
   }
 }
 

@@ -80,9 +80,9 @@ test('each query of the dashboard returns data when Prometheus reads a relay wit
   const relay = await startRelay(t, {
     key: null,
     simulator: await startSimulator(t),
-    set: ['tls.enabled=false', 'webhook.settle=0s', await receiver(t)],
+    set: ['webhook.settle=0s', await receiver(t)],
   });
-  const prometheus = await Prometheus.start(t, new URL(relay.url).host);
+  const prometheus = await Prometheus.start(t, relay.url);
   const seen = (expression) => eventually(async () => (await prometheus.query(expression)).length > 0, expression);
   await seen('verbatim_sessions_opened_total == 0'); // a rate needs the count before
   await converse(t, relay);

@@ -285,7 +285,7 @@ test('every call and every error that is described is answered as described', as
   const ready = `/v1/sessions/${(await relay.request('/v1/sessions', { method: 'POST', body: { user: 'ada' } })).json.id}/end`;
   await expect(200, 'endSession', `${mine}/end`);
   await expect(400, 'endSession', `${mine}/end`, { body: { reason: 7 } });
-  await expect(401, 'endSession', end, nobody);
+  await expect(401, 'endSession', end, stranger);
   await expect(403, 'endSession', `${mine}/end`, as);
   await expect(404, 'endSession', end);
   await expect(409, 'endSession', ready);

@@ -80,8 +80,10 @@ class RandomEvents {
         return ToolProgress{id(), choice<ToolStatus>(3), small()};
       case 25:
         return AnswerAudio{id(), wide()};
-      default:
+      case 26:
         return TextUnplaced{choice<Unplaced>(2)};
+      default:
+        return FirstAudio{id(), wide()};
     }
   }
 

@@ -27,6 +27,7 @@ const tables = [
   ['### The HTTP API', sources.problemTitles, 25],
   ['Lines at level `error`:', sources.errorLines, 15],
   ['Lines at level `warn`:', sources.warningLines, 25],
+  ['Lines at level `info`:', sources.infoLines, 20],
   ['### Storage failures', sources.storageKinds, 10],
 ];
 

@@ -6,13 +6,13 @@ import { documentedMetrics, page } from './support/metrics.mjs';
 import { files, isTest, lineAt, productCpp, report, textOf, wordingOf } from './support/sources.mjs';
 
 /** Members of JSON objects, and targets of the build: no metrics. */
-const others = /^verbatim_(audio|responses|faults|count|cut_power|message_cost)$/;
+const others = /^verbatim_(audio|responses|first_audio|provider|faults|count|cut_power|message_cost)$/;
 
 /** Name -> where the server registers it: a literal that is a metric's name and nothing else. */
 const registered = new Map(
   productCpp
     .filter((file) => file.startsWith('server/'))
-    .flatMap((file) => wordingOf(file).map(({ text, line }) => [/^"(verbatim_[a-z0-9_]+)"$/.exec(text)?.[1], `${file}:${line}`]))
+    .flatMap((file) => wordingOf(file).map(({ text, line }) => [/^"((?:verbatim|process)_[a-z0-9_]+)"$/.exec(text)?.[1], `${file}:${line}`]))
     .filter(([name]) => name && !others.test(name)),
 );
 const documented = documentedMetrics();
@@ -34,7 +34,7 @@ test(`every metric in ${page} is one that the server registers, and has a meanin
 });
 
 test(`${page} names each metric once`, () => {
-  const names = [...textOf(page).matchAll(/^\| `(verbatim_\w+)`/gm)].map(([, name]) => name);
+  const names = [...textOf(page).matchAll(/^\| `((?:verbatim|process)_\w+)`/gm)].map(([, name]) => name);
   assert.deepEqual(names.filter((name, at) => names.indexOf(name) !== at), [], 'Take the second row out.');
   assert.equal(names.length, documented.size, 'A row is not understood: | `name` | type | labels | meaning |');
 });

@@ -103,8 +103,13 @@ export class Connection {
     this.#socket = socket;
     this.credential = credential;
     let greeted = false;
+    let refusal; // the relay refuses the upgrade in an event, since a page cannot read its status
     socket.onmessage = ({ data }) => {
       const { event, audio: samples } = typeof data === 'string' ? { event: JSON.parse(data) } : readFrame(data);
+      if (!greeted && event.type === 'error' && event.error.status) {
+        refusal = event.error;
+        return;
+      }
       this.received += 1;
       if (event.type === 'verbatim.session') {
         greeted = true;
@@ -115,7 +120,7 @@ export class Connection {
     socket.onclose = ({ code, reason }) => {
       if (socket !== this.#socket || this.#done) return;
       this.#release();
-      this.#lost(code, reason, greeted);
+      this.#lost(code, reason, greeted, refusal);
     };
   }
 
@@ -137,13 +142,14 @@ export class Connection {
     }
   }
 
-  async #lost(code, reason, greeted) {
-    if (final[code]) return this.#finish({ code, reason, problem: problemOf(code, reason) });
+  async #lost(code, reason, greeted, refused) {
+    if (final[code] && !refused) return this.#finish({ code, reason, problem: problemOf(code, reason) });
     this.#failures += 1;
     this.#lostAt ||= Date.now();
-    // A browser does not report why an upgrade was refused. An HTTP request with the same credential does.
-    if (!greeted) {
-      const problem = await this.#refusal();
+    // If the relay did not say why it refuses the upgrade, or a proxy did: the answer to an HTTP request with the same
+    // credential may have the reason.
+    if (!greeted && !(refused && comesBack(refused) && !this.#first)) {
+      const problem = refused ? refusalProblem(refused) : await this.#refusal();
       if (this.#done) return;
       if (problem && !(problem.code === 'token_expired' && this.#canRenew())) {
         return this.#finish({ code, reason, problem });
@@ -208,6 +214,16 @@ export class Connection {
     if (this.#first) this.#first.reject(Object.assign(new Error(end.problem?.message ?? 'closed'), end.problem));
     else this.#listener.end(end);
   }
+}
+
+/** Whether the same request may be admitted later: the relay is full, restarts, or its disk is in trouble. */
+function comesBack({ status }) {
+  return status === 409 || status === 429 || status >= 500;
+}
+
+function refusalProblem({ status, code, message }) {
+  if (status === 401) return { code: 'token_expired', message };
+  return { code: status === 403 ? 'not_allowed' : 'refused', message: `${message} (${code})` };
 }
 
 function isAudio(event) {

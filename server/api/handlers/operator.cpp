@@ -12,6 +12,7 @@
 #include "server/relay/http_metrics.hpp"
 #include "server/relay/metric_family.hpp"
 #include "server/relay/metrics.hpp"
+#include "server/relay/process_metrics.hpp"
 #include "server/relay/session_eraser.hpp"
 #include "server/relay/session_registry.hpp"
 #include "server/relay/storage_monitor.hpp"
@@ -53,6 +54,8 @@ net::Awaitable<net::HttpResponse> show_metrics(const ApiServices& api, RequestCo
   response.content_type = "text/plain; version=0.0.4; charset=utf-8";
   relay::MetricsPage page;
   api.metrics.add_metrics(page, api.registry.live());
+  relay::add_request_metrics(page, api.requests);
+  relay::add_process_metrics(page);
   api.registry.add_metrics(page);
   relay::add_memory_metrics(page, api.large_messages.counts(), api.bodies.counts(),
                             api.answers.counts());

@@ -1,24 +1,17 @@
 #include "server/relay/access/upgrade_request.hpp"
 
 #include <algorithm>
-#include <cctype>
 #include <charconv>
 #include <optional>
 #include <utility>
 
 #include "base/crypto.hpp"
 #include "base/ids.hpp"
+#include "server/net/ws_handshake.hpp"
 
 namespace verbatim::access {
 
 namespace {
-
-bool is_base64_of_16_bytes(std::string_view key) {
-  constexpr std::size_t digits = 22;
-  return key.size() == digits + 2 && key.ends_with("==") &&
-         std::all_of(key.begin(), key.begin() + digits,
-                     [](unsigned char c) { return std::isalnum(c) != 0 || c == '+' || c == '/'; });
-}
 
 // Requirements of the handshake (RFC 6455, section 4.2.1), checked first.
 std::optional<net::HttpResponse> bad_handshake(const net::HttpRequest& request) {
@@ -32,7 +25,7 @@ std::optional<net::HttpResponse> bad_handshake(const net::HttpRequest& request) 
     return refused;
   }
   const std::string_view key = request.header("Sec-WebSocket-Key");
-  if (!is_base64_of_16_bytes(key)) {
+  if (!net::is_websocket_key(key)) {
     return net::openai_error(400, "invalid_handshake",
                              "The header Sec-WebSocket-Key must hold 16 bytes in base64.");
   }

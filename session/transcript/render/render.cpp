@@ -43,6 +43,7 @@ Json turn_json(const MergedTurn& turn) {
   if (!turn.response_id.empty()) json["response_id"] = turn.response_id;
   if (!turn.reason.empty()) json["reason"] = turn.reason;
   if (turn.deleted) json["deleted"] = true;
+  if (turn.first_audio_ms) json["first_audio_ms"] = *turn.first_audio_ms;
   for (const Version& version : turn.versions)
     json["versions"].push_back({{"writer", version.writer},
                                 {"status", to_string(version.status)},

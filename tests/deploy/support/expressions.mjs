@@ -2,7 +2,7 @@
 
 /** Every metric of the relay with the labels that the expression selects: [{name, labels: name -> values}]. */
 export function metricsIn(expression) {
-  return [...expression.matchAll(/\b(verbatim_\w+?)(?:_bucket|_sum|_count)?\b(?:\{([^}]*)\})?/g)].map(([, name, selector = '']) => ({
+  return [...expression.matchAll(/\b((?:verbatim|process)_\w+?)(?:_bucket|_sum|_count)?\b(?:\{([^}]*)\})?/g)].map(([, name, selector = '']) => ({
     name,
     labels: Object.fromEntries(
       [...selector.matchAll(/(\w+)(?:=|!=|=~|!~)"([^"]*)"/g)]

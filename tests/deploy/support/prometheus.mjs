@@ -5,11 +5,13 @@ import { parse, stringify } from 'yaml';
 import { request, temporaryDirectory } from '../../e2e/support/verbatim.mjs';
 import { Background, inTree } from './programs.mjs';
 
-/** `deploy/prometheus/prometheus.yaml` with other targets, scraped often. */
+/** `deploy/prometheus/prometheus.yaml` with another target (a URL), scraped often. */
 function configuration(directory, target) {
+  const { protocol, host } = new URL(target);
   const config = parse(readFileSync(inTree('deploy/prometheus/prometheus.yaml'), 'utf8'));
   Object.assign(config.global, { scrape_interval: '200ms', scrape_timeout: '200ms', evaluation_interval: '200ms' });
-  config.scrape_configs[0].static_configs[0].targets = [target];
+  config.scrape_configs[0].static_configs[0].targets = [host];
+  if (protocol === 'https:') Object.assign(config.scrape_configs[0], { scheme: 'https', tls_config: { insecure_skip_verify: true } });
   for (const rules of config.rule_files) copyFileSync(inTree(`deploy/prometheus/${rules}`), join(directory, rules));
   const file = join(directory, 'prometheus.yaml');
   writeFileSync(file, stringify(config));

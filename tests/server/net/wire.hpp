@@ -36,7 +36,11 @@ struct Echo final : net::HttpService {
   }
   net::Awaitable<std::optional<Refused>> upgrade(net::HttpRequest request,
                                                  net::Transport transport) override {
+    const bool stops = request.path == "/stops";
     served.push_back(std::move(request));
+    if (stops)
+      co_return Refused{std::move(transport),
+                        net::openai_error(503, "server_shutting_down", "Come back.")};
     net::HttpResponse response = net::problem(426, "upgraded", "As far as this test goes.");
     co_return Refused{std::move(transport), std::move(response)};
   }

@@ -69,7 +69,7 @@ TEST_CASE("each close reason is counted under its own name, and nothing else is"
   for (const transcript::CloseReasonRow& row : transcript::close_reasons) {
     Metrics metrics(2);
     const auto before = samples_of(text_of(metrics));
-    metrics.tally(1).session_ended(row.reason, {});
+    metrics.tally(1).session_ended(row.reason, {.complete = true});
     auto expected = before;
     expected["verbatim_sessions_ended_total{reason=\"" + std::string(row.name) + "\"}"] = 1;
     CHECK(samples_of(text_of(metrics)) == expected);

@@ -80,6 +80,7 @@ function logLines(level) {
 export const errorLines = logLines('error');
 /** An event that is written at both levels stands with the errors. */
 export const warningLines = new Map([...logLines('warn')].filter(([name]) => !errorLines.has(name)));
+export const infoLines = new Map([...logLines('info')].filter(([name]) => !errorLines.has(name) && !warningLines.has(name)));
 
 /** `kind` of a storage failure. */
 export const storageKinds = new Map(

@@ -7,7 +7,7 @@ export const page = 'docs/metrics.md';
 /** Name -> {type, labels: name -> documented values, meaning, line}; no values: any. */
 export function documentedMetrics() {
   const text = textOf(page);
-  const rows = [...text.matchAll(/^\| `(verbatim_\w+)` \| (\w+) \| ([^|]+) \| ([^|]+) \|$/gm)];
+  const rows = [...text.matchAll(/^\| `((?:verbatim|process)_\w+)` \| (\w+) \| ([^|]+) \| ([^|]+) \|$/gm)];
   return new Map(
     rows.map(([whole, name, type, labels, meaning]) => [
       name,

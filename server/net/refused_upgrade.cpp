@@ -1,0 +1,134 @@
+#include "server/net/refused_upgrade.hpp"
+
+#include <algorithm>
+#include <boost/asio/write.hpp>
+#include <charconv>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "base/json/dump.hpp"
+#include "server/net/request_id.hpp"
+#include "server/net/write_response.hpp"
+#include "server/net/ws_frame.hpp"
+#include "server/net/ws_handshake.hpp"
+
+namespace verbatim::net {
+
+namespace {
+
+using nlohmann::json;
+
+/// Bytes of the reason in a log line: it may quote a peer's Origin.
+constexpr std::size_t logged_bytes_max = 300;
+/// Payload of a close frame besides its code (RFC 6455, section 5.5).
+constexpr std::size_t close_reason_bytes_max = 123;
+
+struct Reason {
+  std::string type = "invalid_request_error";
+  std::string code;
+  std::string message;
+};
+
+/// Reads either form of error that the service makes.
+Reason reason_of(const HttpResponse& refusal) {
+  Reason reason;
+  const json body = json::parse(refusal.body, nullptr, false);
+  if (!body.is_object()) return reason;
+  if (const auto error = body.find("error"); error != body.end() && error->is_object()) {
+    reason.type = error->value("type", reason.type);
+    reason.code = error->value("code", "");
+    reason.message = error->value("message", "");
+  } else {
+    reason.code = body.value("title", "");
+    reason.message = body.value("detail", "");
+    std::replace(reason.code.begin(), reason.code.end(), ' ', '_');
+  }
+  return reason;
+}
+
+json retry_after(const HttpResponse& refusal) {
+  for (const auto& [name, value] : refusal.headers) {
+    int seconds = 0;
+    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), seconds);
+    if (name == "Retry-After" && error == std::errc()) return seconds;
+  }
+  return nullptr;
+}
+
+std::string frame(Opcode opcode, const std::string& payload) {
+  const FrameHead head = frame_head(WsRole::server, opcode, payload.size(), 0);
+  return std::string(head.bytes.data(), head.size) + payload;
+}
+
+/// The upgrade, the event and the close. Code 1012 means "come back" and has no error event, since
+/// the client did nothing wrong.
+std::string as_websocket(const HttpResponse& refusal, const Reason& reason,
+                         const AskedUpgrade& asked) {
+  const std::uint16_t code = refusal_close_code(refusal.status, reason.code);
+  std::string bytes = upgrade_answer(asked.key, asked.protocol, asked.id);
+  if (code != close_codes::restart) {
+    bytes += frame(Opcode::text, dump({{"type", "error"},
+                                       {"event_id", "verbatim_" + asked.id},
+                                       {"error",
+                                        {{"type", reason.type},
+                                         {"code", reason.code},
+                                         {"message", reason.message},
+                                         {"param", nullptr},
+                                         {"event_id", nullptr},
+                                         {"status", refusal.status},
+                                         {"retry_after", retry_after(refusal)}}}}));
+  }
+  std::string close{static_cast<char>(code >> 8), static_cast<char>(code & 0xFF)};
+  return bytes + frame(Opcode::close, close + reason.code.substr(0, close_reason_bytes_max));
+}
+
+}  // namespace
+
+AskedUpgrade::AskedUpgrade(const HttpRequest& request)
+    : path(request.path), remote(request.remote), id(request.id) {
+  const auto offered = split_list(request.header("Sec-WebSocket-Protocol"));
+  const auto offers = [&offered](const char* name) {
+    return std::find(offered.begin(), offered.end(), name) != offered.end();
+  };
+  const std::string_view given = request.header("Sec-WebSocket-Key");
+  if (!offers("verbatim.v1") || !is_websocket_key(given) ||
+      request.header("Sec-WebSocket-Version") != "13")
+    return;
+  key = given;
+  protocol = offers("realtime") ? "realtime" : "verbatim.v1";
+}
+
+std::uint16_t refusal_close_code(int status, std::string_view code) {
+  if (code == "server_shutting_down") return close_codes::restart;
+  if (code.starts_with("storage_")) return close_codes::internal;
+  if (status == 401) return close_codes::unauthorised;
+  if (status == 409 || status == 429 || status == 503) return close_codes::overloaded;
+  return status >= 500 ? close_codes::internal : close_codes::policy;
+}
+
+Awaitable<void> refuse_upgrade(Transport transport, HttpResponse refusal, const AskedUpgrade& asked,
+                               std::chrono::milliseconds patience, Log& log) {
+  const Reason reason = reason_of(refusal);
+  log.repeated(Repeated::upgrade_refused, {{"status", refusal.status},
+                                           {"code", reason.code},
+                                           {"why", reason.message.substr(0, logged_bytes_max)},
+                                           {"remote", asked.remote},
+                                           {"request", asked.id}});
+  {
+    const Deadline deadline(transport.get_executor(), patience, [&transport] {
+      error_code ignored;
+      transport.socket().close(ignored);
+    });
+    if (asked.protocol.empty()) {
+      HttpResponse answer = uncached(std::move(refusal));
+      add_request_id(answer, asked.id, false);
+      co_await write_response(transport, std::move(answer), {});
+    } else {
+      const std::string bytes = as_websocket(refusal, reason, asked);
+      co_await asio::async_write(transport, asio::buffer(bytes), use_tuple);
+    }
+  }
+  co_await linger_close(transport);
+}
+
+}  // namespace verbatim::net
