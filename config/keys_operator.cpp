@@ -44,9 +44,30 @@ std::vector<Key> make_operator_keys() {
           "spread, so that not all calls come at once."),
       key("webhook.retry_max", &S::webhook, &Webhook::retry_max, 10min, duration(10ms, day),
           "The longest pause."),
-      key("webhook.tries_max", &S::webhook, &Webhook::tries_max, 16, number<std::size_t>(1, 1000),
-          "After this many tries a message is a dead letter: `verbatim webhooks list`, `verbatim "
-          "webhooks redrive`."),
+      key("webhook.retry_after_max", &S::webhook, &Webhook::retry_after_max, 1h, duration(0s, day),
+          "An answer's Retry-After can lengthen a pause to this at most, so that a mistake of the "
+          "receiver cannot hold a message back for years. 0s: it is not followed."),
+      key("webhook.lanes", &S::webhook, &Webhook::lanes, 16, number<std::size_t>(1, 256),
+          "Calls to a target at once, each about another session: the messages of one session keep "
+          "their order. A session that waits for its next try takes no part."),
+      key("webhook.tries_max", &S::webhook, &Webhook::tries_max, 160, number<std::size_t>(1, 1000),
+          "After this many tries (about a day, with the pauses above) a message is a dead letter: "
+          "`verbatim webhooks list`, `verbatim webhooks redrive`."),
+      key("webhook.refused_tries_max", &S::webhook, &Webhook::refused_tries_max, 3,
+          number<std::size_t>(1, 1000),
+          "The same for answers that refuse a message for good: 4xx, but not 408, 425 and 429. "
+          "410 ends the tries at once."),
+      key("webhook.tries_kept", &S::webhook, &Webhook::tries_kept, 10, number<std::size_t>(0, 100),
+          "How many of the latest tries of each delivery GET /v1/webhooks/deliveries shows."),
+      key("webhook.answer_bytes_kept", &S::webhook, &Webhook::answer_bytes_kept, KiB, bytes(0, KiB),
+          "How much of the answer's body is kept with each of those tries. It may hold secrets of "
+          "the receiver; only back-end keys can read it."),
+      key("webhook.delivered_keep", &S::webhook, &Webhook::delivered_keep, 72h,
+          duration(0s, 90 * day),
+          "How long the record of a message that all targets have received is kept."),
+      key("webhook.delivered_kept_max", &S::webhook, &Webhook::delivered_kept_max, 50'000,
+          number<std::size_t>(0, 10'000'000),
+          "Only the newest of such messages keep their record, so that the database stays small."),
       key("webhook.body_bytes_max", &S::webhook, &Webhook::body_bytes_max, MiB,
           bytes(KiB, 64 * MiB),
           "A call with a longer body is sent without its transcript, and says so."),

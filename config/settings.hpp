@@ -232,8 +232,15 @@ struct Webhook {
   milliseconds settle{};     ///< delay of session.ended, for copies of other writers
   milliseconds retry_min{};  ///< doubled after each try
   milliseconds retry_max{};
-  std::size_t tries_max = 0;       ///< then the message is a dead letter
-  std::size_t body_bytes_max = 0;  ///< above it the transcript is left out
+  milliseconds retry_after_max{};      ///< the longest pause that an answer can ask for
+  std::size_t lanes = 0;               ///< sessions that are sent to a target at once
+  std::size_t tries_max = 0;           ///< then the message is a dead letter
+  std::size_t refused_tries_max = 0;   ///< likewise, counting answers of 4xx
+  std::size_t tries_kept = 0;          ///< the latest of each delivery, for the list
+  std::size_t answer_bytes_kept = 0;   ///< of each of them
+  milliseconds delivered_keep{};       ///< how long a delivered message is listed
+  std::size_t delivered_kept_max = 0;  ///< and at most how many
+  std::size_t body_bytes_max = 0;      ///< above it the transcript is left out
 };
 
 struct Simulator {

@@ -28,6 +28,8 @@ Handler create_session, erase_session, list_sessions, patch_session, show_sessio
 Handler end_session;
 // transcripts.cpp
 Handler post_transcript, show_transcript;
+// webhooks.cpp
+Handler list_deliveries, retry_delivery;
 
 }  // namespace handlers
 
@@ -50,6 +52,8 @@ std::span<const Route> all_routes() {
       {"PATCH", "/v1/sessions/{id}", back_end, patch_session},
       {"POST", "/v1/sessions/{id}/end", back_end, end_session},
       {"POST", "/v1/sessions/{id}/transcript", back_end_or_own_session, post_transcript},
+      {"GET", "/v1/webhooks/deliveries", back_end, list_deliveries},
+      {"POST", "/v1/webhooks/deliveries/{id}/retry", back_end, retry_delivery},
       {"POST", "/api/sessions/{id}/transcript", back_end_or_own_session,
        post_transcript_compatible},
       {"POST", "/api/internal/sessions/{id}/transcript", internal_service,

@@ -1,49 +1,26 @@
 #include "server/webhooks/call.hpp"
 
 #include <curl/curl.h>
-#include <netinet/in.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
-#include <cstring>
+#include <algorithm>
 #include <mutex>
 #include <stdexcept>
+#include <string_view>
+#include <unordered_map>
+
+#include "base/ascii.hpp"
+#include "server/webhooks/private_address.hpp"
 
 namespace verbatim::webhooks {
 
 namespace {
 
-bool is_private_v4(std::uint32_t address) {
-  const auto within = [address](std::uint32_t network, int bits) {
-    return (address >> (32 - bits)) == (network >> (32 - bits));
-  };
-  return within(0x00000000, 8) || within(0x0A000000, 8) || within(0x64400000, 10) ||
-         within(0x7F000000, 8) || within(0xA9FE0000, 16) || within(0xAC100000, 12) ||
-         within(0xC0000000, 24) || within(0xC0000200, 24) || within(0xC0A80000, 16) ||
-         within(0xC6120000, 15) || within(0xC6336400, 24) || within(0xCB007100, 24) ||
-         within(0xE0000000, 4) || within(0xF0000000, 4);
-}
-
-bool is_private_v6(const in6_addr& address) {
-  const std::uint8_t* bytes = address.s6_addr;
-  const auto v4_at = [bytes](int at) {
-    return std::uint32_t{bytes[at]} << 24 | std::uint32_t{bytes[at + 1]} << 16 |
-           std::uint32_t{bytes[at + 2]} << 8 | bytes[at + 3];
-  };
-  static constexpr std::uint8_t zeros[12] = {};
-  static constexpr std::uint8_t nat64[12] = {0x00, 0x64, 0xFF, 0x9B};
-  if (std::memcmp(bytes, zeros, 10) == 0 && bytes[10] == 0xFF && bytes[11] == 0xFF)
-    return is_private_v4(v4_at(12));
-  if (std::memcmp(bytes, nat64, 12) == 0) return is_private_v4(v4_at(12));
-  if (bytes[0] == 0x20 && bytes[1] == 0x02) return is_private_v4(v4_at(2));
-  // Only 2000::/3 is public. In it, 2001::/23 is for protocols (Teredo, tests), and 2001:db8::/32
-  // and 3fff::/20 are for documentation.
-  if ((bytes[0] & 0xE0) != 0x20) return true;
-  const bool protocols = bytes[0] == 0x20 && bytes[1] == 0x01 && bytes[2] < 2;
-  const bool documents =
-      (bytes[0] == 0x20 && bytes[1] == 0x01 && bytes[2] == 0x0D && bytes[3] == 0xB8) ||
-      (bytes[0] == 0x3F && bytes[1] == 0xFF && bytes[2] < 0x10);
-  return protocols || documents;
-}
+constexpr std::size_t answer_bytes_max = 64 * 1024;
+/// Of all headers of an answer, those of interim answers included.
+constexpr std::size_t header_bytes_max = 64 * 1024;
+constexpr long first_final_status = 200;
 
 /// Checks the address at the moment of the connection. A name that resolves differently between a
 /// check and the call (DNS rebinding) cannot get around it.
@@ -55,94 +32,196 @@ curl_socket_t open_socket(void* refused, curlsocktype, curl_sockaddr* address) {
   return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
-constexpr std::size_t answer_bytes_max = 64 * 1024;
-
-/// Discards the answer's body, and ends the call if the body is too long.
-std::size_t skip_body(char*, std::size_t size, std::size_t count, void* skipped) {
-  auto& so_far = *static_cast<std::size_t*>(skipped);
-  so_far += size * count;
-  return so_far > answer_bytes_max ? 0 : size * count;
-}
-
-int look_for_stop(void* stopping, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
-  return static_cast<const std::atomic<bool>*>(stopping)->load() ? 1 : 0;
-}
-
-CURL* make_handle() {
+void initialise_libcurl() {
   static std::once_flag once;
   std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
-  CURL* handle = curl_easy_init();
-  if (!handle) throw std::runtime_error("libcurl cannot be initialised");
-  return handle;
+}
+
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view blanks = " \t\r\n";
+  const std::size_t begin = text.find_first_not_of(blanks);
+  if (begin == std::string_view::npos) return {};
+  return text.substr(begin, text.find_last_not_of(blanks) - begin + 1);
 }
 
 }  // namespace
 
-bool is_private_address(const sockaddr* address) {
-  if (address->sa_family == AF_INET)
-    return is_private_v4(ntohl(reinterpret_cast<const sockaddr_in*>(address)->sin_addr.s_addr));
-  if (address->sa_family == AF_INET6)
-    return is_private_v6(reinterpret_cast<const sockaddr_in6*>(address)->sin6_addr);
-  return true;
-}
+struct WebhookCalls::Call {
+  explicit Call(const CallOptions& options) : options_(options) {
+    if (!handle) throw std::runtime_error("libcurl cannot be initialised");
+    curl_easy_setopt(handle, CURLOPT_PRIVATE, this);
+    curl_easy_setopt(handle, CURLOPT_URL, options.url.c_str());
+    curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, options.allow_private ? "https,http" : "https");
+    curl_easy_setopt(handle, CURLOPT_FOLLOWLOCATION, 0L);
+    // Otherwise libcurl uses the proxy in the environment.
+    curl_easy_setopt(handle, CURLOPT_PROXY, "");
+    curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
+    // Otherwise the end of a call waits for its name lookup, and all other calls with it.
+    curl_easy_setopt(handle, CURLOPT_QUICK_EXIT, 1L);
+    curl_easy_setopt(handle, CURLOPT_TIMEOUT_MS, static_cast<long>(options.timeout.count()));
+    curl_easy_setopt(handle, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+    curl_easy_setopt(handle, CURLOPT_OPENSOCKETDATA, options.allow_private ? nullptr : &refused);
+    curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(handle, CURLOPT_HEADERDATA, this);
+    curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, take_body);
+    curl_easy_setopt(handle, CURLOPT_WRITEDATA, this);
+    curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, error);
+    curl_easy_setopt(handle, CURLOPT_USERAGENT, "verbatim/" VERBATIM_VERSION);
+  }
+  ~Call() {
+    curl_easy_cleanup(handle);
+    curl_slist_free_all(list);
+  }
+  Call(const Call&) = delete;
+  Call& operator=(const Call&) = delete;
 
-struct WebhookCall::Impl {
-  CURL* handle = make_handle();
+  void prepare(std::int64_t number, std::string text, const Headers& headers) {
+    id = number;
+    body = std::move(text);
+    answer = {};
+    refused = headers_done = false;
+    header_bytes = body_bytes = 0;
+    error[0] = '\0';
+    curl_slist_free_all(list);
+    // Without this field, libcurl asks before it sends a long body, and waits for the answer.
+    list = curl_slist_append(nullptr, "Expect:");
+    for (const auto& [name, value] : headers)
+      list = curl_slist_append(list, (name + ": " + value).c_str());
+    curl_easy_setopt(handle, CURLOPT_HTTPHEADER, list);
+    curl_easy_setopt(handle, CURLOPT_POSTFIELDS, body.data());
+    curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
+  }
+
+  /// A complete header is an answer, even if the body breaks off or does not end.
+  CallAnswer conclude(CURLcode code) {
+    if (!headers_done) answer.status = 0;
+    curl_off_t micros = 0;
+    curl_easy_getinfo(handle, CURLINFO_TOTAL_TIME_T, &micros);
+    answer.took = std::chrono::milliseconds(micros / 1000);
+    if (refused)
+      answer.error = "its address is private; allow_private = true would admit it";
+    else if (header_bytes > header_bytes_max && !headers_done)
+      answer.error = "the header of its answer is longer than 64 KiB";
+    else if (!headers_done)
+      answer.error = error[0]           ? error
+                     : code == CURLE_OK ? "no final status"
+                                        : curl_easy_strerror(code);
+    body.clear();
+    return std::move(answer);
+  }
+
+  static std::size_t on_header(char* bytes, std::size_t size, std::size_t count, void* self) {
+    return static_cast<Call*>(self)->take_header({bytes, size * count});
+  }
+
+  std::size_t take_header(std::string_view line) {
+    header_bytes += line.size();
+    if (header_bytes > header_bytes_max) return 0;
+    if (headers_done) return line.size();  // a field after the body
+    const std::string_view content = trimmed(line);
+    const std::size_t colon = content.find(':');
+    if (content.empty()) {
+      end_header();
+    } else if (content.starts_with("HTTP/") && content.find(' ') < colon) {
+      answer.retry_after.clear();  // of an interim answer
+    } else if (colon != content.npos) {
+      const std::string name = lower_case(content.substr(0, colon));
+      const std::string_view value = trimmed(content.substr(colon + 1));
+      if (name == "retry-after") answer.retry_after = value;
+      if (name == "date") answer.date = value;
+    }
+    return line.size();
+  }
+
+  void end_header() {
+    long status = 0;
+    curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &status);
+    if (status < first_final_status) return;
+    answer.status = static_cast<int>(status);
+    headers_done = true;
+  }
+
+  /// Ends the call if the body is too long.
+  static std::size_t take_body(char* bytes, std::size_t size, std::size_t count, void* self) {
+    auto& call = *static_cast<Call*>(self);
+    const std::size_t length = size * count;
+    call.body_bytes += length;
+    const std::size_t room = call.options_.answer_bytes_kept - call.answer.body.size();
+    call.answer.body.append(bytes, std::min(room, length));
+    return call.body_bytes > answer_bytes_max ? 0 : length;
+  }
+
+  const CallOptions& options_;
+  CURL* handle = curl_easy_init();
+  curl_slist* list = nullptr;
+  std::int64_t id = 0;
+  std::string body;
+  CallAnswer answer;
   bool refused = false;
-  std::size_t skipped = 0;
+  bool headers_done = false;
+  std::size_t header_bytes = 0;
+  std::size_t body_bytes = 0;
   char error[CURL_ERROR_SIZE] = {};
-  ~Impl() { curl_easy_cleanup(handle); }
 };
 
-WebhookCall::WebhookCall(std::string url, bool allow_private, std::chrono::milliseconds timeout,
-                         const std::atomic<bool>& stopping)
-    : impl_(std::make_unique<Impl>()) {
-  CURL* const handle = impl_->handle;
-  curl_easy_setopt(handle, CURLOPT_URL, url.c_str());
-  curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, allow_private ? "https,http" : "https");
-  curl_easy_setopt(handle, CURLOPT_FOLLOWLOCATION, 0L);
-  curl_easy_setopt(handle, CURLOPT_PROXY,
-                   "");  // otherwise libcurl uses the proxy in the environment
-  curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(handle, CURLOPT_TIMEOUT_MS, static_cast<long>(timeout.count()));
-  curl_easy_setopt(handle, CURLOPT_OPENSOCKETFUNCTION, open_socket);
-  curl_easy_setopt(handle, CURLOPT_OPENSOCKETDATA, allow_private ? nullptr : &impl_->refused);
-  curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, skip_body);
-  curl_easy_setopt(handle, CURLOPT_WRITEDATA, &impl_->skipped);
-  curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, impl_->error);
-  curl_easy_setopt(handle, CURLOPT_USERAGENT, "verbatim/" VERBATIM_VERSION);
-  curl_easy_setopt(handle, CURLOPT_NOPROGRESS, 0L);
-  curl_easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, look_for_stop);
-  curl_easy_setopt(handle, CURLOPT_XFERINFODATA, &stopping);
+struct WebhookCalls::Impl {
+  CallOptions options;
+  CURLM* multi = curl_multi_init();
+  std::unordered_map<CURL*, std::unique_ptr<Call>> under_way;
+  std::vector<std::unique_ptr<Call>> idle;
+
+  ~Impl() {
+    for (const auto& [handle, call] : under_way) curl_multi_remove_handle(multi, handle);
+    under_way.clear();
+    idle.clear();
+    curl_multi_cleanup(multi);
+  }
+
+  std::vector<std::pair<std::int64_t, CallAnswer>> ended() {
+    int running = 0;
+    curl_multi_perform(multi, &running);
+    std::vector<std::pair<std::int64_t, CallAnswer>> answers;
+    int left = 0;
+    while (const CURLMsg* const message = curl_multi_info_read(multi, &left)) {
+      if (message->msg != CURLMSG_DONE) continue;
+      const CURLcode code = message->data.result;
+      auto node = under_way.extract(message->easy_handle);
+      curl_multi_remove_handle(multi, node.key());  // `message` is invalid from here on
+      answers.emplace_back(node.mapped()->id, node.mapped()->conclude(code));
+      idle.push_back(std::move(node.mapped()));
+    }
+    return answers;
+  }
+};
+
+WebhookCalls::WebhookCalls(CallOptions options) {
+  initialise_libcurl();
+  impl_ = std::make_unique<Impl>();
+  impl_->options = std::move(options);
+  if (!impl_->multi) throw std::runtime_error("libcurl cannot be initialised");
 }
 
-WebhookCall::~WebhookCall() = default;
+WebhookCalls::~WebhookCalls() = default;
 
-WebhookCall::Answer WebhookCall::post(
-    const std::string& body, const std::vector<std::pair<std::string, std::string>>& headers) {
-  CURL* const handle = impl_->handle;
-  impl_->refused = false;
-  impl_->skipped = 0;
-  impl_->error[0] = '\0';
-  curl_slist* list = curl_slist_append(nullptr, "Expect:");
-  for (const auto& [name, value] : headers)
-    list = curl_slist_append(list, (name + ": " + value).c_str());
-  curl_easy_setopt(handle, CURLOPT_HTTPHEADER, list);
-  curl_easy_setopt(handle, CURLOPT_POSTFIELDS, body.data());
-  curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
-  const CURLcode code = curl_easy_perform(handle);
-  curl_easy_setopt(handle, CURLOPT_HTTPHEADER, nullptr);
-  curl_slist_free_all(list);
-  Answer answer;
-  long status = 0;
-  const bool answered = code == CURLE_OK || impl_->skipped > answer_bytes_max;
-  if (answered) curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &status);
-  answer.status = static_cast<int>(status);
-  if (impl_->refused)
-    answer.error = "its address is private; allow_private = true would admit it";
-  else if (!answered)
-    answer.error = impl_->error[0] ? impl_->error : curl_easy_strerror(code);
-  return answer;
+void WebhookCalls::start(std::int64_t id, std::string body, const Headers& headers) {
+  if (impl_->idle.empty()) impl_->idle.push_back(std::make_unique<Call>(impl_->options));
+  std::unique_ptr<Call> call = std::move(impl_->idle.back());
+  impl_->idle.pop_back();
+  call->prepare(id, std::move(body), headers);
+  CURL* const handle = call->handle;
+  impl_->under_way.emplace(handle, std::move(call));
+  curl_multi_add_handle(impl_->multi, handle);
 }
+
+std::vector<std::pair<std::int64_t, CallAnswer>> WebhookCalls::wait(
+    std::chrono::milliseconds at_most) {
+  auto answers = impl_->ended();
+  if (!answers.empty()) return answers;
+  int events = 0;
+  curl_multi_poll(impl_->multi, nullptr, 0, static_cast<int>(at_most.count()), &events);
+  return impl_->ended();
+}
+
+void WebhookCalls::wake() { curl_multi_wakeup(impl_->multi); }
 
 }  // namespace verbatim::webhooks

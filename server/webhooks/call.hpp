@@ -1,12 +1,12 @@
-// One webhook call with libcurl: https to a public address, no proxy, no redirects, one deadline.
+// Calls of one webhook target with libcurl, several at once: https to a public address, no proxy,
+// no redirects, one deadline for each call.
 //
-// An object keeps its connection. One thread; stop it through `stopping`. Errors are values.
+// Connections are kept for later calls. One thread, except wake(). Errors are values.
 #pragma once
 
-#include <sys/socket.h>
-
-#include <atomic>
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>
@@ -14,29 +14,41 @@
 
 namespace verbatim::webhooks {
 
-/// Whether the address is not public: this machine, private and link-local networks, carrier-grade
-/// NAT, multicast, and such IPv4 addresses embedded in IPv6.
-bool is_private_address(const sockaddr* address);
+struct CallOptions {
+  std::string url;
+  bool allow_private = false;           ///< also call private addresses, and by http
+  std::chrono::milliseconds timeout{};  ///< for a whole call
+  std::size_t answer_bytes_kept = 0;    ///< of the answer's body
+};
 
-class WebhookCall {
+struct CallAnswer {
+  int status = 0;           ///< 0: no answer
+  std::string error;        ///< why there was no answer; otherwise empty
+  std::string retry_after;  ///< these header fields, as they came
+  std::string date;
+  std::string body;  ///< its beginning; any bytes
+  std::chrono::milliseconds took{};
+};
+
+class WebhookCalls {
  public:
-  /// `url`: the target.
-  /// `allow_private`: also call private addresses, and by http.
-  /// `timeout`: for the whole call.
-  /// `stopping`: any thread sets it to abort the call; must outlive the object.
-  WebhookCall(std::string url, bool allow_private, std::chrono::milliseconds timeout,
-              const std::atomic<bool>& stopping);
-  ~WebhookCall();
+  using Headers = std::vector<std::pair<std::string, std::string>>;
 
-  struct Answer {
-    int status = 0;     ///< 0: no answer
-    std::string error;  ///< why there was no answer; otherwise empty
-  };
-  /// Sends `body` and blocks until an answer, the deadline, or `stopping`.
-  Answer post(const std::string& body,
-              const std::vector<std::pair<std::string, std::string>>& headers);
+  /// Throws std::runtime_error if libcurl cannot be initialised.
+  explicit WebhookCalls(CallOptions options);
+  /// Aborts the calls in progress.
+  ~WebhookCalls();
+
+  /// Begins to send `body`. `id` names the call in its answer.
+  void start(std::int64_t id, std::string body, const Headers& headers);
+  /// Sends and receives until a call ends, wake() is called, or `at_most` is over. Returns the
+  /// calls that ended.
+  std::vector<std::pair<std::int64_t, CallAnswer>> wait(std::chrono::milliseconds at_most);
+  /// Any thread: ends a wait(), or the next one.
+  void wake();
 
  private:
+  struct Call;
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };

@@ -1,42 +1,34 @@
-// Delivers messages from the outbox to webhooks: at least once, and to each target in order.
+// Delivers messages from the outbox to webhooks: at least once, and to each target in the order of
+// each session.
 //
-// One thread for each target, so that a target that hangs does not delay others. Each thread waits
-// for the store.
+// One thread for each target (target.hpp), so that a target that hangs does not delay others.
 #pragma once
 
-#include <atomic>
-#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "base/log.hpp"
 #include "config/settings.hpp"
-#include "storage/store/outbox_store.hpp"
+#include "server/webhooks/target.hpp"
+#include "storage/store/delivery_store.hpp"
 
 namespace verbatim::relay {
 class MetricsPage;
 }  // namespace verbatim::relay
 
-namespace verbatim::webhooks {
+namespace verbatim::store {
+class Store;
+}  // namespace verbatim::store
 
-/// Of one target. Counts are since the start.
-struct WebhookGauges {
-  std::string target;
-  std::uint64_t delivered = 0;
-  std::uint64_t failed = 0;        ///< tries
-  std::uint64_t dead = 0;          ///< messages given up
-  std::uint64_t waiting = 0;       ///< now, not delivered yet
-  std::uint64_t dead_letters = 0;  ///< now, not sent again
-  double oldest_seconds = 0;       ///< age of the oldest that waits
-};
+namespace verbatim::webhooks {
 
 class Webhooks {
  public:
   /// Starts the threads, and sets in the store which kinds of messages the outbox gets from now on.
   /// Throws std::runtime_error if libcurl cannot be initialised. All references must outlive the
   /// object.
-  Webhooks(const config::Webhook& settings, store::OutboxStore& store, Log& log);
+  Webhooks(const config::Webhook& settings, store::Store& store, Log& log);
   /// Aborts calls in progress; the next start repeats calls without a stored result.
   ~Webhooks();
 
@@ -48,12 +40,16 @@ class Webhooks {
   /// Any thread.
   void add_metrics(relay::MetricsPage& page) const;
 
+  /// As DeliveryStore, for the current targets. Any thread.
+  void list_deliveries(store::DeliveryFilter filter, store::ReadLabel label,
+                       store::Done<store::DeliveryPage> done) const;
+  void retry_delivery(std::string id, store::Done<store::RetriedDelivery> done) const;
+
  private:
-  class Target;
-  store::OutboxStore& store_;
+  store::OutboxStore& outbox_;
+  store::DeliveryStore& deliveries_;
   Log& log_;
-  unsigned kinds_ = 0;
-  std::atomic<bool> stopping_{false};
+  const std::vector<store::DeliveryTarget> wanted_;
   std::vector<std::unique_ptr<Target>> targets_;
 };
 

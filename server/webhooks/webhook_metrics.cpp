@@ -1,5 +1,7 @@
 #include "server/webhooks/webhook_metrics.hpp"
 
+#include <iterator>
+
 #include "server/relay/metric_family.hpp"
 
 namespace verbatim::webhooks {
@@ -18,6 +20,16 @@ constexpr relay::MetricFamily<Targets> webhook_rows[] = {
          out.add({{"target", one.target}, {"result", "failed"}}, one.failed);
          out.add({{"target", one.target}, {"result", "dead"}}, one.dead);
        }
+     }},
+    {"verbatim_webhook_call_seconds",
+     "Duration of webhook calls, from the name lookup to the end of the answer.",
+     relay::MetricType::histogram,
+     [](const Targets& targets, relay::MetricSamples& out) {
+       const std::vector<double> bounds(std::begin(call_seconds_bounds),
+                                        std::end(call_seconds_bounds));
+       for (const WebhookGauges& one : targets)
+         out.add_histogram({{"target", one.target}}, bounds, {one.calls.begin(), one.calls.end()},
+                           one.call_seconds);
      }},
     {"verbatim_webhook_messages",
      "Webhook messages: waiting to be delivered, or dead (not sent again).",

@@ -3,7 +3,11 @@
 
 #include <vector>
 
-#include "server/webhooks/dispatcher.hpp"
+#include "server/webhooks/webhook_gauges.hpp"
+
+namespace verbatim::relay {
+class MetricsPage;
+}  // namespace verbatim::relay
 
 namespace verbatim::webhooks {
 

@@ -7,8 +7,8 @@
 #include "storage/journal/segment.hpp"
 #include "storage/maintenance/recovery.hpp"
 #include "storage/rows/client_tokens.hpp"
+#include "storage/rows/deliveries.hpp"
 #include "storage/rows/transcript_store.hpp"
-#include "storage/rows/webhook_outbox.hpp"
 #include "storage/sqlite/database.hpp"
 #include "storage/sqlite/store_files.hpp"
 
@@ -45,6 +45,21 @@ std::optional<store::TranscriptViews> OfflineStore::read_transcripts(
 std::vector<store::Delivery> OfflineStore::undelivered(bool dead_only) const {
   sqlite::Database database(file_, {.access = sqlite::Access::read_only});
   return rows::undelivered(database, dead_only);
+}
+
+store::DeliveryPage OfflineStore::list_deliveries(
+    const store::DeliveryFilter& filter, const std::vector<store::DeliveryTarget>& targets) const {
+  sqlite::Database database(file_, {.access = sqlite::Access::read_only});
+  return rows::list_deliveries(database, filter, targets);
+}
+
+store::RetriedDelivery OfflineStore::retry_delivery(
+    const std::string& id, const std::vector<store::DeliveryTarget>& targets) const {
+  sqlite::Database database(file_);
+  sqlite::Transaction transaction(database);
+  store::RetriedDelivery retried = rows::retry_delivery(database, id, targets);
+  transaction.commit();
+  return retried;
 }
 
 void OfflineStore::save_token(const store::ClientToken& token) const {

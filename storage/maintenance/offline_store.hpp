@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "storage/store/delivery_store.hpp"
 #include "storage/store/outbox_store.hpp"
 #include "storage/store/session_store.hpp"
 #include "storage/store/token_store.hpp"
@@ -32,6 +33,11 @@ class OfflineStore {
       const store::TranscriptRequest& request) const;
   /// Deliveries that were tried and did not succeed, oldest first.
   std::vector<store::Delivery> undelivered(bool dead_only) const;
+  /// As DeliveryStore.
+  store::DeliveryPage list_deliveries(const store::DeliveryFilter& filter,
+                                      const std::vector<store::DeliveryTarget>& targets) const;
+  store::RetriedDelivery retry_delivery(const std::string& id,
+                                        const std::vector<store::DeliveryTarget>& targets) const;
 
   void save_token(const store::ClientToken& token) const;
   /// Puts dead deliveries back to waiting, those of one message or all. Returns how many.

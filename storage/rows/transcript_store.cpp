@@ -391,10 +391,12 @@ bool erase_session(sqlite::Database& database, const std::string& id) {
     database.query("DELETE FROM turn WHERE attempt = ?").bind(attempt).run();
     database.query("DELETE FROM tool_call WHERE attempt = ?").bind(attempt).run();
     database.query("DELETE FROM copy WHERE attempt = ?").bind(attempt).run();
-    database
-        .query("DELETE FROM delivery WHERE message IN (SELECT id FROM message WHERE attempt = ?)")
-        .bind(attempt)
-        .run();
+    for (const char* const table : {"delivery_try", "delivery"})
+      database
+          .query(std::string("DELETE FROM ") + table +
+                 " WHERE message IN (SELECT id FROM message WHERE attempt = ?)")
+          .bind(attempt)
+          .run();
     database.query("DELETE FROM message WHERE attempt = ?").bind(attempt).run();
     database.query("DELETE FROM attempt WHERE id = ?").bind(attempt).run();
   }

@@ -28,34 +28,37 @@ void want_messages(sqlite::Database& database, unsigned kinds);
 void announce(sqlite::Database& database, store::MessageKind kind, transcript::AttemptId attempt,
               TimeMs now, const std::string& item_id = {});
 
-/// The highest number ever given to a message that still exists; lower ones may be deleted.
-std::int64_t newest_message(sqlite::Database& database);
-/// The first message that is still to be delivered to the target: neither received nor given up.
-/// nullopt: there is none.
-/// - `target`: the target's name.
-/// - `after`: all messages up to this number are known to have been tried on it.
-std::optional<store::Message> next_message(sqlite::Database& database, const std::string& target,
-                                           std::int64_t after);
+/// As store::Outbox, for one target.
+store::NewMessages find_new(sqlite::Database& database, const std::string& target,
+                            const store::NewQuery& query);
+std::vector<store::Message> find_due(sqlite::Database& database, const std::string& target,
+                                     const store::DueQuery& query);
+std::optional<store::Message> find_following(sqlite::Database& database, const std::string& target,
+                                             const store::Message& done_with, unsigned wanted);
 
 /// Call it before the body is made: later changes of the transcript get a message of their own. A
 /// try that has no recorded outcome, after a crash, is repeated.
 void begin_try(sqlite::Database& database, std::int64_t message, const std::string& target);
-/// Records the outcome of a try.
-/// - `due_at`: when the next try is due.
-/// - `error`: the reason of a failure, for the operator.
-/// - `targets`: all current targets. A message that all of them have received is deleted, except an
-///   end.
-void record_delivery(sqlite::Database& database, std::int64_t message, const std::string& target,
-                     store::DeliveryState state, TimeMs due_at, const std::string& error,
-                     const std::vector<std::string>& targets);
+/// Records the outcome of a try. If it waits, so do the other waiting messages of its session. If
+/// all targets have received the message, it is done: it is deleted when the records say so, except
+/// an end.
+void end_try(sqlite::Database& database, std::int64_t message, const std::string& target,
+             const store::TryOutcome& outcome, const store::DeliveryRecords& records);
+/// The message is due at that time. It counts as untried.
+void put_off(sqlite::Database& database, std::int64_t message, const std::string& target,
+             TimeMs due_at);
+/// Messages that were put off and not tried are due `settle_ms` after they were written.
+void settle_anew(sqlite::Database& database, const std::string& target, std::int64_t settle_ms);
+/// The target does not want these messages.
+void pass_over(sqlite::Database& database, const std::vector<std::int64_t>& messages,
+               const std::string& target, const store::DeliveryRecords& records, TimeMs now);
+/// Looks at some pending messages after `after`: those that all targets have received are done, as
+/// when a target was removed. Returns the last one that was looked at; nullopt: there is none.
+std::optional<std::int64_t> finish_received(sqlite::Database& database, std::int64_t after,
+                                            const store::DeliveryRecords& records, TimeMs now);
 
-/// Counts the kinds in `wanted`, one bit each; `after` as for next_message().
+/// Counts the kinds in `wanted`, one bit each. `after`: no earlier message waits untried.
 store::Backlog backlog(sqlite::Database& database, const std::string& target, std::int64_t after,
                        unsigned wanted);
-
-/// Deliveries that were tried and did not succeed, oldest first.
-std::vector<store::Delivery> undelivered(sqlite::Database& database, bool dead_only);
-/// Puts dead deliveries back to waiting, those of one message or all. Returns how many.
-std::int64_t redrive(sqlite::Database& database, const std::optional<std::string>& public_id);
 
 }  // namespace verbatim::rows

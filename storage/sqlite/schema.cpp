@@ -189,8 +189,35 @@ constexpr const char* version_7 = R"sql(
 ALTER TABLE client_secret ADD COLUMN made_by TEXT NOT NULL DEFAULT '';
 )sql";
 
+/// Deliveries in lanes: the session of each, when it is due, and its latest tries. A message that
+/// every target has received stays for a while, with the time of that.
+constexpr const char* version_8 = R"sql(
+ALTER TABLE message ADD COLUMN done_at INTEGER;
+CREATE INDEX message_pending ON message (id) WHERE done_at IS NULL;
+CREATE INDEX message_done ON message (done_at) WHERE done_at > 0;
+ALTER TABLE delivery ADD COLUMN session INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE delivery ADD COLUMN refusals INTEGER NOT NULL DEFAULT 0;
+UPDATE delivery SET session = (SELECT attempt.session FROM message
+  JOIN attempt ON attempt.id = message.attempt WHERE message.id = delivery.message);
+DROP INDEX delivery_waiting;
+CREATE INDEX delivery_waiting ON delivery (target, session, message) WHERE state = 0;
+CREATE INDEX delivery_due ON delivery (target, due_at, message) WHERE state = 0;
+
+CREATE TABLE delivery_try (
+  message INTEGER NOT NULL REFERENCES message,
+  target TEXT NOT NULL,
+  number INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  took_ms INTEGER NOT NULL,
+  status INTEGER NOT NULL,
+  error TEXT NOT NULL,
+  answer TEXT NOT NULL,
+  PRIMARY KEY (message, target, number)
+) WITHOUT ROWID;
+)sql";
+
 constexpr const char* steps[] = {version_1, version_2, version_3, version_4,
-                                 version_5, version_6, version_7};
+                                 version_5, version_6, version_7, version_8};
 
 std::int64_t number(Database& database, const char* sql) {
   Query read = database.query(sql);

@@ -17,8 +17,11 @@ struct SqliteOutbox::Connections {
 };
 
 SqliteOutbox::SqliteOutbox(std::filesystem::path file, journal::SqliteJournal& journal,
-                           std::string target)
-    : file_(std::move(file)), journal_(journal), target_(std::move(target)) {}
+                           std::string target, store::DeliveryRecords records)
+    : file_(std::move(file)),
+      journal_(journal),
+      target_(std::move(target)),
+      records_(std::move(records)) {}
 
 SqliteOutbox::~SqliteOutbox() = default;
 
@@ -39,15 +42,27 @@ void SqliteOutbox::read(const Read& read, const store::Done<T>& done) {
   done(found());
 }
 
-void SqliteOutbox::next(std::int64_t after, store::Done<store::NextMessage> done) {
+void SqliteOutbox::find_new(const store::NewQuery& query, store::Done<store::NewMessages> done) {
   const auto look = [&](Connections& with) {
-    store::NextMessage found;
-    // First: a message that is written meanwhile must not be passed over.
-    found.newest = rows::newest_message(with.messages);
-    found.message = rows::next_message(with.messages, target_, after);
-    return found;
+    return rows::find_new(with.messages, target_, query);
   };
-  read<store::NextMessage>(look, done);
+  read<store::NewMessages>(look, done);
+}
+
+void SqliteOutbox::find_due(const store::DueQuery& query,
+                            store::Done<std::vector<store::Message>> done) {
+  const auto look = [&](Connections& with) {
+    return rows::find_due(with.messages, target_, query);
+  };
+  read<std::vector<store::Message>>(look, done);
+}
+
+void SqliteOutbox::find_following(const store::Message& done_with, unsigned wanted,
+                                  store::Done<std::optional<store::Message>> done) {
+  const auto look = [&](Connections& with) {
+    return rows::find_following(with.messages, target_, done_with, wanted);
+  };
+  read<std::optional<store::Message>>(look, done);
 }
 
 void SqliteOutbox::count(std::int64_t after, unsigned wanted, store::Done<store::Backlog> done) {
@@ -76,12 +91,40 @@ void SqliteOutbox::begin_try(std::int64_t message, store::Done<> done) {
   change(journal_, work, std::move(done));
 }
 
-void SqliteOutbox::end_try(std::int64_t message, store::TryOutcome outcome,
-                           std::vector<std::string> targets, store::Done<> done) {
+void SqliteOutbox::end_try(std::int64_t message, store::TryOutcome outcome, store::Done<> done) {
   const auto work = [message, target = target_, outcome = std::move(outcome),
-                     targets = std::move(targets)](sqlite::Database& database) {
-    rows::record_delivery(database, message, target, outcome.state, outcome.due_at, outcome.error,
-                          targets);
+                     records = records_](sqlite::Database& database) {
+    rows::end_try(database, message, target, outcome, records);
+  };
+  change(journal_, work, std::move(done));
+}
+
+void SqliteOutbox::put_off(std::int64_t message, TimeMs due_at, store::Done<> done) {
+  const auto work = [message, due_at, target = target_](sqlite::Database& database) {
+    rows::put_off(database, message, target, due_at);
+  };
+  change(journal_, work, std::move(done));
+}
+
+void SqliteOutbox::settle_anew(std::int64_t settle_ms, store::Done<> done) {
+  const auto work = [settle_ms, target = target_](sqlite::Database& database) {
+    rows::settle_anew(database, target, settle_ms);
+  };
+  change(journal_, work, std::move(done));
+}
+
+void SqliteOutbox::pass_over(std::vector<std::int64_t> messages, TimeMs now, store::Done<> done) {
+  const auto work = [messages = std::move(messages), now, target = target_,
+                     records = records_](sqlite::Database& database) {
+    rows::pass_over(database, messages, target, records, now);
+  };
+  change(journal_, work, std::move(done));
+}
+
+void SqliteOutbox::finish_received(std::int64_t after, TimeMs now,
+                                   store::Done<std::optional<std::int64_t>> done) {
+  const auto work = [after, now, records = records_](sqlite::Database& database) {
+    return rows::finish_received(database, after, records, now);
   };
   change(journal_, work, std::move(done));
 }

@@ -9,6 +9,7 @@
 #include "storage/journal/spill_file.hpp"
 #include "storage/rows/client_tokens.hpp"
 #include "storage/rows/copies.hpp"
+#include "storage/rows/deliveries.hpp"
 #include "storage/rows/merges.hpp"
 #include "storage/rows/row_writer.hpp"
 #include "storage/rows/webhook_outbox.hpp"
@@ -343,8 +344,29 @@ void SqliteStore::want_messages(unsigned kinds, store::Done<> done) {
   change(*journal_, work, std::move(done));
 }
 
-std::unique_ptr<store::Outbox> SqliteStore::open_outbox(std::string target) {
-  return std::make_unique<SqliteOutbox>(file_, *journal_, std::move(target));
+std::unique_ptr<store::Outbox> SqliteStore::open_outbox(std::string target,
+                                                        store::DeliveryRecords records) {
+  return std::make_unique<SqliteOutbox>(file_, *journal_, std::move(target), std::move(records));
+}
+
+// --- DeliveryStore ------------------------------------------------------------------------------
+
+void SqliteStore::list_deliveries(store::DeliveryFilter filter,
+                                  std::vector<store::DeliveryTarget> targets,
+                                  store::ReadLabel label, store::Done<store::DeliveryPage> done) {
+  const auto read = [filter = std::move(filter),
+                     targets = std::move(targets)](rows::TranscriptStore& store) {
+    return rows::list_deliveries(store.database(), filter, targets);
+  };
+  reader_.run(std::move(label), read, std::move(done));
+}
+
+void SqliteStore::retry_delivery(std::string id, std::vector<store::DeliveryTarget> targets,
+                                 store::Done<store::RetriedDelivery> done) {
+  const auto work = [id = std::move(id), targets = std::move(targets)](sqlite::Database& database) {
+    return rows::retry_delivery(database, id, targets);
+  };
+  change(*journal_, work, std::move(done));
 }
 
 // --- StoreHealth --------------------------------------------------------------------------------

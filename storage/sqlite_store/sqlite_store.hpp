@@ -100,7 +100,14 @@ class SqliteStore final : public store::Store {
 
   // OutboxStore
   void want_messages(unsigned kinds, store::Done<> done) override;
-  std::unique_ptr<store::Outbox> open_outbox(std::string target) override;
+  std::unique_ptr<store::Outbox> open_outbox(std::string target,
+                                             store::DeliveryRecords records) override;
+
+  // DeliveryStore
+  void list_deliveries(store::DeliveryFilter filter, std::vector<store::DeliveryTarget> targets,
+                       store::ReadLabel label, store::Done<store::DeliveryPage> done) override;
+  void retry_delivery(std::string id, std::vector<store::DeliveryTarget> targets,
+                      store::Done<store::RetriedDelivery> done) override;
 
   // StoreHealth
   store::JournalState state() const override { return journal_->state(); }

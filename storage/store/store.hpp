@@ -12,6 +12,7 @@
 #include "session/transcript/journal.hpp"
 #include "storage/store/admission_store.hpp"
 #include "storage/store/copy_store.hpp"
+#include "storage/store/delivery_store.hpp"
 #include "storage/store/health.hpp"
 #include "storage/store/outbox_store.hpp"
 #include "storage/store/session_store.hpp"
@@ -28,6 +29,7 @@ class Store : public SessionStore,
               public SuspendedStore,
               public TailStore,
               public OutboxStore,
+              public DeliveryStore,
               public StoreHealth {
  public:
   /// For conversations.

@@ -6,6 +6,7 @@ import { Validator } from '@seriousme/openapi-schema-validator';
 import Ajv from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { Watcher } from './support/events.mjs';
+import { Receiver, quick, targets } from './support/receiver.mjs';
 import { Client, makeKey, startRelay, startSimulator, temporaryDirectory } from './support/verbatim.mjs';
 
 const methods = ['get', 'post', 'patch', 'put', 'delete'];
@@ -95,10 +96,12 @@ test('every call and every error that is described is answered as described', as
   const service = randomBytes(16).toString('hex');
   const internal = { 'x-internal-service-key': service };
   const simulator = await startSimulator(t);
+  const receiver = await Receiver.start(t);
+  receiver.answer = ({ type }) => (type === 'session.started' ? 204 : 500);
   const relay = await startRelay(t, {
     simulator,
     env: { VERBATIM_AUTH_INTERNAL_SERVICE_KEY: service },
-    set: [`capture.dir=${temporaryDirectory(t)}`, 'posts.per_minute=12', 'server.body_bytes_max=64KiB', 'events.watchers_per_session_max=1'],
+    set: [...quick, targets(receiver.target(t)), `capture.dir=${temporaryDirectory(t)}`, 'posts.per_minute=12', 'server.body_bytes_max=64KiB', 'events.watchers_per_session_max=1'],
   });
   const judge = new Judge(await described(relay));
   const call = async (id, path, options = {}) => {
@@ -149,6 +152,21 @@ test('every call and every error that is described is answered as described', as
   await expect(403, 'revokeClientSecret', `${tokens}/${revoked}`, as);
   await expect(404, 'revokeClientSecret', `${tokens}/none`);
   await expect(204, 'revokeClientSecret', `${tokens}/${revoked}`);
+
+  await receiver.until('session.ended');
+  const deliveries = '/v1/webhooks/deliveries';
+  await expect(200, 'listWebhookDeliveries', `${deliveries}?limit=1`);
+  await expect(400, 'listWebhookDeliveries', `${deliveries}?state=none`);
+  await expect(401, 'listWebhookDeliveries', deliveries, stranger);
+  await expect(403, 'listWebhookDeliveries', deliveries, as);
+  const only = async (state) => (await relay.request(`${deliveries}?session=${client.id}&state=${state}`)).json.deliveries[0].id;
+  const retry = (id) => `${deliveries}/${id}/retry`;
+  const waiting = await only('waiting');
+  await expect(200, 'retryWebhookDelivery', retry(waiting));
+  await expect(401, 'retryWebhookDelivery', retry(waiting), stranger);
+  await expect(403, 'retryWebhookDelivery', retry(waiting), as);
+  await expect(404, 'retryWebhookDelivery', retry('none'));
+  await expect(409, 'retryWebhookDelivery', retry(await only('delivered')));
 
   await expect(200, 'listSessions', '/v1/sessions?limit=1');
   await expect(400, 'listSessions', '/v1/sessions?cursor=none');

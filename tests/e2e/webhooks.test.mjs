@@ -1,13 +1,10 @@
 // Webhooks: a receiver checks every call with the public package.
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { Webhook } from 'standardwebhooks';
 import { eventually } from './support/cell.mjs';
+import { Receiver, newSecret, quick, targets } from './support/receiver.mjs';
 import {
   Client,
   makeKey,
@@ -16,62 +13,6 @@ import {
   startSimulator,
   temporaryDirectory,
 } from './support/verbatim.mjs';
-
-const newSecret = () => `whsec_${randomBytes(24).toString('base64')}`;
-
-/** Answers what `answer(call)` says: a status, or undefined for never. */
-class Receiver {
-  calls = [];
-  answer = () => 204;
-
-  static async start(t, secret = newSecret()) {
-    const receiver = new Receiver();
-    receiver.secret = secret;
-    const server = (receiver.server = createServer(async (request, response) => {
-      let body = '';
-      for await (const chunk of request) body += chunk;
-      // Throws if the signature is wrong.
-      const event = new Webhook(receiver.secret).verify(body, request.headers);
-      const call = { id: request.headers['webhook-id'], path: request.url, ...event };
-      receiver.calls.push(call);
-      const status = receiver.answer(call);
-      if (!status) return;
-      response.writeHead(status, { location: '/elsewhere' });
-      if (receiver.endless) response.write(Buffer.alloc(1024 * 1024));
-      else response.end('thanks');
-    }));
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    t.after(() => {
-      server.closeAllConnections();
-      server.close();
-    });
-    receiver.url = `http://127.0.0.1:${server.address().port}/hook`;
-    return receiver;
-  }
-
-  target(t, more = '') {
-    this.file ??= join(temporaryDirectory(t), 'secret');
-    writeFileSync(this.file, this.secret);
-    return `{url='${this.url}', secret_file='${this.file}', allow_private=true${more}}`;
-  }
-
-  of(type) {
-    return this.calls.filter((call) => call.type === type);
-  }
-
-  until(type, count = 1) {
-    return eventually(() => this.of(type).length >= count, `${count} calls of ${type}`);
-  }
-}
-
-const quick = [
-  'webhook.settle=0s',
-  'webhook.retry_min=20ms',
-  'webhook.retry_max=50ms',
-  'webhook.timeout=1s',
-];
-const targets = (...list) => `webhook.targets=[${list.join(',')}]`;
 
 async function conversation(t, relay) {
   const client = await Client.connectWithId(t, relay, { token: await relay.mint({ user: 'ada' }) });

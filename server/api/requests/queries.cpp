@@ -114,6 +114,33 @@ net::Result<store::TokenFilter> read_token_filter(const net::HttpRequest& reques
   return filter;
 }
 
+net::Result<store::DeliveryFilter> read_delivery_filter(const net::HttpRequest& request) {
+  store::DeliveryFilter filter;
+  for (const auto& [name, value] : request.query) {
+    if (name == "target") {
+      filter.target = value;
+    } else if (name == "session") {
+      filter.session_id = value;
+    } else if (name == "state") {
+      filter.state = store::delivery_state_from_string(value);
+      if (!filter.state) return wrong(name, "waiting, delivered or dead");
+    } else if (name == "limit") {
+      const auto limit = page_limit(value);
+      if (!limit) return wrong(name, "a number from 1 to 500");
+      filter.limit = *limit;
+    } else if (name == "cursor") {
+      const std::size_t point = value.find('.');
+      if (point == std::string::npos || !whole_number<std::int64_t>(value.substr(0, point)) ||
+          !whole_number<int>(value.substr(point + 1)))
+        return wrong(name, "a next_cursor of this list");
+      filter.cursor = value;
+    } else {
+      return unknown(name, "target, state, session, limit, cursor");
+    }
+  }
+  return filter;
+}
+
 net::Result<std::optional<int>> read_attempt(const net::HttpRequest& request) {
   const auto asked = request.parameter("attempt");
   if (!asked) return std::optional<int>();

@@ -9,6 +9,7 @@
 
 #include "server/net/result.hpp"
 #include "session/transcript/render/render.hpp"
+#include "storage/store/delivery_store.hpp"
 #include "storage/store/session_store.hpp"
 #include "storage/store/token_store.hpp"
 
@@ -18,6 +19,8 @@ net::Result<store::SessionFilter> read_session_filter(const net::HttpRequest& re
 
 /// Of GET /v1/client_secrets.
 net::Result<store::TokenFilter> read_token_filter(const net::HttpRequest& request);
+/// Of GET /v1/webhooks/deliveries.
+net::Result<store::DeliveryFilter> read_delivery_filter(const net::HttpRequest& request);
 
 struct TranscriptQuery {
   std::optional<int> attempt;  ///< none: the latest

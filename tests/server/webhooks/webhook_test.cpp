@@ -6,7 +6,7 @@
 
 #include <catch2/catch.hpp>
 
-#include "server/webhooks/call.hpp"
+#include "server/webhooks/private_address.hpp"
 #include "server/webhooks/signature.hpp"
 
 using namespace verbatim;

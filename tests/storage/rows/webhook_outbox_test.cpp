@@ -6,6 +6,7 @@
 #include "storage/journal/segment.hpp"
 #include "storage/maintenance/recovery.hpp"
 #include "storage/rows/copies.hpp"
+#include "storage/rows/deliveries.hpp"
 #include "storage/rows/row_writer.hpp"
 #include "storage/rows/transcript_store.hpp"
 #include "storage/sqlite/database.hpp"
@@ -23,7 +24,29 @@ namespace {
 namespace fs = std::filesystem;
 
 const store::AttemptSpec spec{.session_id = "s1", .user = "ann", .model = "m", .now = 1};
-const std::vector<std::string> crm{"crm"};
+constexpr unsigned any_kind = ~0u;
+
+store::DeliveryRecords records_for(std::vector<std::string> targets) {
+  return {.targets = std::move(targets), .tries_max = 10};
+}
+const store::DeliveryRecords crm = records_for({"crm"});
+
+/// The first message for the target that is ready, due or not.
+std::optional<store::Message> next_message(Database& database, const std::string& target,
+                                           std::int64_t after = 0) {
+  auto due = rows::find_due(database, target, {.now = INT64_MAX / 2, .limit = 1});
+  if (!due.empty()) return due.front();
+  auto found = rows::find_new(database, target, {.after = after, .wanted = any_kind, .limit = 1});
+  if (found.heads.empty()) return std::nullopt;
+  return found.heads.front();
+}
+
+void record(Database& database, std::int64_t message, const std::string& target,
+            DeliveryState state, TimeMs due_at, const std::string& error,
+            const store::DeliveryRecords& records = crm) {
+  rows::end_try(database, message, target, {.state = state, .due_at = due_at, .error = error},
+                records);
+}
 
 transcript::Ending ending() {
   transcript::Ending made;
@@ -108,10 +131,10 @@ TEST_CASE("a turn is announced once, when it is completed", "[outbox]") {
   rows::upsert_turn(it.database, attempt, turn(1, "i1", "Good morning"));
   CHECK(it.announced() == Kinds{"session.started", "turn.completed"});
   // Also if that message was delivered and deleted since.
-  const auto message = rows::next_message(it.database, "crm", 1);
+  const auto message = next_message(it.database, "crm", 1);
   REQUIRE(message);
   CHECK(message->item_id == "i1");
-  rows::record_delivery(it.database, message->id, "crm", DeliveryState::delivered, 0, "", crm);
+  record(it.database, message->id, "crm", DeliveryState::delivered, 0, "");
   rows::finalise_attempt(it.database, attempt, ending());
   CHECK(it.announced() == Kinds{"session.started", "session.ended"});
 }
@@ -164,9 +187,9 @@ TEST_CASE("a changed transcript is announced only after the message of its end w
   };
   CHECK(change() == "session.ended");
   // A target that does not want the end has not received it.
-  const auto started = rows::next_message(it.database, "other", 0);
-  rows::record_delivery(it.database, started->id + 2, "other", DeliveryState::delivered, 0, "",
-                        {"crm", "other"});
+  const auto started = next_message(it.database, "other", 0);
+  record(it.database, started->id + 2, "other", DeliveryState::delivered, 0, "",
+         records_for({"crm", "other"}));
   CHECK(change() == "session.ended");
   it.tried(MessageKind::session_ended, "crm");
   CHECK(change() == "transcript.updated");
@@ -175,15 +198,13 @@ TEST_CASE("a changed transcript is announced only after the message of its end w
 TEST_CASE("a target gets messages in order, each until it has it or is given up for", "[outbox]") {
   Announcing it(0b11);
   rows::finalise_attempt(it.database, it.begin(), ending());
-  const auto next = [&](std::int64_t after = 0) {
-    return rows::next_message(it.database, "crm", after);
-  };
+  const auto next = [&](std::int64_t after = 0) { return next_message(it.database, "crm", after); };
   const auto first = next();
   REQUIRE(first);
   CHECK(first->kind == MessageKind::session_started);
   CHECK(first->public_id.starts_with("msg_"));
   rows::begin_try(it.database, first->id, "crm");
-  rows::record_delivery(it.database, first->id, "crm", DeliveryState::waiting, 50, "no", crm);
+  record(it.database, first->id, "crm", DeliveryState::waiting, 50, "no");
   // Also for a process that restarts without any knowledge.
   for (const std::int64_t after : {std::int64_t{0}, first->id}) {
     const auto again = next(after);
@@ -193,18 +214,18 @@ TEST_CASE("a target gets messages in order, each until it has it or is given up 
     CHECK(again->due_at == 50);
     CHECK(again->last_error == "no");
   }
-  rows::record_delivery(it.database, first->id, "crm", DeliveryState::dead, 0, "no", crm);
+  record(it.database, first->id, "crm", DeliveryState::dead, 0, "no");
   const auto second = next(first->id);
   REQUIRE(second);
   CHECK(second->kind == MessageKind::session_ended);
-  rows::record_delivery(it.database, second->id, "crm", DeliveryState::delivered, 0, "", crm);
+  record(it.database, second->id, "crm", DeliveryState::delivered, 0, "");
   CHECK_FALSE(next(second->id));
-  CHECK_FALSE(next(rows::newest_message(it.database)));
+  CHECK_FALSE(next());
 
   CHECK(rows::undelivered(it.database, true).size() == 1);
   CHECK(rows::redrive(it.database, second->public_id) == 0);
   CHECK(rows::redrive(it.database, first->public_id) == 1);
-  const auto driven = next(rows::newest_message(it.database));
+  const auto driven = next(second->id);
   REQUIRE(driven);
   CHECK(driven->public_id == first->public_id);
   CHECK(driven->tries == 0);
@@ -213,22 +234,21 @@ TEST_CASE("a target gets messages in order, each until it has it or is given up 
 TEST_CASE("a message stays until all current targets have it", "[P1][outbox]") {
   Announcing it(0b01);
   it.begin();
-  const auto message = rows::next_message(it.database, "a", 0);
+  const auto message = next_message(it.database, "a", 0);
   REQUIRE(message);
   const auto deliver = [&](const char* target, const std::vector<std::string>& targets) {
-    rows::record_delivery(it.database, message->id, target, DeliveryState::delivered, 0, "",
-                          targets);
+    record(it.database, message->id, target, DeliveryState::delivered, 0, "", records_for(targets));
     return it.announced().size();
   };
   CHECK(deliver("gone", {"gone", "a"}) == 1);
   CHECK(deliver("a", {"a", "new"}) == 1);
-  CHECK(rows::next_message(it.database, "new", 0));
+  CHECK(next_message(it.database, "new", 0));
   CHECK(deliver("new", {"a", "new"}) == 0);
   // Its number is not reused: a target that looks only beyond it would miss the next one.
   store::AttemptSpec other = spec;
   other.session_id = "s2";
   rows::insert_attempt(it.database, other, 2);
-  CHECK(rows::next_message(it.database, "a", message->id));
+  CHECK(next_message(it.database, "a", message->id));
 }
 
 TEST_CASE("a target's backlog counts only messages that it wants", "[P11][outbox]") {
@@ -240,23 +260,23 @@ TEST_CASE("a target's backlog counts only messages that it wants", "[P11][outbox
   };
   CHECK(count(0b11) == std::vector<std::int64_t>{2, 0, 1});
   CHECK(count(0b10) == std::vector<std::int64_t>{1, 0, 9});
-  const auto first = rows::next_message(it.database, "crm", 0);
-  rows::record_delivery(it.database, first->id, "crm", DeliveryState::waiting, 0, "", crm);
+  const auto first = next_message(it.database, "crm", 0);
+  record(it.database, first->id, "crm", DeliveryState::waiting, 0, "");
   CHECK(count(0b11) == std::vector<std::int64_t>{2, 0, 1});
-  rows::record_delivery(it.database, first->id, "crm", DeliveryState::dead, 0, "", crm);
+  record(it.database, first->id, "crm", DeliveryState::dead, 0, "");
   CHECK(count(0b11) == std::vector<std::int64_t>{1, 1, 9});
 }
 
 TEST_CASE("nothing of an erased session stays in the outbox", "[P10][outbox]") {
   Announcing it;
   rows::finalise_attempt(it.database, it.begin(), ending());
-  const auto first = rows::next_message(it.database, "crm", 0);
+  const auto first = next_message(it.database, "crm", 0);
   it.tried(MessageKind::session_ended, "crm");
   REQUIRE(rows::erase_session(it.database, "s1"));
   CHECK(it.announced().empty());
   CHECK(it.deliveries() == 0);
   // A late answer or try brings nothing back.
   rows::begin_try(it.database, first->id, "crm");
-  rows::record_delivery(it.database, first->id, "crm", DeliveryState::dead, 0, "late", crm);
+  record(it.database, first->id, "crm", DeliveryState::dead, 0, "late");
   CHECK(it.deliveries() == 0);
 }

@@ -166,26 +166,41 @@ TEST_CASE("an outbox gives a target's messages in their order, until each has ha
     store->open_attempt({.session_id = "s1", .user = "ann", .model = "m", .now = 1}, done);
   });
   store->journal().close(opened.value().attempt, {transcript::CloseReason::client_closed, 2, {}});
-  const auto outbox = store->open_outbox("hook");
+  const auto outbox = store->open_outbox(
+      "hook", {.targets = {"hook"}, .tries_max = 1, .delivered_ms = 1000, .delivered_max = 10});
   REQUIRE(outbox->ready());
-  std::int64_t after = 0;
+  std::optional<Message> message;
   std::vector<MessageKind> kinds;
   REQUIRE(test::becomes([&] {
-    const auto next =
-        ask<NextMessage>([&](auto done) { outbox->next(after, std::move(done)); }).value();
-    if (!next.message) return false;
+    if (!message) {
+      const auto found = ask<NewMessages>(
+          [&](auto done) { outbox->find_new({.wanted = ~0u, .limit = 1}, std::move(done)); });
+      if (found.value().heads.empty()) return false;
+      message = found->heads.front();
+    }
     const auto subject = ask<std::optional<MessageSubject>>(
-        [&](auto done) { outbox->read_subject(*next.message, std::move(done)); });
+        [&](auto done) { outbox->read_subject(*message, std::move(done)); });
     CHECK(subject.value()->session.user == "ann");
-    kinds.push_back(next.message->kind);
-    after = next.message->id;
-    REQUIRE(ask<void>([&](auto done) { outbox->begin_try(after, std::move(done)); }));
+    kinds.push_back(message->kind);
+    REQUIRE(ask<void>([&](auto done) { outbox->begin_try(message->id, std::move(done)); }));
     REQUIRE(ask<void>([&](auto done) {
-      outbox->end_try(after, {DeliveryState::delivered, 0, ""}, {"hook"}, std::move(done));
+      outbox->end_try(message->id, {.state = DeliveryState::delivered}, std::move(done));
     }));
+    message = ask<std::optional<Message>>([&](auto done) {
+                outbox->find_following(*message, ~0u, std::move(done));
+              }).value();
     return kinds.size() == 2;
   }));
   CHECK(kinds == std::vector{MessageKind::session_started, MessageKind::session_ended});
-  const auto left = ask<NextMessage>([&](auto done) { outbox->next(0, std::move(done)); });
-  CHECK_FALSE(left.value().message);
+  CHECK_FALSE(message);
+  const auto due = ask<std::vector<Message>>(
+      [&](auto done) { outbox->find_due({.now = 1'000'000, .limit = 10}, std::move(done)); });
+  CHECK(due.value().empty());
+  const std::vector<DeliveryTarget> targets{{"hook", ~0u}};
+  const auto page = ask<DeliveryPage>(
+      [&](auto done) { store->list_deliveries({}, targets, {"the test"}, std::move(done)); });
+  REQUIRE(page.value().deliveries.size() == 2);
+  const auto retried = ask<RetriedDelivery>(
+      [&](auto done) { store->retry_delivery(page->deliveries[0].id, targets, std::move(done)); });
+  CHECK(retried.value().outcome == RetriedDelivery::Outcome::delivered);
 }
