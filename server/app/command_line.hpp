@@ -28,6 +28,10 @@ struct Common {
 
 void print(const nlohmann::json& value);
 
+/// From now on fail() prints {"error":{"message","exit_code"}}. For the whole process, which runs
+/// one command.
+void print_errors_as_json();
+
 /// Prints `what` as an error to stderr and returns `code`.
 int fail(const std::string& what, int code);
 

@@ -1,0 +1,22 @@
+// The table of commands: a function for each family, in the order of the help. A new family is a
+// file, a line here and a line in commands.cpp.
+#pragma once
+
+#include "server/app/commands/command.hpp"
+
+namespace verbatim::app {
+
+/// serve, health
+Family server_commands();
+/// check
+Family configuration_commands();
+/// backup, recover
+Family data_commands();
+/// token, keygen
+Family credential_commands();
+Family session_commands();
+Family webhook_commands();
+/// replay, simulate
+Family developer_commands();
+
+}  // namespace verbatim::app

@@ -1,0 +1,66 @@
+// verbatim serve, verbatim health
+#include <chrono>
+#include <iostream>
+
+#include "server/app/app.hpp"
+#include "server/app/commands/families.hpp"
+#include "server/app/health_check.hpp"
+
+namespace verbatim::app {
+
+namespace {
+
+struct ServeOptions {
+  std::string ready_file;
+};
+
+void add_serve_options(CLI::App& parser, ServeOptions& options) {
+  parser.add_option("--ready-file", options.ready_file, "file that gets {pid,url} when ready");
+}
+
+int serve(const Common& common, const ServeOptions& given) {
+  App::Options options;
+  options.sources = common.sources();
+  options.settings = config::load(options.sources);
+  options.ready_file = given.ready_file;
+  App app(std::move(options));
+  return app.run();
+}
+
+struct HealthOptions {
+  std::string url;
+};
+
+void add_health_options(CLI::App& parser, HealthOptions& options) {
+  parser.add_option("--url", options.url, "URL to ask; default: /readyz at server.listen");
+}
+
+/// The URL at which this machine reaches the server. An address for all interfaces is no address to
+/// connect to.
+std::string readiness_url(const config::Settings& settings) {
+  Endpoint listen = settings.server.listen;
+  if (listen.host == "0.0.0.0") listen.host = "127.0.0.1";
+  if (listen.host == "::") listen.host = "::1";
+  const bool bracket = listen.host.find(':') != std::string::npos;
+  return std::string(settings.tls.enabled ? "https://" : "http://") + (bracket ? "[" : "") +
+         listen.host + (bracket ? "]" : "") + ":" + std::to_string(listen.port) + "/readyz";
+}
+
+int health(const Common& common, const HealthOptions& options) {
+  const std::string url = options.url.empty() ? readiness_url(common.settings()) : options.url;
+  const HealthAnswer answer = ask_health(url, std::chrono::seconds(4));
+  std::cout << (answer.detail.empty() ? "no answer" : answer.detail) << "\n";
+  return answer.status == 200 ? exit_code::ok : exit_code::failed;
+}
+
+}  // namespace
+
+Family server_commands() {
+  return {"",
+          "",
+          {command("serve", "run the relay (the default)", add_serve_options, serve),
+           command("health", "ask a running server whether it is ready; exit 0 or 1",
+                   add_health_options, health)}};
+}
+
+}  // namespace verbatim::app

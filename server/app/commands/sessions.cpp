@@ -1,0 +1,138 @@
+// verbatim sessions list, show, export, delete
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "base/clock.hpp"
+#include "base/printable.hpp"
+#include "server/api/session_json.hpp"
+#include "server/app/commands/families.hpp"
+#include "server/app/commands/offline.hpp"
+#include "server/relay/traffic_capture.hpp"
+#include "session/transcript/render/render.hpp"
+
+namespace verbatim::app {
+
+namespace {
+
+using nlohmann::json;
+
+int fail_unknown(const std::string& id) {
+  return fail("there is no session " + id, exit_code::not_found);
+}
+
+struct ListOptions {
+  std::size_t limit = 50;
+};
+
+void add_list_options(CLI::App& parser, ListOptions& options) {
+  parser.add_option("--limit", options.limit, "at most this many sessions")
+      ->check(CLI::Range(1, 500));
+}
+
+void print_line(const store::SessionSummary& one) {
+  const json session = api::to_json(one);
+  const json& reason = session["close_reason"];
+  std::cout << one.id << "  " << iso_time(one.created_at) << "  "
+            << transcript::to_string(one.status) << "  "
+            << (reason.is_string() ? reason.get<std::string>() : "-")
+            << "  turns=" << session["turns"] << "  user=" << printable(one.user) << "\n";
+}
+
+int list(const Common& common, const ListOptions& options) {
+  store::SessionFilter filter;
+  filter.limit = options.limit;
+  const store::SessionPage page = store_of(common.settings()).list_sessions(filter);
+  if (!common.as_json) {
+    for (const auto& one : page.sessions) print_line(one);
+    return exit_code::ok;
+  }
+  json sessions = json::array();
+  for (const auto& one : page.sessions) sessions.push_back(api::to_json(one));
+  print({{"sessions", sessions},
+         {"next_cursor", page.next_cursor.empty() ? json() : json(page.next_cursor)}});
+  return exit_code::ok;
+}
+
+struct OneSession {
+  std::string id;
+};
+
+void add_one_session(CLI::App& parser, OneSession& options) { add_session_id(parser, options.id); }
+
+int show(const Common& common, const OneSession& options) {
+  const auto session = store_of(common.settings()).find_session(options.id);
+  if (!session) return fail_unknown(options.id);
+  print(api::to_json(*session));
+  return exit_code::ok;
+}
+
+struct ExportOptions {
+  std::string id;
+  std::string format = "text";
+  std::string attempt;
+};
+
+void add_export_options(CLI::App& parser, ExportOptions& options) {
+  add_session_id(parser, options.id);
+  add_format(parser, options.format);
+  parser.add_option("--attempt", options.attempt, "number, or all; default: latest")
+      ->check(CLI::Range(1, 1'000'000) | CLI::IsMember({"all"}));
+}
+
+int export_transcript(const Common& common, const ExportOptions& options) {
+  const transcript::Format format =
+      *transcript::format_from_string(common.as_json ? "json" : options.format);
+  store::TranscriptRequest request;
+  request.session_id = options.id;
+  request.all_attempts = options.attempt == "all";
+  if (!request.all_attempts && !options.attempt.empty())
+    request.attempt = std::stoi(options.attempt);
+  const auto views = store_of(common.settings()).read_transcripts(request);
+  if (!views) {
+    if (request.all_attempts) return fail_unknown(options.id);
+    return fail("there is no such session or attempt: " + options.id, exit_code::not_found);
+  }
+  std::cout << (request.all_attempts ? transcript::render(options.id, *views, format)
+                                     : transcript::render(views->front(), format));
+  if (format == transcript::Format::json) std::cout << "\n";
+  return exit_code::ok;
+}
+
+int erase(const Common& common, const OneSession& options) {
+  const std::string& id = options.id;
+  const config::Settings settings = common.settings();
+  const maintenance::OfflineStore store = store_of(settings);
+  const auto session = store.find_session(id);
+  if (!session) return fail_unknown(id);
+  if (session->status == transcript::SessionStatus::live ||
+      session->status == transcript::SessionStatus::detached) {
+    return fail("session " + id + " is live; end it first", exit_code::failed);
+  }
+  // First: if it cannot be removed, the session still exists and can be erased again.
+  if (!relay::erase_captured(settings.capture.dir, id)) {
+    return fail("cannot remove every captured file of session " + id + " from " +
+                    settings.capture.dir.string() + "; nothing else of it was erased",
+                exit_code::failed);
+  }
+  if (const auto log = store.erase_session(id)) {
+    return fail("session " + id + " is erased, but its text is still in the write-ahead log " +
+                    log->string() +
+                    ", because another process is reading that log. The server empties the log "
+                    "when it erases the next session or stops",
+                exit_code::failed);
+  }
+  return exit_code::ok;
+}
+
+}  // namespace
+
+Family session_commands() {
+  return {"sessions",
+          "list, show, export, delete sessions",
+          {command("list", "list stored sessions, newest first", add_list_options, list),
+           command("show", "show one session", add_one_session, show),
+           command("export", "print a transcript", add_export_options, export_transcript),
+           command("delete", "erase one session and all of its data", add_one_session, erase)}};
+}
+
+}  // namespace verbatim::app
