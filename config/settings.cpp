@@ -12,8 +12,8 @@
 
 #include "base/ascii.hpp"
 #include "base/edit_distance.hpp"
+#include "config/effective.hpp"
 #include "config/keys.hpp"
-#include "config/literal.hpp"
 #include "config/values.hpp"
 
 namespace verbatim::config {
@@ -78,9 +78,39 @@ Value to_value(const toml::node& node) {
   return nullptr;  // dates and times: no key accepts them
 }
 
-/// Collects the settings. Remembers where each key was set, for the checks in finish().
+/// Collects the settings, and all that is wrong with them. Remembers where each key was set, for
+/// the checks in finish().
 class Reader {
  public:
+  void read(const Sources& sources) {
+    if (!sources.file.empty()) collect([&] { read_file(sources.file); });
+    for (const std::string& entry : sources.environment)
+      collect([&] { read_variable(entry, sources.environment); });
+    for (const std::string& assignment : sources.assignments)
+      collect([&] { read_assignment(assignment); });
+    collect([&] { read_openai_key(sources.environment); });
+  }
+
+  /// Appends all that is wrong to `wrong`.
+  Settings finish(std::vector<std::string>& wrong) {
+    for (const auto check : {&Reader::require_pair, &Reader::require_ttl_below_its_max,
+                             &Reader::require_metrics_elsewhere, &Reader::require_another_disk})
+      collect([&] { (this->*check)(); });
+    wrong.insert(wrong.end(), wrong_.begin(), wrong_.end());
+    if (wrong_.empty()) warn_of_clear_text();
+    return std::move(settings_);
+  }
+
+ private:
+  template <class Step>
+  void collect(Step step) {
+    try {
+      step();
+    } catch (const ConfigError& error) {
+      wrong_.emplace_back(error.what());
+    }
+  }
+
   void read_file(const std::filesystem::path& path) {
     std::ifstream stream(path, std::ios::binary);
     std::stringstream text;
@@ -94,32 +124,34 @@ class Reader {
     } catch (const toml::parse_error& error) {
       fail(place(path, error.source()), std::string(error.description()));
     }
-    for (const auto& [name, node] : root) read_section(path, std::string(name.str()), node);
+    for (auto&& [name, node] : root) {
+      collect([&, section = std::string(name.str()), &content = node] {
+        read_section(path, section, content);
+      });
+    }
   }
 
-  void read_environment(const std::vector<std::string>& environment) {
-    for (const std::string& entry : environment) {
-      const auto equals = entry.find('=');
-      if (equals == std::string::npos || !entry.starts_with("VERBATIM_")) continue;
-      const std::string variable = entry.substr(0, equals);
-      // Container tools pass unset variables on as empty ones.
-      if (equals + 1 == entry.size()) continue;
-      const auto found = std::find_if(keys().begin(), keys().end(), [&](const Key& key) {
-        return environment_variable(key.name) == variable;
-      });
-      const std::string where = "environment variable " + variable;
-      if (found != keys().end()) {
-        // A secret in its own variable takes precedence over a secret file, in any order.
-        if (found->role == Role::secret_file &&
-            is_set(environment, variable.substr(0, variable.size() - strlen("_FILE")))) {
-          continue;
-        }
-        assign(*found, where + " (" + found->name + ")",
-               from_text(*found, where, entry.substr(equals + 1)), Source::environment);
-      } else {
-        require_foreign(where, variable);
-      }
+  void read_variable(const std::string& entry, const std::vector<std::string>& environment) {
+    const auto equals = entry.find('=');
+    if (equals == std::string::npos || !entry.starts_with("VERBATIM_")) return;
+    const std::string variable = entry.substr(0, equals);
+    // Container tools pass unset variables on as empty ones.
+    if (equals + 1 == entry.size()) return;
+    const auto found = std::find_if(keys().begin(), keys().end(), [&](const Key& key) {
+      return environment_variable(key.name) == variable;
+    });
+    const std::string where = "environment variable " + variable;
+    if (found == keys().end()) {
+      require_foreign(where, variable);
+      return;
     }
+    // A secret in its own variable takes precedence over a secret file, in any order.
+    if (found->role == Role::secret_file &&
+        is_set(environment, variable.substr(0, variable.size() - strlen("_FILE")))) {
+      return;
+    }
+    assign(*found, where + " (" + found->name + ")",
+           from_text(*found, where, entry.substr(equals + 1)), Source::environment);
   }
 
   void read_assignment(const std::string& assignment) {
@@ -146,34 +178,46 @@ class Reader {
     }
   }
 
-  Settings finish() {
-    const Settings& s = settings_;
-    if (s.tls.cert_file.empty() != s.tls.key_file.empty()) {
-      const bool cert = !s.tls.cert_file.empty();
-      fail(where(cert ? "tls.cert_file" : "tls.key_file"),
-           std::string("is set without ") + (cert ? "tls.key_file" : "tls.cert_file") +
-               "; set both");
-    }
-    if (s.auth.token_ttl > s.auth.token_ttl_max) {
-      fail(where("auth.token_ttl"), print_duration(s.auth.token_ttl) +
-                                        " is longer than auth.token_ttl_max, which is " +
-                                        print_duration(s.auth.token_ttl_max));
-    }
-    if (!s.metrics.listen.host.empty() && s.metrics.listen.port != 0 &&
-        print_endpoint(s.metrics.listen) == print_endpoint(s.server.listen)) {
-      fail(where("metrics.listen"),
-           "is the same as server.listen; leave it empty to serve metrics on that address");
-    }
-    if (!s.storage.fallback_dir.empty() &&
-        s.storage.fallback_dir.lexically_normal() == s.server.data_dir.lexically_normal()) {
-      fail(where("storage.fallback_dir"),
-           "is the same as server.data_dir; set a directory on another disk");
-    }
-    warn_of_clear_text();
-    return std::move(settings_);
+  /// A key whose value was rejected has its default, so a check of it would mislead.
+  bool rejected(const std::string& name) const {
+    return std::find(rejected_.begin(), rejected_.end(), name) != rejected_.end();
   }
 
- private:
+  void require_pair() {
+    const Tls& tls = settings_.tls;
+    if (tls.cert_file.empty() == tls.key_file.empty()) return;
+    if (rejected("tls.cert_file") || rejected("tls.key_file")) return;
+    const bool cert = !tls.cert_file.empty();
+    fail(where(cert ? "tls.cert_file" : "tls.key_file"),
+         std::string("is set without ") + (cert ? "tls.key_file" : "tls.cert_file") + "; set both");
+  }
+
+  void require_ttl_below_its_max() {
+    const Auth& auth = settings_.auth;
+    if (auth.token_ttl <= auth.token_ttl_max) return;
+    if (rejected("auth.token_ttl") || rejected("auth.token_ttl_max")) return;
+    fail(where("auth.token_ttl"), print_duration(auth.token_ttl) +
+                                      " is longer than auth.token_ttl_max, which is " +
+                                      print_duration(auth.token_ttl_max));
+  }
+
+  void require_metrics_elsewhere() {
+    const Endpoint& metrics = settings_.metrics.listen;
+    if (metrics.host.empty() || metrics.port == 0) return;
+    if (print_endpoint(metrics) != print_endpoint(settings_.server.listen)) return;
+    fail(where("metrics.listen"),
+         "is the same as server.listen; leave it empty to serve metrics on that address");
+  }
+
+  void require_another_disk() {
+    const std::filesystem::path& fallback = settings_.storage.fallback_dir;
+    if (fallback.empty() ||
+        fallback.lexically_normal() != settings_.server.data_dir.lexically_normal())
+      return;
+    fail(where("storage.fallback_dir"),
+         "is the same as server.data_dir; set a directory on another disk");
+  }
+
   /// An unencrypted connection to another machine exposes the conversation and the provider's key.
   void warn_of_clear_text() {
     const std::string& text = settings_.upstream.url;
@@ -207,11 +251,14 @@ class Reader {
     }
     for (const auto& [name, value] : *table) {
       const std::string full = section + "." + std::string(name.str());
-      const std::string where = place(path, value.source());
-      const Key* key = find_key(full);
-      if (key == nullptr) fail_unknown(where, full);
-      assign(*key, where + ": " + full, to_value(value), Source::file);
+      collect([&, &content = value] { read_member(place(path, content.source()), full, content); });
     }
+  }
+
+  void read_member(const std::string& where, const std::string& name, const toml::node& value) {
+    const Key* key = find_key(name);
+    if (key == nullptr) fail_unknown(where, name);
+    assign(*key, where + ": " + name, to_value(value), Source::file);
   }
 
   /// Throws for an unknown variable that is meant for this program. Other variables pass: container
@@ -271,6 +318,7 @@ class Reader {
     try {
       key.read(settings_, value, source);
     } catch (const BadValue& bad) {
+      rejected_.push_back(key.name);
       fail(where, std::string(bad.what()) + "; expected " + key.accepts);
     }
     const bool named = where.ends_with(key.name) || where.ends_with(key.name + ")");
@@ -286,47 +334,25 @@ class Reader {
 
   Settings settings_;
   std::vector<std::pair<std::string, std::string>> origins_;
+  std::vector<std::string> wrong_;
+  std::vector<std::string> rejected_;  ///< keys
 };
 
 }  // namespace
 
-Settings load(const Sources& sources) {
+Settings load_what_is_right(const Sources& sources, std::vector<std::string>& wrong) {
   Reader reader;
-  if (!sources.file.empty()) reader.read_file(sources.file);
-  reader.read_environment(sources.environment);
-  for (const std::string& assignment : sources.assignments) reader.read_assignment(assignment);
-  reader.read_openai_key(sources.environment);
-  return reader.finish();
+  reader.read(sources);
+  return reader.finish(wrong);
 }
 
-std::string to_toml(const Settings& settings) {
-  std::string out;
-  std::string section;
-  for (const Key& key : keys()) {
-    if (key.role == Role::secret_file) continue;
-    if (section_of(key.name) != section) {
-      section = section_of(key.name);
-      out += (out.empty() ? "[" : "\n[") + section + "]\n";
-    }
-    const Value value = key.print(settings);
-    if (key.role == Role::secret) {
-      out += "# " + member_of(key.name) + (value == true ? " is set\n" : " is not set\n");
-    } else {
-      out += member_of(key.name) + " = " + toml_literal(value) + "\n";
-    }
-  }
-  return out;
-}
-
-std::string to_json(const Settings& settings) {
-  Value out = Value::object();
-  for (const Key& key : keys()) {
-    if (key.role == Role::secret_file) continue;
-    Value value = key.print(settings);
-    if (key.role == Role::secret) value = value == true ? Value("***") : Value();
-    out[section_of(key.name)][member_of(key.name)] = std::move(value);
-  }
-  return out.dump(2) + "\n";
+Settings load(const Sources& sources) {
+  std::vector<std::string> wrong;
+  Settings settings = load_what_is_right(sources, wrong);
+  if (wrong.empty()) return settings;
+  std::string all;
+  for (const std::string& one : wrong) all += (all.empty() ? "" : "\n") + one;
+  throw ConfigError(all);
 }
 
 }  // namespace verbatim::config

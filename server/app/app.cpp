@@ -198,12 +198,7 @@ struct App::Parts {
 
   /// For tests that must fail without write-ahead.
   void promise_nothing() {
-    if (!listens_on_loopback(settings.server)) {
-      throw config::ConfigError(
-          "testing.forward_before_commit = true loses text in a crash. It is for tests only and "
-          "not accepted with server.listen = " +
-          settings.server.listen.host + ": listen on 127.0.0.1, or remove the setting.");
-    }
+    require_safe_testing(settings);
     log.error("testing.forward_before_commit",
               {{"meaning",
                 "UNSAFE: text is sent on before it is stored, so a crash loses it. For tests "

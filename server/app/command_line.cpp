@@ -4,6 +4,7 @@
 
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "server/relay/access/misplaced_secret.hpp"
 
@@ -13,8 +14,11 @@ namespace {
 
 bool errors_as_json = false;
 
-std::string as_text(const nlohmann::json& value) {
-  return value.dump(2, ' ', false, nlohmann::json::error_handler_t::replace);
+constexpr auto replace_bad_text = nlohmann::json::error_handler_t::replace;
+
+/// To stderr: with --json it is JSON Lines.
+void write_line(const nlohmann::json& value) {
+  std::cerr << value.dump(-1, ' ', false, replace_bad_text) << "\n";
 }
 
 }  // namespace
@@ -27,18 +31,32 @@ config::Sources Common::sources() const {
   return from;
 }
 
-void print(const nlohmann::json& value) { std::cout << as_text(value) << "\n"; }
+void print(const nlohmann::json& value) {
+  std::cout << value.dump(2, ' ', false, replace_bad_text) << "\n";
+}
 
 void print_errors_as_json() { errors_as_json = true; }
 
 int fail(const std::string& what, int code) {
   // A key passed instead of its file's name must not appear on the screen or in a log.
   const std::string shown = access::without_secrets(what);
-  if (errors_as_json)
-    std::cerr << as_text({{"error", {{"message", shown}, {"exit_code", code}}}}) << "\n";
-  else
-    std::cerr << "verbatim: " << shown << "\n";
+  std::vector<std::string> problems;
+  std::istringstream lines(shown);
+  for (std::string line; std::getline(lines, line);) problems.push_back(line);
+  if (errors_as_json) {
+    write_line({{"error", {{"message", shown}, {"problems", problems}, {"exit_code", code}}}});
+  } else {
+    for (const std::string& one : problems) std::cerr << "verbatim: " << one << "\n";
+  }
   return code;
+}
+
+void warn(const std::string& what) {
+  const std::string shown = access::without_secrets(what);
+  if (errors_as_json)
+    write_line({{"warning", shown}});
+  else
+    std::cerr << "verbatim: warning: " << shown << "\n";
 }
 
 }  // namespace verbatim::app

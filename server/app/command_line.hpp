@@ -34,5 +34,7 @@ void print_errors_as_json();
 
 /// Prints `what` as an error to stderr and returns `code`.
 int fail(const std::string& what, int code);
+/// Prints a warning to stderr.
+void warn(const std::string& what);
 
 }  // namespace verbatim::app

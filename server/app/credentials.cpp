@@ -17,17 +17,31 @@ bool listens_on_loopback(const config::Server& server) {
   return server.listen.host == "localhost" || net::is_loopback(server.listen.host);
 }
 
+bool has_authentication(const config::Settings& settings) {
+  return !settings.auth.api_keys.empty() || !settings.auth.token_secret.empty();
+}
+
+void require_authentication(const config::Settings& settings) {
+  if (has_authentication(settings) || listens_on_loopback(settings.server)) return;
+  throw config::ConfigError(
+      "server.listen = " + settings.server.listen.host +
+      " is reachable from other machines, but no authentication is configured. Set "
+      "auth.api_keys (see `verbatim keygen`) or auth.token_secret_file, or listen on "
+      "127.0.0.1.");
+}
+
+void require_safe_testing(const config::Settings& settings) {
+  if (!settings.testing.forward_before_commit || listens_on_loopback(settings.server)) return;
+  throw config::ConfigError(
+      "testing.forward_before_commit = true loses text in a crash. It is for tests only and "
+      "not accepted with server.listen = " +
+      settings.server.listen.host + ": listen on 127.0.0.1, or remove the setting.");
+}
+
 std::shared_ptr<const access::Authenticator> Credentials::make(
     const config::Settings& settings) const {
   access::require_known_fields(settings);
-  const bool configured = !settings.auth.api_keys.empty() || !settings.auth.token_secret.empty();
-  if (!configured && !listens_on_loopback(settings.server)) {
-    throw config::ConfigError(
-        "server.listen = " + settings.server.listen.host +
-        " is reachable from other machines, but no authentication is configured. Set "
-        "auth.api_keys (see `verbatim keygen`) or auth.token_secret_file, or listen on "
-        "127.0.0.1.");
-  }
+  require_authentication(settings);
   const std::string secret = settings.auth.token_secret.empty()
                                  ? data_dir_.token_secret()
                                  : settings.auth.token_secret.reveal();
@@ -39,7 +53,8 @@ std::shared_ptr<const access::Authenticator> Credentials::make(
                "keygen`) to serve other clients. This is logged once."}});
   };
   return std::make_shared<const access::Authenticator>(
-      settings.auth.api_keys, secret, !configured && settings.auth.development, from_elsewhere);
+      settings.auth.api_keys, secret, !has_authentication(settings) && settings.auth.development,
+      from_elsewhere);
 }
 
 void Credentials::use(std::shared_ptr<const access::Authenticator> next) {

@@ -21,6 +21,10 @@
 namespace verbatim::app {
 
 bool listens_on_loopback(const config::Server& server);
+/// Throws config::ConfigError if other machines could call without credentials.
+void require_authentication(const config::Settings& settings);
+/// Throws config::ConfigError if settings for tests could harm conversations of other machines.
+void require_safe_testing(const config::Settings& settings);
 
 class Credentials {
  public:

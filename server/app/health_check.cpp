@@ -66,6 +66,14 @@ net::Awaitable<void> connect_and_ask(net::Executor executor, Address address,
 
 }  // namespace
 
+std::string readiness_url(const Endpoint& address, bool tls) {
+  std::string host = address.host;
+  if (host == "0.0.0.0") host = "127.0.0.1";
+  if (host == "::") host = "::1";
+  return std::string(tls ? "https://" : "http://") + authority(host, std::to_string(address.port)) +
+         "/readyz";
+}
+
 HealthAnswer ask_health(const std::string& url, std::chrono::milliseconds limit) {
   const auto address = parse_address(url);
   if (!address) return {0, "not a URL: " + url};

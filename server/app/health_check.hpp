@@ -5,12 +5,18 @@
 #include <chrono>
 #include <string>
 
+#include "base/url.hpp"
+
 namespace verbatim::app {
 
 struct HealthAnswer {
   int status = 0;      ///< HTTP status; 0: no answer
   std::string detail;  ///< the answer's body, or the network error
 };
+
+/// The URL of /readyz at which this machine reaches a server that listens on `address`. A client
+/// connects to one address, not to all interfaces.
+std::string readiness_url(const Endpoint& address, bool tls);
 
 /// GET `url`, for at most `limit`. Does not verify the certificate: it asks the server on this
 /// machine, and uses only the status.

@@ -4,6 +4,7 @@
 #include <cctype>
 #include <nlohmann/json.hpp>
 
+#include "base/ascii.hpp"
 #include "base/json/dump.hpp"
 #include "base/url.hpp"
 
@@ -17,6 +18,15 @@ std::string_view trim(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
   while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
   return text;
+}
+
+/// A stable name to compare and to search for: "not found" -> "urn:verbatim:problem:not-found".
+std::string type_of(std::string_view title) {
+  std::string name = lower_case(title);
+  for (char& c : name) {
+    if (c == ' ' || c == '_') c = '-';
+  }
+  return "urn:verbatim:problem:" + name;
 }
 
 }  // namespace
@@ -73,7 +83,7 @@ HttpResponse problem(int status, std::string_view title, std::string_view detail
   response.status = status;
   response.content_type = problem_content_type;
   response.body =
-      dump({{"type", "about:blank"}, {"title", title}, {"status", status}, {"detail", detail}});
+      dump({{"type", type_of(title)}, {"title", title}, {"status", status}, {"detail", detail}});
   return response;
 }
 

@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
@@ -413,6 +414,26 @@ TEST_CASE("fields of a policy are paths", "[config]") {
   CHECK(from_set("policy.locked=instructions,audio.output.voice").policy.locked.size() == 2);
   for (const char* bad : {"policy.locked=a..b", "policy.hide=.a", "policy.hide=Tools"})
     CHECK_THAT(error_of_set(bad), Contains("not the path of a field"));
+}
+
+TEST_CASE("all that is wrong in all sources is reported at once", "[config]") {
+  const Directory directory;
+  const auto file = directory.write(
+      "test.toml", "[session]\nidle_timeout = 5\nnone = 1\n[tls]\ncert_file = \"c.pem\"\n");
+  const std::string error =
+      error_of({file, {"server.threads=many", "log.level=warn"}, {"VERBATIM_LOG_FORMAT=xml"}});
+  CHECK_THAT(error, Contains("test.toml:2: session.idle_timeout: is not a string"));
+  CHECK_THAT(error, Contains("test.toml:3: unknown key session.none"));
+  CHECK_THAT(error, Contains("VERBATIM_LOG_FORMAT (log.format): \"xml\" is unknown"));
+  CHECK_THAT(error, Contains("--set server.threads: is not a whole number"));
+  CHECK_THAT(error, Contains("tls.cert_file is set without tls.key_file"));
+  CHECK(std::count(error.begin(), error.end(), '\n') == 4);
+}
+
+TEST_CASE("a rejected value causes no second error about its pair", "[config]") {
+  const std::string error = error_of({{}, {"auth.token_ttl=3h", "auth.token_ttl_max=none"}, {}});
+  CHECK_THAT(error, Contains("auth.token_ttl_max"));
+  CHECK(error.find('\n') == std::string::npos);
 }
 
 TEST_CASE("a secret is never printed", "[P10][config]") {

@@ -7,7 +7,7 @@ import { codeOf, isCpp, lineAt, productCpp, report, textOf } from './support/sou
 // Chooses and opens the store: the only files of the server that may name the class behind it.
 const wiring = ['server/app/store_start.cpp', 'server/app/store_start.hpp'];
 // The command line works on stored data without a server.
-const offline = ['data', 'data_check', 'offline'].map((name) => `server/app/commands/${name}.${name === 'offline' ? 'hpp' : 'cpp'}`);
+const offline = ['data.cpp', 'data_check.cpp', 'offline.cpp', 'offline.hpp'].map((name) => `server/app/commands/${name}`);
 
 const behind = /\b(Sqlite\w*|SQLite|sqlite3?|Database|TranscriptStore|LiveTail|ReaderThread)\b/g;
 

@@ -12,7 +12,7 @@ namespace {
 
 using nlohmann::json;
 
-/// What a check has found about a store.
+/// The findings of a check of a store.
 struct Found {
   std::filesystem::path file;
   bool served = false;  ///< by a running server

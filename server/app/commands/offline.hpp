@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "server/app/command_line.hpp"
-#include "storage/maintenance/offline_store.hpp"
 #include "storage/maintenance/backup.hpp"
+#include "storage/maintenance/offline_store.hpp"
 
 namespace verbatim::app {
 

@@ -53,13 +53,16 @@ void Parser::add_help() {
 
 int Parser::help(const std::vector<std::string>& words) const {
   const CLI::App* command = &app_;
+  std::string name = app_.get_name();
   for (const std::string& word : words) {
     const auto inner =
         command->get_subcommands([&](const CLI::App* one) { return one->get_name() == word; });
     if (inner.empty()) return fail(unknown_command(*command, word), exit_code::bad_usage);
     command = inner.front();
+    name += " " + word;
   }
-  std::cout << command->help();
+  // Not App::help(): it would explain the command that was parsed, `help` itself.
+  std::cout << command->get_formatter()->make_help(command, name, CLI::AppFormatMode::Normal);
   return exit_code::ok;
 }
 

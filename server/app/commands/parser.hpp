@@ -37,7 +37,7 @@ class Parser {
   Run chosen_;
 };
 
-/// What is wrong with the words of a failed parse, and what to do.
+/// Explains a failed parse: the wrong word, the nearest right one, and the help to read.
 std::string explanation(const CLI::App& app, const CLI::ParseError& error);
 std::string unknown_command(const CLI::App& parent, const std::string& word);
 

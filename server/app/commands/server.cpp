@@ -35,19 +35,12 @@ void add_health_options(CLI::App& parser, HealthOptions& options) {
   parser.add_option("--url", options.url, "URL to ask; default: /readyz at server.listen");
 }
 
-/// The URL at which this machine reaches the server. An address for all interfaces is no address to
-/// connect to.
-std::string readiness_url(const config::Settings& settings) {
-  Endpoint listen = settings.server.listen;
-  if (listen.host == "0.0.0.0") listen.host = "127.0.0.1";
-  if (listen.host == "::") listen.host = "::1";
-  const bool bracket = listen.host.find(':') != std::string::npos;
-  return std::string(settings.tls.enabled ? "https://" : "http://") + (bracket ? "[" : "") +
-         listen.host + (bracket ? "]" : "") + ":" + std::to_string(listen.port) + "/readyz";
+std::string readiness_url_of(const config::Settings& settings) {
+  return readiness_url(settings.server.listen, settings.tls.enabled);
 }
 
 int health(const Common& common, const HealthOptions& options) {
-  const std::string url = options.url.empty() ? readiness_url(common.settings()) : options.url;
+  const std::string url = options.url.empty() ? readiness_url_of(common.settings()) : options.url;
   const HealthAnswer answer = ask_health(url, std::chrono::seconds(4));
   std::cout << (answer.detail.empty() ? "no answer" : answer.detail) << "\n";
   return answer.status == 200 ? exit_code::ok : exit_code::failed;

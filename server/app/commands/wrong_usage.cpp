@@ -12,7 +12,7 @@ namespace {
 
 /// Longer words are cut: they are near to no name.
 constexpr std::size_t shown_bytes_max = 64;
-/// More changed letters are no slip of the keyboard.
+/// A typing error changes no more letters than this.
 constexpr std::size_t slip_max = 2;
 
 using Names = std::vector<std::string>;
