@@ -48,8 +48,8 @@ std::vector<Key> make_operator_keys() {
           "An answer's Retry-After can lengthen a pause to this at most, so that a mistake of the "
           "receiver cannot hold a message back for years. 0s: it is not followed."),
       key("webhook.lanes", &S::webhook, &Webhook::lanes, 16, number<std::size_t>(1, 256),
-          "Calls to a target at once, each about another session: the messages of one session keep "
-          "their order. A session that waits for its next try takes no part."),
+          "Calls to a target at once, each about another session: the messages of one session "
+          "keep their order. A session that waits for its next try does not count."),
       key("webhook.tries_max", &S::webhook, &Webhook::tries_max, 160, number<std::size_t>(1, 1000),
           "After this many tries (about a day, with the pauses above) a message is a dead letter: "
           "`verbatim webhooks list`, `verbatim webhooks redrive`."),
