@@ -193,7 +193,7 @@ test('a typed back end makes a session, finds it, reads its transcript and under
   assert.match(seen.hash, /^[0-9a-f]{64}$/);
   assert.deepEqual(await call('find', 'ada', '7'), { ids: [id], next: null });
   assert.deepEqual(await call('find', 'ada', '8'), { ids: [], next: null });
-  assert.equal(await call('missing'), 'not found');
+  assert.equal(await call('missing'), 'urn:verbatim:problem:not-found');
   await eventually(() => messages.some(({ type }) => type === 'session.ended'), 'session.ended');
   assert.deepEqual((await call('complete', id)).skipped, []);
   await eventually(() => messages.some(({ type }) => type === 'transcript.updated'), 'transcript.updated');

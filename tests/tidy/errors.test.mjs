@@ -69,6 +69,21 @@ test('A start that fails: each message of the sources has an entry, and each ent
   assert.deepEqual(gone, [], report('Messages that no source has', gone, 'Correct the words, or take the row out.'));
 });
 
+test('The HTTP API: openapi.json has the type of every title, with what the page says about it', () => {
+  const { properties, 'x-problems': problems } = JSON.parse(textOf('server/api/openapi.json')).components.schemas.Problem;
+  const typeOf = (title) => `urn:verbatim:problem:${title.toLowerCase().replace(/[ _]/g, '-')}`;
+  assert.deepEqual(properties.type.enum, properties.title.enum.map(typeOf));
+  assert.equal(new Set(properties.type.enum).size, properties.type.enum.length, 'two titles have one type');
+  assert.deepEqual(problems.map(({ type, title }) => [type, title]), properties.title.enum.map((title) => [typeOf(title), title]));
+  const plain = (text) => text.replace(/\[([^\]]+)\]\([^)]*\)/g, '$1').replaceAll('`', '');
+  const rows = ['### Refused connections and tokens', '### The HTTP API'].flatMap((title) => rowsBelow(title));
+  for (const { title, status, meaning, advice } of problems) {
+    const row = rows.findLast(({ cells }) => names(cells[0]).includes(title));
+    assert.ok(row, `${page} has no row for ${title}`);
+    assert.deepEqual([status, meaning, advice], row.cells.slice(1).map(plain), `x-problems in openapi.json differs from ${page}:${row.line}`);
+  }
+});
+
 test('each entry says what it means and what to do', () => {
   const titles = [...tables.map(([title]) => title), '### Closed connections', '### A start that fails'];
   const short = titles.flatMap((title) => rowsBelow(title)).filter(({ cells }) => cells.at(-2).split(' ').length < 2 || !/\.$/.test(cells.at(-1)));

@@ -100,8 +100,10 @@ export async function read(api: Api, id: string) {
 /** The name of the problem that an unknown session has. */
 export async function missing(api: Api) {
   const { error } = await api.GET('/v1/sessions/{id}', { params: { path: { id: 'none' } } });
-  const title: Schemas['Problem']['title'] | undefined = error?.title;
-  return known<string | undefined>(title);
+  const type: Schemas['Problem']['type'] | undefined = error?.type;
+  // Each type is a member of the union: a comparison with another text does not compile.
+  if (type === 'urn:verbatim:problem:storage-unavailable') throw new Error('Try again later');
+  return known<string | undefined>(type);
 }
 
 /** Turns of a copy in the forms that the API accepts. */
