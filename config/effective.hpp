@@ -14,11 +14,11 @@ enum class Shown {
   changed,  ///< only keys with another value than their default
 };
 
-/// As to_toml() and to_json() of settings.hpp, which show all keys.
+/// Like to_toml() and to_json() of settings.hpp, which show all keys.
 std::string to_toml(const Settings& settings, Shown shown);
 std::string to_json(const Settings& settings, Shown shown);
 
-/// As load(), but appends all that is wrong to `wrong` instead of throwing; those keys then have
+/// Like load(), but appends all that is wrong to `wrong` instead of throwing; those keys then have
 /// their defaults.
 Settings load_what_is_right(const Sources& sources, std::vector<std::string>& wrong);
 

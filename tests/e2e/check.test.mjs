@@ -110,7 +110,7 @@ test('a key of another certificate is found', async (t) => {
   assert.equal(code, 2);
 });
 
-test('a data folder that others can read is warned of, one that others can write is refused', async (t) => {
+test('a data folder that others can read causes a warning; one that others can write is refused', async (t) => {
   const dataDir = join(temporaryDirectory(t), 'data');
   mkdirSync(dataDir);
   for (const [mode, says, expected] of [[0o700, /^$/, 0], [0o755, /warning: server\.data_dir .*every user of this machine can read it \(mode 755\)\. Run: chmod 700/, 0], [0o777, /every user of this machine can write to it/, 2]]) {

@@ -10,7 +10,7 @@ namespace verbatim::app {
 
 namespace {
 
-/// Longer words are cut: they are near to no name.
+/// Longer words are cut: they resemble no name.
 constexpr std::size_t shown_bytes_max = 64;
 /// A typing error changes no more letters than this.
 constexpr std::size_t slip_max = 2;
