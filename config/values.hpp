@@ -36,7 +36,7 @@ std::optional<std::int64_t> parse_integer(std::string_view);
 Endpoint parse_endpoint(std::string_view);
 std::string print_endpoint(const Endpoint&);
 
-/// As verbatim::parse_url(), for a host that can be connected to. Throws BadValue.
+/// Like verbatim::parse_url(), for a host that can be connected to. Throws BadValue.
 Url required_url(std::string_view);
 
 /// Throws for control characters and text that is not UTF-8: values reach headers and logs.

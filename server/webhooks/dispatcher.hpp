@@ -40,7 +40,7 @@ class Webhooks {
   /// Any thread.
   void add_metrics(relay::MetricsPage& page) const;
 
-  /// As DeliveryStore, for the current targets. Any thread.
+  /// Like DeliveryStore, for the current targets. Any thread.
   void list_deliveries(store::DeliveryFilter filter, store::ReadLabel label,
                        store::Done<store::DeliveryPage> done) const;
   void retry_delivery(std::string id, store::Done<store::RetriedDelivery> done) const;

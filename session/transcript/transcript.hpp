@@ -113,7 +113,7 @@ class Transcript {
   /// Deleted turns are included, and turn() marks them; deleted tool items are not.
   std::vector<std::string> chain() const;
   std::optional<Item> item(const std::string& item_id) const;
-  /// As item(), but without a large `detail`.
+  /// Like item(), but without a large `detail`.
   std::optional<Item> outline(const std::string& item_id) const;
   /// An event that repeats this item's `detail` adds nothing.
   bool has_detail(const Item& item) const;

@@ -28,12 +28,12 @@ class OfflineStore {
   store::SessionPage list_sessions(const store::SessionFilter& filter) const;
   std::optional<store::SessionSummary> find_session(const std::string& id) const;
   std::optional<std::string> find_owner(const std::string& id) const;
-  /// As SessionStore::read_transcripts().
+  /// Like SessionStore::read_transcripts().
   std::optional<store::TranscriptViews> read_transcripts(
       const store::TranscriptRequest& request) const;
   /// Deliveries that were tried and did not succeed, oldest first.
   std::vector<store::Delivery> undelivered(bool dead_only) const;
-  /// As DeliveryStore.
+  /// Like DeliveryStore.
   store::DeliveryPage list_deliveries(const store::DeliveryFilter& filter,
                                       const std::vector<store::DeliveryTarget>& targets) const;
   store::RetriedDelivery retry_delivery(const std::string& id,

@@ -28,7 +28,7 @@ void want_messages(sqlite::Database& database, unsigned kinds);
 void announce(sqlite::Database& database, store::MessageKind kind, transcript::AttemptId attempt,
               TimeMs now, const std::string& item_id = {});
 
-/// As store::Outbox, for one target.
+/// Like store::Outbox, for one target.
 store::NewMessages find_new(sqlite::Database& database, const std::string& target,
                             const store::NewQuery& query);
 std::vector<store::Message> find_due(sqlite::Database& database, const std::string& target,

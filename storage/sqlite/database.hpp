@@ -31,7 +31,7 @@ namespace verbatim::sqlite {
 class IoTimer;
 
 enum class Access {
-  /// As read_only, but takes any schema and changes nothing: neither the file nor its WAL nor the
+  /// Like read_only, but takes any schema and changes nothing: neither the file nor its WAL nor the
   /// WAL index. For files that may be damaged and that no server uses.
   look,
   read_only,   ///< the file must exist, in the current schema

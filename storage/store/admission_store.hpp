@@ -19,7 +19,7 @@ class AdmissionStore {
  public:
   virtual ~AdmissionStore() = default;
 
-  /// As TokenStore::read_standing().
+  /// Like TokenStore::read_standing().
   virtual void judge_token(TokenUse use, TokenClock clock, Done<TokenStanding> done) = 0;
   /// Sums the usage of this user's attempts that began in [from, to) and have ended.
   virtual void read_usage(std::string user, TimeMs from, TimeMs to,

@@ -63,7 +63,7 @@ inline constexpr std::uint64_t merge_work_max = 32'000'000;
 /// - `relay`: the relay's transcript, in the conversation's order; empty if it heard nothing.
 /// - `copies`: all posted copies, in any order.
 MergedTranscript merge(const FinalTranscript& relay, const std::vector<Copy>& copies);
-/// As above. Also sets `brought` to the contribution of `copies[of]`. `work_max` replaces the
+/// The same, and also sets `brought` to the contribution of `copies[of]`. `work_max` replaces the
 /// limit.
 MergedTranscript merge(const FinalTranscript& relay, const std::vector<Copy>& copies,
                        std::size_t of, Contribution& brought,
