@@ -23,6 +23,8 @@ constexpr auto outbox_look_interval = std::chrono::milliseconds(100);
 /// Interval while the store cannot be read or written.
 constexpr auto trouble_interval = std::chrono::seconds(1);
 constexpr auto count_interval = std::chrono::seconds(1);
+/// Interval at which expired records are deleted. A delivery also deletes some.
+constexpr auto expire_interval = std::chrono::minutes(1);
 /// A count may take this part of the time: it looks at every waiting message.
 constexpr int count_share = 20;
 
@@ -129,15 +131,15 @@ void Target::look() {
   if (at < resume_at_) return;
   if (!prepared_) return prepare_start();
   if (at >= count_next_) count();
-  if (ready() < settings_.lanes && (more_ || at >= next_look_)) search();
+  if (at >= expire_next_) expire(at);
+  if (has_room() && (more_ || at >= next_look_)) search();
   begin_tries();
   send_begun();
 }
 
 std::optional<Target::Wait> Target::time_to_next_look() const {
-  const bool hungry = ready() < settings_.lanes && flights_.size() < 2 * settings_.lanes;
   const auto at = std::chrono::steady_clock::now();
-  if (more_ && hungry && prepared_ && at >= resume_at_) return Wait(0);
+  if (more_ && has_room() && prepared_ && at >= resume_at_) return Wait(0);
   const Steady next = std::max(next_look_, resume_at_);
   if (next <= at) return std::nullopt;
   return std::chrono::duration_cast<Wait>(next - at) + Wait(1);
@@ -179,6 +181,11 @@ void Target::count() {
   waiting_ = static_cast<std::uint64_t>(found.waiting);
   buried_ = static_cast<std::uint64_t>(found.dead);
   oldest_ = found.oldest.value_or(0);
+}
+
+void Target::expire(Steady at) {
+  expire_next_ = at + expire_interval;
+  outbox_->pass_over({}, now().wall, [](const store::StoreResult<>&) {});
 }
 
 void Target::search() {
@@ -437,6 +444,12 @@ std::size_t Target::again_max() const {
 }
 
 std::vector<std::int64_t> Target::lanes_in_use() const { return {lanes_.begin(), lanes_.end()}; }
+
+/// For more messages. Those that are being put off or passed over count, too.
+bool Target::has_room() const {
+  constexpr std::size_t per_lane = 8;
+  return ready() < settings_.lanes && lanes_.size() < per_lane * settings_.lanes;
+}
 
 /// No earlier message waits.
 std::int64_t Target::first_open() const {

@@ -66,6 +66,7 @@ class Target {
   void prepare_start();
   void finish_received(std::int64_t after);
   void count();
+  void expire(Steady at);
   void search();
   void search_due();
   void search_new();
@@ -95,6 +96,7 @@ class Target {
   TimeMs longest_wait() const;
   std::size_t ready() const { return fresh_.size() + again_.size(); }
   std::size_t again_max() const;
+  bool has_room() const;
   std::vector<std::int64_t> lanes_in_use() const;
   std::int64_t first_open() const;
   std::string secrets() const;
@@ -119,6 +121,7 @@ class Target {
   Steady next_look_{};
   Steady resume_at_{};  ///< after trouble with the store
   Steady count_next_{};
+  Steady expire_next_{};
   std::set<std::int64_t> lanes_;      ///< sessions with a message below
   std::deque<store::Message> fresh_;  ///< ready to be tried for the first time
   std::deque<store::Message> again_;  ///< ready to be tried again

@@ -49,7 +49,7 @@ void put_off(sqlite::Database& database, std::int64_t message, const std::string
              TimeMs due_at);
 /// Messages that were put off and not tried are due `settle_ms` after they were written.
 void settle_anew(sqlite::Database& database, const std::string& target, std::int64_t settle_ms);
-/// The target does not want these messages.
+/// The target does not want these messages. Also deletes some expired records.
 void pass_over(sqlite::Database& database, const std::vector<std::int64_t>& messages,
                const std::string& target, const store::DeliveryRecords& records, TimeMs now);
 /// Looks at some pending messages after `after`: those that all targets have received are done, as

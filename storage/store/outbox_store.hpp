@@ -134,7 +134,7 @@ class Outbox {
   /// Messages that were put off and not tried are due `settle_ms` after they were written. For the
   /// start: the setting may have changed.
   virtual void settle_anew(std::int64_t settle_ms, Done<> done) = 0;
-  /// The target does not want these messages.
+  /// The target does not want these messages. Also deletes some expired records.
   virtual void pass_over(std::vector<std::int64_t> messages, TimeMs now, Done<> done) = 0;
   /// Looks at some pending messages after `after`: those that all targets have received are done.
   /// For the start: a target may have been removed. The last one that was looked at; nullopt: there

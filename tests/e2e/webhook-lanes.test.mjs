@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { eventually, sharedSimulator } from './support/cell.mjs';
 import { Receiver, quick, targets } from './support/receiver.mjs';
-import { Client, makeKey, startRelay } from './support/verbatim.mjs';
+import { Client, makeKey, run, startRelay } from './support/verbatim.mjs';
 
 const simulator = sharedSimulator();
 const everything = ", events=['session.started','turn.completed','session.ended']";
@@ -257,4 +257,32 @@ test('a dead letter is sent again on demand; a delivered or unknown message is n
   const next = await startRelay(t, { simulator, key: relay.keyPair, dataDir: relay.dataDir });
   const unconfigured = await retry(next, gone.id);
   assert.deepEqual([unconfigured.status, unconfigured.json.title], [409, 'target not configured']);
+});
+
+test('the command line lists deliveries and sends them again, beside a running server', async (t) => {
+  const receiver = await Receiver.start(t);
+  receiver.answer = ({ type }) => (type === 'session.started' ? 204 : [410, {}, 'no more\u001b[2J']);
+  const target = targets(receiver.target(t, ", name='crm'"));
+  const relay = await startRelay(t, { simulator, set: [...quick, target] });
+  const id = await conversation(t, relay);
+  const cli = (...words) => run(['webhooks', ...words, '--set', `server.data_dir=${relay.dataDir}`, '--set', target]);
+  const dead = await one(relay, `?session=${id}&state=dead`);
+  const listed = JSON.parse((await cli('deliveries', '--state', 'dead', '--json')).stdout);
+  assert.deepEqual(listed, await page(relay, '?state=dead'));
+  const first = JSON.parse((await cli('deliveries', '--session', id, '--limit', '1', '--json')).stdout);
+  const second = JSON.parse((await cli('deliveries', '--limit', '1', '--cursor', first.next_cursor, '--json')).stdout);
+  assert.deepEqual([...first.deliveries, ...second.deliveries].map(({ state }) => state), ['dead', 'delivered']);
+  const text = (await cli('deliveries', '--target', 'crm')).stdout;
+  assert.match(text, new RegExp(`^${dead.id} .*session\\.ended .*dead .*tries=1\\n +\\S+ +\\d+ ms +"status 410" +"no more`, 'm'));
+  assert.ok(!text.includes('\u001b'), 'a receiver cannot write to the terminal');
+
+  receiver.answer = () => 204;
+  const again = await cli('retry', dead.id, '--json');
+  assert.deepEqual([again.code, JSON.parse(again.stdout).state], [0, 'waiting']);
+  await receiver.until('session.ended', 2);
+  await one(relay, `?session=${id}&state=delivered`, ({ type }) => type === 'session.ended');
+  assert.equal((await cli('retry', dead.id)).code, 1);
+  assert.equal((await cli('retry', 'dlv_0_0')).code, 3);
+  assert.equal((await cli('deliveries', '--state', 'lost')).code, 2);
+  assert.equal((await cli('deliveries', '--cursor', 'x')).code, 3);
 });

@@ -86,6 +86,14 @@ const repeated = {
   '599': (socket) => socket.end('HTTP/1.1 599 Whatever\r\nconnection: close\r\ncontent-length: 0\r\n\r\n'),
 };
 
+/** The reasons of some failures, as the list of deliveries has them. */
+const reasons = {
+  'a header without end': /longer than 64 KiB/,
+  'interim answers without end': /longer than 64 KiB/,
+  'a permanent redirect': /^status 308$/,
+  'no answer at all': /timed out/i,
+};
+
 /** Counts the calls by their webhook-id, and answers each when its body is whole. */
 async function rawReceiver(t, first) {
   const receiver = { calls: [], paths: new Set() };
@@ -122,8 +130,9 @@ async function conversation(t, relay) {
 }
 
 const quick = ['webhook.settle=0s', 'webhook.retry_min=20ms', 'webhook.retry_max=50ms', 'webhook.timeout=2s'];
-const stateOf = async (relay, id, target) =>
-  (await relay.request(`/v1/webhooks/deliveries?session=${id}&target=${encodeURIComponent(target)}`)).json.deliveries[0]?.state;
+const deliveryOf = async (relay, id, target) =>
+  (await relay.request(`/v1/webhooks/deliveries?session=${id}&target=${encodeURIComponent(target)}`)).json.deliveries[0];
+const stateOf = async (relay, id, target) => (await deliveryOf(relay, id, target))?.state;
 
 for (const [what, cases, calls] of [
   ['answers that count as delivered, once', taken, 1],
@@ -143,6 +152,9 @@ for (const [what, cases, calls] of [
         assert.equal(receiver.calls.length, calls);
         assert.equal(new Set(receiver.calls).size, 1, 'one id');
         assert.deepEqual([...receiver.paths], ['/hook']);
+        const { attempts } = await deliveryOf(relay, id, name);
+        assert.equal(attempts.length, calls);
+        if (reasons[name]) assert.match(attempts[0].error, reasons[name]);
       });
     }
     assert.equal((await relay.request('/readyz')).status, 200);

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "base/printable.hpp"
+#include "server/app/commands/deliveries.hpp"
 #include "server/app/commands/families.hpp"
 #include "server/app/commands/offline.hpp"
 
@@ -84,7 +85,8 @@ Family webhook_commands() {
   return {"webhooks",
           "list or resend undelivered messages",
           {command("list", "list undelivered messages", add_undelivered_options, list_undelivered),
-           command("redrive", "send dead letters again", add_redrive_options, redrive)}};
+           command("redrive", "send dead letters again", add_redrive_options, redrive),
+           deliveries_command(), retry_command()}};
 }
 
 }  // namespace verbatim::app

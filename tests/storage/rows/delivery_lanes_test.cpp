@@ -231,6 +231,16 @@ TEST_CASE("records of delivered messages are bounded in time and number", "[P11]
   CHECK(it.number("SELECT count(*) FROM message") == 3);
 }
 
+TEST_CASE("records expire also while nothing is delivered", "[P11][outbox]") {
+  Outbox it;
+  it.begin("s1");
+  it.conclude(1, DeliveryState::delivered, 0, 10);
+  rows::pass_over(it.database, {}, "crm", it.records, 1014);
+  CHECK(it.list().deliveries.size() == 1);
+  rows::pass_over(it.database, {}, "crm", it.records, 1015);
+  CHECK(it.list().deliveries.empty());
+}
+
 TEST_CASE("the latest tries of a delivery are kept, with time, status and answer",
           "[P11][outbox]") {
   Outbox it;
