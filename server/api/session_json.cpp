@@ -33,11 +33,12 @@ void add_usage(json& total, const json& one) {
   }
 }
 
-/// Elements of the relay's own among the provider's usage objects: session/transcript/usage.hpp.
-json relays_own(const store::AttemptSummary& attempt, const char* name) {
+/// The relay's own elements of that name among the provider's usage objects `list`
+/// (session/transcript/usage.hpp). A provider may send any member: other forms are ignored.
+json relays_own(const json& list, const char* name) {
   json found = json::array();
-  for (const json& one : parsed(attempt.usage_json, json::array()))
-    if (one.is_object() && one.contains(name)) found.push_back(one[name]);
+  for (const json& one : list)
+    if (one.is_object() && one.contains(name) && one[name].is_object()) found.push_back(one[name]);
   return found;
 }
 
@@ -46,14 +47,14 @@ bool is_relays_own(const json& one) {
 }
 
 /// Tokens under the provider's own names, details included, and audio by its length in seconds.
-json usage_of(const store::AttemptSummary& attempt) {
+json usage_of(const json& list, const std::string& usage_json) {
   json usage{{"input_tokens", 0}, {"output_tokens", 0}, {"total_tokens", 0}};
-  for (const json& one : parsed(attempt.usage_json, json::array())) {
+  for (const json& one : list) {
     if (!one.is_object() || is_relays_own(one)) continue;
     if (one.value("type", json()) == "duration") continue;  // below
     add_usage(usage, one);
   }
-  const transcript::Usage used = transcript::sum_usage(attempt.usage_json);
+  const transcript::Usage used = transcript::sum_usage(usage_json);
   const auto seconds = [](std::int64_t ms) { return static_cast<double>(ms) / 1000; };
   usage["transcription_seconds"] = seconds(used.transcription_ms);
   usage["audio_seconds"] = {{"input", seconds(used.input_audio_ms)},
@@ -75,17 +76,19 @@ void add_waits(json& total, const json& more) {
 }
 
 void add_wait(json& total, const json& one) {
-  const auto ms = one.value("ms", std::int64_t{0});
+  const auto given = one.find("ms");
+  if (given == one.end() || !given->is_number_integer()) return;
+  const auto ms = given->get<std::int64_t>();
   add_waits(total, {{"count", 1}, {"mean", static_cast<double>(ms)}, {"max", ms}});
 }
 
 /// How the model's responses ended: counts by status, and the last reason that was given. How long
 /// the client waited for their first audio.
-json responses_of(const store::AttemptSummary& attempt) {
+json responses_of(const json& list) {
   json shown = {{"by_status", json::object()}, {"last_reason", nullptr}};
-  for (const json& one : relays_own(attempt, "verbatim_responses")) shown = one;
+  for (const json& one : relays_own(list, "verbatim_responses")) shown.update(one);
   json& waits = shown["first_audio_ms"] = nullptr;
-  for (const json& one : relays_own(attempt, "verbatim_first_audio")) add_wait(waits, one);
+  for (const json& one : relays_own(list, "verbatim_first_audio")) add_wait(waits, one);
   return shown;
 }
 
@@ -96,13 +99,14 @@ void add_responses(json& total, const json& one) {
 }
 
 /// The provider's own name for the session: its support asks for it.
-json provider_of(const store::AttemptSummary& attempt) {
+json provider_of(const json& list) {
   json shown = {{"session_id", nullptr}};
-  for (const json& one : relays_own(attempt, "verbatim_provider")) shown = one;
+  for (const json& one : relays_own(list, "verbatim_provider")) shown.update(one);
   return shown;
 }
 
 json to_json(const store::AttemptSummary& attempt) {
+  const json list = parsed(attempt.usage_json, json::array());
   json shown = {
       {"attempt", attempt.number},
       {"status", transcript::to_string(attempt.status)},
@@ -113,9 +117,9 @@ json to_json(const store::AttemptSummary& attempt) {
       {"complete", attempt.complete},
       {"model", attempt.model},
       {"turns", attempt.turns},
-      {"usage", usage_of(attempt)},
-      {"responses", responses_of(attempt)},
-      {"provider", provider_of(attempt)}};
+      {"usage", usage_of(list, attempt.usage_json)},
+      {"responses", responses_of(list)},
+      {"provider", provider_of(list)}};
   if (attempt.receipt) shown["receipt"] = json::parse(transcript::render_receipt(*attempt.receipt));
   return shown;
 }
@@ -126,8 +130,8 @@ json to_json(const store::SessionSummary& session) {
   json attempts = json::array();
   for (const auto& attempt : session.attempts) attempts.push_back(to_json(attempt));
   const bool any = !session.attempts.empty();
-  json usage = any ? attempts.front()["usage"] : usage_of({});
-  json responses = any ? attempts.front()["responses"] : responses_of({});
+  json usage = any ? attempts.front()["usage"] : usage_of(json::array(), "[]");
+  json responses = any ? attempts.front()["responses"] : responses_of(json::array());
   for (std::size_t i = 1; i < attempts.size(); ++i) {
     add_usage(usage, attempts[i]["usage"]);
     add_responses(responses, attempts[i]["responses"]);
@@ -142,7 +146,7 @@ json to_json(const store::SessionSummary& session) {
                 {"turns", any ? attempts.back()["turns"] : json(0)},
                 {"usage", usage},
                 {"responses", responses},
-                {"provider", any ? attempts.back()["provider"] : provider_of({})},
+                {"provider", any ? attempts.back()["provider"] : provider_of(json::array())},
                 {"attempt", any ? attempts.back()["attempt"] : json(1)},
                 {"current_attempt", any ? attempts.back()["attempt"] : json(0)},
                 {"metadata", parsed(session.metadata_json, json::object())},

@@ -209,6 +209,21 @@ test('an expired token is renewed; if it cannot be, the page says so [P10]', asy
   assert.equal(await stuck.run(() => talk.state), 'closed');
 });
 
+test('a page shows why the relay refuses it, and connects when there is room [P8]', async (t) => {
+  const relay = await relayOf(t, { set: ['session.sessions_max=1', 'session.resume_window=0s'] });
+  const browser = await startBrowser(t);
+  const first = await PageConversation.open(browser, relay, { microphone: false });
+  await first.connect();
+  const second = await PageConversation.open(browser, relay, { microphone: false });
+  const refused = await second.connect();
+  assert.equal(refused.code, 'refused');
+  assert.match(refused.message, /session\.sessions_max.*\(too_many_sessions\)/);
+  await first.run(() => talk.close());
+  const third = await PageConversation.open(browser, relay, { microphone: false });
+  await relay.program.logged('session.ended');
+  assert.ok((await third.connect()).session);
+});
+
 test('without a microphone the page says why, and the conversation goes on in writing [P8]', async (t) => {
   const relay = await relayOf(t);
   const browser = await startBrowser(t, { microphone: 'refused' });

@@ -2,8 +2,10 @@
 // the reason of a refused upgrade.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { test } from 'node:test';
 import { Client, makeKey, refusal, request, startRelay, startSimulator, within } from './support/verbatim.mjs';
+import { deadline } from './support/process.mjs';
 import { Provider } from './support/provider.mjs';
 
 const lines = (relay) =>
@@ -62,6 +64,29 @@ test('a refused client of verbatim.v1 gets the reason as an event and a fitting 
   ]) {
     assert.ok(metrics.split('\n').includes(sample), sample);
   }
+});
+
+test('a stranger that is refused in a WebSocket is gone soon, even if it reads nothing and never closes [P11]', async (t) => {
+  const relay = await startRelay(t, { simulator: await startSimulator(t), set: ['tls.enabled=false'] });
+  const { port } = new URL(relay.url);
+  const strangers = Array.from({ length: 20 }, () => {
+    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+    t.after(() => socket.destroy());
+    socket.on('error', () => {});
+    socket.pause();
+    socket.write(
+      'GET /v1/realtime HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n' +
+        `Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: verbatim.v1, ${tokenProtocol('ek_wrong')}\r\n\r\n`,
+    );
+    return socket;
+  });
+  const sample = async (name) => Number((await relay.request('/metrics')).text.split('\n').find((one) => one.startsWith(`${name} `))?.split(' ').at(-1));
+  const becomes = async (name, wanted) => {
+    const begun = Date.now();
+    while ((await sample(name)) !== wanted) assert.ok(Date.now() - begun < deadline, `${name} is not ${wanted}`);
+  };
+  await becomes('verbatim_upgrades_refused_total', strangers.length);
+  await becomes('verbatim_connections{state="websocket"}', 0);
 });
 
 test('every answer has the id of its request, and a problem and the log repeat it [P11]', async (t) => {

@@ -80,7 +80,7 @@ class Events {
   }
 
   EventBody body() {
-    switch (below(26)) {
+    switch (below(27)) {
       case 0:
         return UpstreamOpened{response(), ms(), flag(), below(3)};
       case 1:
@@ -137,8 +137,10 @@ class Events {
         return ToolArguments{id(), response(), response(), "tool", words(), flag(), flag()};
       case 24:
         return ToolProgress{id(), static_cast<ToolStatus>(below(4))};
-      default:
+      case 25:
         return AnswerAudio{id(), ms()};
+      default:
+        return FirstAudio{response(), ms()};
     }
   }
 
