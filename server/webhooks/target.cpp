@@ -445,7 +445,7 @@ std::size_t Target::again_max() const {
 
 std::vector<std::int64_t> Target::lanes_in_use() const { return {lanes_.begin(), lanes_.end()}; }
 
-/// For more messages. Those that are being put off or passed over count, too.
+/// Room for more messages. Those that are being put off or passed over count too.
 bool Target::has_room() const {
   constexpr std::size_t per_lane = 8;
   return ready() < settings_.lanes && lanes_.size() < per_lane * settings_.lanes;

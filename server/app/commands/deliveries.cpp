@@ -44,13 +44,13 @@ void print_delivery(const store::DeliveryRecord& record) {
 
 void add_deliveries_options(CLI::App& parser, DeliveriesOptions& options) {
   constexpr std::size_t limit_max = 500;
-  parser.add_option("--target", options.target, "only this target's");
-  parser.add_option("--state", options.state, "only these: waiting, delivered or dead")
+  parser.add_option("--target", options.target, "only messages for this target");
+  parser.add_option("--state", options.state, "only with this state: waiting, delivered or dead")
       ->check(CLI::IsMember({"waiting", "delivered", "dead"}));
-  parser.add_option("--session", options.session, "only those about this session");
-  parser.add_option("--limit", options.limit, "how many at most")
+  parser.add_option("--session", options.session, "only messages about this session");
+  parser.add_option("--limit", options.limit, "at most this many messages")
       ->check(CLI::Range(std::size_t{1}, limit_max));
-  parser.add_option("--cursor", options.cursor, "next_cursor of the page before");
+  parser.add_option("--cursor", options.cursor, "next_cursor of the previous page");
 }
 
 int list_deliveries_and_tries(const Common& common, const DeliveriesOptions& options) {
@@ -98,7 +98,7 @@ int retry_delivery(const Common& common, const RetryOptions& options) {
   if (common.as_json)
     print(api::to_json(*retried.record));
   else
-    std::cout << "The server sends the message now.\n";
+    std::cout << "The message will be sent again by the server.\n";
   return exit_code::ok;
 }
 
@@ -110,7 +110,7 @@ Command deliveries_command() {
 }
 
 Command retry_command() {
-  return command("retry", "send one message to one target again now", add_retry_options,
+  return command("retry", "send one message to one target again", add_retry_options,
                  retry_delivery);
 }
 
