@@ -1,6 +1,7 @@
 #include "config/formats.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <set>
 
 #include "base/ascii.hpp"
@@ -196,6 +197,25 @@ Format<bool> boolean() {
           [](const bool& value) { return Value(value); }};
 }
 
+Format<double> ratio() {
+  return {Shape::text, "a number from 0 to 1, like 0.25",
+          [](const Value& value, Source) {
+            double parsed = -1;
+            if (value.is_number()) {
+              parsed = value.get<double>();
+            } else {  // from the environment or --set
+              const std::string& text = string_of(value);
+              const char* const end = text.data() + text.size();
+              const auto [read, error] = std::from_chars(text.data(), end, parsed);
+              if (error != std::errc() || read != end)
+                throw BadValue(quoted(text) + "is not a number like 0.25");
+            }
+            require_range(parsed, 0.0, 1.0);
+            return parsed;
+          },
+          [](const double& ratio) { return Value(ratio); }};
+}
+
 Format<std::string> name(std::string accepts, bool may_be_empty) {
   return {Shape::text, std::move(accepts),
           [=](const Value& value, Source) {
@@ -305,6 +325,23 @@ Format<std::string> proxy_url() {
             return text;
           },
           [](const std::string& text) { return Value(without_password(text)); }};
+}
+
+Format<std::string> collector_url() {
+  return {Shape::text, "an http:// or https:// URL without user or password, or nothing",
+          [](const Value& value, Source) {
+            const std::string& text = string_of(value);
+            if (text.empty()) return text;
+            const Url url = required_url(text);
+            if (url.scheme != "http" && url.scheme != "https") {
+              throw BadValue("has the scheme " + url.scheme);
+            }
+            if (url.user_info)
+              throw BadValue("contains a user or password; use trace.otlp_headers_file");
+            if (!url.fragment.empty()) throw BadValue("has a fragment");
+            return text;
+          },
+          [](const std::string& text) { return Value(without_query_values(text)); }};
 }
 
 Format<std::vector<ApiKey>> api_keys() {

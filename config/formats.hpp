@@ -39,12 +39,15 @@ Format<std::size_t> bytes(std::size_t min, std::size_t max);
 template <class T>
 Format<T> number(std::int64_t min, std::int64_t max);
 Format<bool> boolean();
+/// From 0 to 1.
+Format<double> ratio();
 Format<std::string> name(std::string accepts, bool may_be_empty = false);
 Format<std::string> parameter();
 Format<std::filesystem::path> path(std::string accepts, bool may_be_empty = true);
 Format<Endpoint> endpoint(bool may_be_empty);
 Format<std::string> upstream_url();
 Format<std::string> proxy_url();
+Format<std::string> collector_url();
 Format<std::vector<std::string>> origins();
 /// Normalised: no slash at the end, scheme and host in lower case, no default port.
 Format<std::string> public_url();

@@ -214,6 +214,24 @@ struct Capture {
   std::filesystem::path dir;  ///< empty: off
 };
 
+/// Traces for an OpenTelemetry collector.
+struct Trace {
+  std::string otlp_url;  ///< empty: off
+  Secret otlp_headers;   ///< from otlp_headers_file; name=value,name=value
+  std::filesystem::path ca_file;
+  double sampling = 0;  ///< 0 to 1
+  std::string service_name;
+  milliseconds journal_slow{};  ///< a wait at least this long gets a span
+  std::size_t queue_max = 0;    ///< spans
+  std::size_t batch_max = 0;    ///< spans
+  milliseconds batch_interval{};
+  milliseconds timeout{};
+  std::size_t tries_max = 0;
+  milliseconds retry_min{};
+  milliseconds retry_max{};
+  milliseconds shutdown_timeout{};
+};
+
 struct Metrics {
   Endpoint listen;  ///< empty host: on the main listener only
 };
@@ -268,6 +286,7 @@ struct Settings {
   Posts posts;
   Events events;
   Capture capture;
+  Trace trace;
   Metrics metrics;
   LogOptions log;
   Webhook webhook;

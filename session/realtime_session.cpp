@@ -250,6 +250,7 @@ std::optional<transcript::Sequence> RealtimeSession::record(transcript::Event ev
     finish(transcript::CloseReason::storage_failure, "the transcript cannot be saved", now);
     return std::nullopt;
   }
+  if (options_.observer && recorded->needs != 0) options_.observer->recorded(event, now);
   if (recorded->needs != 0 && !may_journal(recorded->bytes, now)) return std::nullopt;
   return recorded->needs;
 }

@@ -25,6 +25,7 @@
 #include "session/client_link.hpp"
 #include "session/first_audio.hpp"
 #include "session/link_end.hpp"
+#include "session/observer.hpp"
 #include "session/outbox.hpp"
 #include "session/outcome.hpp"
 #include "session/pace.hpp"
@@ -77,6 +78,7 @@ struct SessionOptions {
   std::shared_ptr<const protocol::SecretFilter> secrets;  ///< null: no secrets to remove
   BudgetLimits budget;                       ///< without the two clocks, which are set above
   std::shared_ptr<SharedUsage> users_usage;  ///< null: the user has no limits
+  std::shared_ptr<Observer> observer;        ///< null: nothing watches the session
 
   std::int64_t resume_window_ms = 0;  ///< how long a lost client may return; 0: the session ends
   /// bytes of messages retained for a client that returns
@@ -182,6 +184,8 @@ class RealtimeSession {
   bool wants_upstream() const;
   /// A message, the reading or the final record waits for a journal sequence after `durable`.
   bool waits_for_journal(transcript::Sequence durable) const;
+  /// The journal's sequence of the latest recorded event; 0: there is none.
+  transcript::Sequence last_recorded() const { return journal_.last(); }
   /// Monotonic milliseconds of the next time_passed() or take_dial() that has work.
   std::int64_t next_deadline_ms() const;
 

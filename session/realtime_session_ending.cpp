@@ -86,8 +86,11 @@ void RealtimeSession::finish(transcript::CloseReason reason, const std::string& 
   try {
     for (transcript::AnswerAudio& sent : transcript_.unrecorded_audio())
       transcript_.apply({{}, std::move(sent)}, now.wall);
-    for (transcript::FirstAudio& measured : first_audio_.take_measured())
-      transcript_.apply({{}, std::move(measured)}, now.wall);
+    for (transcript::FirstAudio& measured : first_audio_.take_measured()) {
+      const transcript::Event event{{}, std::move(measured)};
+      transcript_.apply(event, now.wall);
+      if (options_.observer) options_.observer->recorded(event, now);
+    }
     transcript::Ending ending{first, 0, transcript::finalise(transcript_, now.wall)};
     ending.ended_at = transcript_.latest();
     outcome_ = outcome_of(ending.transcript);

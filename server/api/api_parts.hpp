@@ -38,6 +38,10 @@ class TailStore;
 class TokenStore;
 }  // namespace verbatim::store
 
+namespace verbatim::traces {
+class Tracer;
+}  // namespace verbatim::traces
+
 namespace verbatim::webhooks {
 class Webhooks;
 }  // namespace verbatim::webhooks
@@ -66,6 +70,7 @@ struct ApiParts {
   store::StoreHealth& health;
   const relay::StorageWatch& storage;
   const webhooks::Webhooks& webhooks;
+  const traces::Tracer* tracer;  ///< null: nothing is traced
   relay::Erasure& erasure;
   relay::SessionEnder& ender;
   LiveFeed& feed;

@@ -32,6 +32,7 @@
 #include "server/relay/session_ender.hpp"
 #include "server/relay/session_eraser.hpp"
 #include "server/relay/storage_monitor.hpp"
+#include "server/traces/tracer.hpp"
 #include "server/webhooks/dispatcher.hpp"
 #include "session/protocol/secret_filter.hpp"
 #include "storage/store/store.hpp"
@@ -118,6 +119,7 @@ struct App::Parts {
     }
     if (settings.testing.forward_before_commit) promise_nothing();
     choose_provider();
+    begin_tracing();
     if (!settings.capture.dir.empty())
       capture = std::make_unique<relay::Capture>(settings.capture.dir);
     suspended = std::make_unique<relay::SuspendedSessions>(*store, store->journal(), registry,
@@ -132,33 +134,22 @@ struct App::Parts {
     limits.large = &large_messages;
     limits.large_timeout = settings.server.large_message_timeout;
     upstream = std::make_unique<relay::Upstream>(settings.upstream, limits);
-    api = std::make_unique<api::Api>(api::ApiParts{settings,
-                                                   credentials.authenticator(),
-                                                   *upstream,
-                                                   *store,
-                                                   *store,
-                                                   *store,
-                                                   *store,
-                                                   *store,
-                                                   storage_watch,
-                                                   *webhooks,
-                                                   *erasure,
-                                                   *ender,
-                                                   feed,
-                                                   registry,
-                                                   revocations,
-                                                   metrics,
-                                                   large_messages,
-                                                   bodies,
-                                                   requests,
-                                                   id_guard,
-                                                   answers,
-                                                   capture.get(),
-                                                   log});
+    api = std::make_unique<api::Api>(api::ApiParts{settings,      credentials.authenticator(),
+                                                   *upstream,     *store,
+                                                   *store,        *store,
+                                                   *store,        *store,
+                                                   storage_watch, *webhooks,
+                                                   tracer.get(),  *erasure,
+                                                   *ender,        feed,
+                                                   registry,      revocations,
+                                                   metrics,       large_messages,
+                                                   bodies,        requests,
+                                                   id_guard,      answers,
+                                                   capture.get(), log});
     realtime = std::make_unique<relay::RealtimeEndpoint>(relay::RealtimeParts{
         settings, credentials.authenticator(), *upstream, *store, conversations(), storage_watch,
         registry, revocations, *suspended, admission_control, journal_shares, descriptors,
-        large_messages, requests, id_guard, relay::TapSources{capture.get()}, log});
+        large_messages, requests, id_guard, relay::TapSources{capture.get()}, tracer.get(), log});
     listen();
     for (const int signal : {SIGTERM, SIGINT, SIGHUP}) signals.add(signal);
   }
@@ -185,6 +176,7 @@ struct App::Parts {
                                        {"now", "the next start recovers the journal"}});
       std::_Exit(1);  // the writer's thread cannot be joined
     }
+    tracer.reset();
     return held || store->journal().failed() ? 1 : exit_code;
   }
 
@@ -194,6 +186,14 @@ struct App::Parts {
     if (!from.auth.token_secret.empty()) return;
     const std::string made = config::secret_file_warning(data_dir.token_secret_file());
     if (!made.empty()) log.warn("config", {{"warning", "the token secret: " + made}});
+  }
+
+  void begin_tracing() {
+    if (settings.trace.otlp_url.empty()) return;
+    tracer = std::make_unique<traces::Tracer>(settings.trace, settings.upstream.url, log);
+    tracer->recovered(store_start.recovered());
+    log.info("trace.on", {{"collector", shown_address(settings.trace.otlp_url)},
+                          {"sampling", settings.trace.sampling}});
   }
 
   /// For tests that must fail without write-ahead.
@@ -269,6 +269,7 @@ struct App::Parts {
       if (!store_start.catch_up()) return;
       suspended->expect(store_start.suspended());
       webhooks->announce();
+      if (tracer) tracer->recovered(store_start.recovered());
     });
   }
 
@@ -417,7 +418,8 @@ struct App::Parts {
   net::AnswerMemory answers{
       settings.server.answers_bytes_max};  ///< before the workers: their answers hold shares
   api::LiveFeed feed;  ///< before the workers: subscribers leave it when workers are destroyed
-  relay::JournalShares journal_shares;  ///< before the workers: their sessions hold shares
+  std::unique_ptr<traces::Tracer> tracer;  ///< before the workers: their sessions make spans
+  relay::JournalShares journal_shares;     ///< before the workers: their sessions hold shares
   Workers workers;
   relay::Registry registry;
   access::Revocations revocations;

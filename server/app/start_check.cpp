@@ -7,6 +7,7 @@
 #include "server/net/certificate.hpp"
 #include "server/net/tls.hpp"
 #include "server/relay/access/token_terms.hpp"
+#include "server/traces/tracer.hpp"
 
 namespace verbatim::app {
 
@@ -67,6 +68,7 @@ std::string in_words(const Finding& finding) {
 void check_certificates(const config::Settings& settings, TimeMs wall, Findings& findings) {
   if (!settings.upstream.ca_file.empty())
     require(findings, [&] { net::client_context(settings.upstream.ca_file); });
+  require(findings, [&] { traces::require_authorities(settings.trace); });
   const config::Tls& tls = settings.tls;
   if (!tls.enabled || tls.cert_file.empty()) return;
   require(findings, [&] { net::server_context({tls.cert_file, tls.key_file}); });

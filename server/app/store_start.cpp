@@ -7,6 +7,20 @@
 
 namespace verbatim::app {
 
+namespace {
+
+traces::RecoveryFacts facts_of(const maintenance::RecoveryReport& report, Moment began) {
+  traces::RecoveryFacts facts{began, now(), report.clean, {}, 0, 0};
+  for (const auto& one : report.attempts)
+    facts.sessions.push_back({one.session_id, one.attempt, static_cast<std::int64_t>(one.events),
+                              static_cast<std::int64_t>(one.turns)});
+  facts.suspended = static_cast<std::int64_t>(report.suspended);
+  facts.unreadable_rows = static_cast<std::int64_t>(report.unreadable_rows);
+  return facts;
+}
+
+}  // namespace
+
 void StoreStart::require_whole(const config::Settings& settings) {
   maintenance::require_whole_store(database_in(settings.server.data_dir),
                                    settings.storage.fallback_dir);
@@ -35,10 +49,12 @@ sqlite_store::SqliteStoreOptions StoreStart::options() const {
 }
 
 void StoreStart::recover() {
+  const Moment began = now();
   const maintenance::RecoveryReport report =
       maintenance::recover(database_, now().wall, false, settings_.storage.fallback_dir,
                            settings_.session.resume_window.count(), logs_);
   suspended_ = report.suspended;
+  recovered_ = facts_of(report, began);
   for (const auto& one : report.attempts) {
     log_.warn("session.recovered", {{"session", one.session_id},
                                     {"attempt", one.attempt},

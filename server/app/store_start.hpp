@@ -14,6 +14,7 @@
 #include "base/log.hpp"
 #include "config/settings.hpp"
 #include "server/relay/storage_monitor.hpp"
+#include "server/traces/tracer.hpp"
 #include "storage/maintenance/recovery.hpp"
 #include "storage/sqlite_store/sqlite_store.hpp"
 
@@ -37,6 +38,8 @@ class StoreStart {
   bool catch_up();
   /// Number of suspended attempts that the last recovery has left.
   std::size_t suspended() const { return suspended_; }
+  /// The last recovery, for traces.
+  const traces::RecoveryFacts& recovered() const { return recovered_; }
 
  private:
   void recover();
@@ -50,6 +53,7 @@ class StoreStart {
   Log& log_;
   maintenance::StoreLogs logs_;  ///< as found before the store was opened
   std::size_t suspended_ = 0;
+  traces::RecoveryFacts recovered_;
   std::atomic<bool> behind_{false};
   sqlite_store::SqliteStore* store_ = nullptr;  ///< the store that open() has returned
 };

@@ -234,12 +234,15 @@ net::Awaitable<std::optional<net::HttpService::Refused>> RealtimeEndpoint::upgra
 
 RealtimeEndpoint::Step<RealtimeEndpoint::Examined> RealtimeEndpoint::examine(
     const net::HttpRequest& request, Worker& worker) const {
+  const Moment requested_at = now();
   if (auto refusal = parts_.admission_control.refuse_address(request.remote))
     co_return tl::unexpected(std::move(*refusal));
   auto read = access::examine_upgrade(request, *parts_.authenticator.get(), origins_, now().wall);
   if (!read) co_return access::not_admitted(std::move(read).error());
   Examined examined{*std::move(read), {}};
   access::RealtimeCall& call = examined.call;
+  call.requested_at = requested_at;
+  if (parts_.observers != nullptr) call.traceparent = request.header("traceparent");
   if (auto refusal = refuse_secrets(call)) co_return access::not_admitted(std::move(*refusal));
   if (const std::string why = parts_.storage.refusal(); !why.empty()) {
     co_return access::not_admitted(retry_later(
@@ -398,6 +401,9 @@ std::unique_ptr<SessionDriver> RealtimeEndpoint::driver_for(
   options.budget.shared_journal = std::move(part.journal);
   options.users_pace = std::move(part.pace);
   options.secrets = secrets_;
+  const auto observer =
+      observe(parts_.observers, call, opened, begun.taken.has_value(), settings.upstream.model);
+  options.observer = observer;
   access::apply_terms(settings, token.terms_json, options);
   session::SessionIdentity identity{call.session_id,       opened.attempt, opened.number,
                                     call.extension_events, call.dialect,   opened.started_at};
@@ -423,6 +429,7 @@ std::unique_ptr<SessionDriver> RealtimeEndpoint::driver_for(
   driver_options.providers_messages = "provider of " + owner_of(call);
   driver_options.secrets = secrets_;
   driver_options.credential_id = call.credential_id;
+  driver_options.observer = observer;
   for (TapSource* const source : parts_.taps) {
     if (source == nullptr) continue;
     auto tap = source->tap({call.session_id, opened.number, now().wall, secrets_});

@@ -22,6 +22,7 @@
 #include "server/relay/access/revocations.hpp"
 #include "server/relay/access/upgrade_request.hpp"
 #include "server/relay/journal_shares.hpp"
+#include "server/relay/observer.hpp"
 #include "server/relay/session_registry.hpp"
 #include "server/relay/storage_monitor.hpp"
 #include "server/relay/suspended_sessions.hpp"
@@ -48,7 +49,8 @@ struct RealtimeParts {
   net::LargeMessages& large_messages;
   net::RequestCounts& requests;
   const access::IdGuard& ids;
-  TapSources taps;  ///< listen to every conversation; null: not configured
+  TapSources taps;            ///< listen to every conversation; null: not configured
+  ObserverSource* observers;  ///< watch every conversation; null: not configured
   Log& log;
 };
 

@@ -32,6 +32,13 @@ bool is_end(const net::Received& received) {
   return true;
 }
 
+DialReport report_of(session::UpstreamId upstream, Moment began, const DialFailure* failure) {
+  if (failure == nullptr) return {upstream, began, DialReport::Outcome::opened, 0, {}};
+  return {upstream, began,
+          failure->refused ? DialReport::Outcome::refused : DialReport::Outcome::unreachable,
+          failure->status, failure->code};
+}
+
 }  // namespace
 
 SessionDriver::SessionDriver(Worker& worker, session::RealtimeSession session,
@@ -77,12 +84,15 @@ bool SessionDriver::attach(std::unique_ptr<net::Peer>& client, const session::Cl
   if (session_.ended()) return false;
   if (client_) replace(*client_);
   session::Changes changes;
+  const std::uint64_t snapshots = session_.counts().resumed_with_snapshot;
   try {
     changes = session_.client_returned(how, now());
   } catch (const transcript::SpillError& error) {
     end(CloseReason::storage_failure, error.what());
     return false;
   }
+  if (options_.observer)
+    options_.observer->client_returned(snapshots == session_.counts().resumed_with_snapshot, now());
   add_client(std::move(client), credential_id);
   time_.notify();
   act(changes);
@@ -138,7 +148,21 @@ void SessionDriver::when_settled(std::function<void()> done) {
 
 void SessionDriver::suspend(const std::string& why) { act(session_.suspend(why, now())); }
 
-void SessionDriver::journal_moved() { act(session_.journal_moved(now())); }
+void SessionDriver::journal_moved() {
+  if (waits_since_us_ != 0) end_journal_wait();
+  act(session_.journal_moved(now()));
+}
+
+void SessionDriver::begin_journal_wait() {
+  if (!options_.observer || waits_since_us_ != 0) return;
+  waits_since_us_ = monotonic_us();
+  waits_for_ = session_.last_recorded();
+}
+
+void SessionDriver::end_journal_wait() {
+  if (journal_.durable() < waits_for_ && !journal_.failed()) return;
+  options_.observer->journal_waited(std::exchange(waits_since_us_, 0), monotonic_us(), now());
+}
 
 // ---- Changes by an input -------------------------------------------------------------------
 
@@ -181,6 +205,7 @@ void SessionDriver::release_superfluous() {
 
 void SessionDriver::on_ended() {
   if (!session_.ended()) return;
+  if (options_.observer) options_.observer->ended(now());
   for (Link& link : links_) {
     if (link.dial.abort) link.dial.abort();
     link.readable.notify();
@@ -191,6 +216,7 @@ void SessionDriver::on_ended() {
 
 void SessionDriver::on_settled() {
   if (!session_.settled()) return;
+  if (options_.observer) options_.observer->settled(session_, now());
   settled_.notify();
   for (const auto& done : std::exchange(to_call_when_settled_, {})) done();
   for (Link& link : links_) link.writable.notify();
@@ -205,10 +231,12 @@ void SessionDriver::on_settled() {
 session::Changes SessionDriver::await_journal() {
   const transcript::Sequence durable = journal_.durable();
   if (session_.waits_for_journal(durable) && !journal_.failed()) {
+    begin_journal_wait();
     worker_.await_journal(*this);
     // Check again: the watermark may have moved before the wait was registered.
     if (journal_.durable() == durable && !journal_.failed()) return {};
   }
+  if (waits_since_us_ != 0) end_journal_wait();
   // The watermark has reached the session's wait since the input. No notification comes, since the
   // wait was not registered yet.
   return session_.journal_moved(now());
@@ -272,10 +300,15 @@ net::Awaitable<void> SessionDriver::write_client(Link& link) {
 }
 
 net::Awaitable<void> SessionDriver::run_upstream(Link& link) {
+  const Moment began = now();
   Upstream::Wanted kind{options_.model, session_.transcribes(), options_.providers_messages};
   const std::int64_t dialled_at_us = monotonic_us();
   auto dialled = co_await upstream_.dial(worker_.executor(), std::move(kind), link.dial);
   link.dial.abort = nullptr;
+  if (options_.observer) {
+    options_.observer->dialled(
+        report_of(link.upstream, began, dialled ? nullptr : &dialled.error()), now());
+  }
   if (!dialled) {
     const DialFailure& failure = dialled.error();
     if (!session_.ended()) {

@@ -21,6 +21,7 @@
 #include "server/net/async.hpp"
 #include "server/net/peer.hpp"
 #include "server/relay/link.hpp"
+#include "server/relay/observer.hpp"
 #include "server/relay/session_report.hpp"
 #include "server/relay/tap.hpp"
 #include "server/relay/upstream.hpp"
@@ -32,10 +33,11 @@ namespace verbatim::relay {
 struct DriverOptions {
   std::chrono::milliseconds ping_interval{};
   std::chrono::milliseconds close_timeout{};
-  Taps taps;                       ///< listen to the conversation
-  std::string providers_messages;  ///< owner of the provider's large messages
-  std::string model;               ///< requested by the client; empty: the configured one
-  std::string credential_id;       ///< Principal::credential_id() of the client
+  Taps taps;                                       ///< listen to the conversation
+  std::shared_ptr<ConversationObserver> observer;  ///< null: nothing watches the conversation
+  std::string providers_messages;                  ///< owner of the provider's large messages
+  std::string model;          ///< requested by the client; empty: the configured one
+  std::string credential_id;  ///< Principal::credential_id() of the client
   std::shared_ptr<const protocol::SecretFilter> secrets;  ///< removed from the provider's errors
 };
 
@@ -116,6 +118,9 @@ class SessionDriver final : public JournalWaiter {
   void on_settled();
   /// Waits for the journal if the session does. Returns what has changed if it has moved already.
   session::Changes await_journal();
+  /// For the observer: how long the latest recorded event waits for the disk.
+  void begin_journal_wait();
+  void end_journal_wait();
   /// Informs the session that a link has ended. Only the first call counts.
   void gone(Link& link, const session::LinkEnd& how);
   /// Aborts a failed or unneeded connection.
@@ -152,6 +157,8 @@ class SessionDriver final : public JournalWaiter {
   net::AsyncEvent settled_;
   std::vector<std::function<void()>> to_call_when_settled_;
   SessionReport report_;
+  std::int64_t waits_since_us_ = 0;  ///< for the journal; 0: does not wait, or nothing observes it
+  transcript::Sequence waits_for_ = 0;
   std::uint16_t close_code_ = 0;  ///< overrides the code of the close reason
   net::Clock::time_point abort_at_ =
       net::Clock::time_point::max();  ///< end of the time for sending the rest

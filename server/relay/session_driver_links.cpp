@@ -119,6 +119,8 @@ void SessionDriver::gone(Link& link, const session::LinkEnd& how) {
   if (link.replaced) return;
   act(link.is_client() ? session_.client_gone(how, now())
                        : session_.upstream_gone(link.upstream, how, now()));
+  if (options_.observer && link.is_client() && session_.detached())
+    options_.observer->client_lost(now());
 }
 
 void SessionDriver::abort(Link& link, const session::LinkEnd& how) {

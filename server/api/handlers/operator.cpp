@@ -16,6 +16,7 @@
 #include "server/relay/session_eraser.hpp"
 #include "server/relay/session_registry.hpp"
 #include "server/relay/storage_monitor.hpp"
+#include "server/traces/tracer.hpp"
 #include "server/webhooks/dispatcher.hpp"
 
 namespace verbatim::api::handlers {
@@ -61,6 +62,7 @@ net::Awaitable<net::HttpResponse> show_metrics(const ApiServices& api, RequestCo
                             api.answers.counts());
   api.storage.add_metrics(page);
   api.webhooks.add_metrics(page);
+  traces::Tracer::add_metrics(page, api.tracer);
   api.erasure.add_metrics(page);
   api.feed.add_metrics(page);
   response.body = page.text();

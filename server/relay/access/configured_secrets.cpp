@@ -3,6 +3,7 @@
 #include "base/ascii.hpp"
 #include "base/base64.hpp"
 #include "base/url.hpp"
+#include "config/otlp_headers.hpp"
 #include "server/net/http_message.hpp"
 
 namespace verbatim::access {
@@ -47,6 +48,13 @@ std::vector<std::string> secrets_of(const config::Settings& settings) {
   secrets.push_back(settings.auth.internal_service_key.reveal());
   for (const config::WebhookTarget& target : settings.webhook.targets)
     secrets.push_back(target.secret.reveal());
+  for (const auto& [name, value] :
+       config::parse_otlp_headers(settings.trace.otlp_headers.reveal())) {
+    secrets.push_back(value);
+    // "Bearer KEY": the key alone is secret, too.
+    if (const std::size_t blank = value.rfind(' '); blank != value.npos)
+      secrets.push_back(value.substr(blank + 1));
+  }
   return secrets;
 }
 

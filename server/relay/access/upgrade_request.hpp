@@ -32,8 +32,10 @@ struct RealtimeCall {
   bool extension_events = false;
   bool binary_audio = false;  ///< audio is sent and received as binary frames
   std::optional<std::uint64_t>
-      after;             ///< number of messages of this attempt that the client has received
-  std::string protocol;  ///< subprotocol to select; empty: none
+      after;                ///< number of messages of this attempt that the client has received
+  std::string protocol;     ///< subprotocol to select; empty: none
+  std::string traceparent;  ///< header of the request, if conversations are watched
+  Moment requested_at;
   const protocol::ClientDialect* dialect = nullptr;  ///< null: the provider's own dialect
 };
 

@@ -1,0 +1,91 @@
+// Sends spans to the collector on a thread of its own: in batches, each until the collector accepts
+// or refuses it, as OTLP says.
+//
+// A collector that is absent or slow fills the bounded queue, and further spans are dropped and
+// counted. Nothing else waits for it.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/backoff.hpp"
+#include "base/log.hpp"
+#include "config/settings.hpp"
+#include "server/traces/collector.hpp"
+#include "server/traces/span_queue.hpp"
+
+namespace verbatim::traces {
+
+/// Spans by outcome since the start, and those that wait now.
+struct TraceGauges {
+  std::uint64_t exported = 0;
+  std::uint64_t rejected = 0;  ///< refused by the collector
+  std::uint64_t failed = 0;    ///< given up after the last try
+  std::uint64_t dropped = 0;   ///< the queue was full
+  std::uint64_t waiting = 0;
+};
+
+class Exporter {
+ public:
+  /// Starts the thread. Throws std::runtime_error if libcurl cannot be initialised. `log` must
+  /// outlive the object.
+  Exporter(const config::Trace& settings, Log& log);
+  /// Sends what is left, within trace.shutdown_timeout.
+  ~Exporter();
+
+  /// For spans, from any thread.
+  SpanQueue& queue() { return queue_; }
+  /// Any thread.
+  TraceGauges gauges() const;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  enum class Verdict { accepted, refused, try_again };
+
+  void run();
+  void work();
+  bool batch_due() const;
+  void make_batch();
+  void judge(const Collector::Answer& answer);
+  void accepted(const Collector::Answer& answer);
+  void give_up(const std::string& why, std::atomic<std::uint64_t>& outcome);
+  /// The batch in hand is done with.
+  void finish();
+  void flush();
+  static Verdict verdict(const Collector::Answer& answer);
+
+  const std::size_t batch_max_;
+  const std::chrono::milliseconds batch_interval_;
+  const std::chrono::milliseconds shutdown_timeout_;
+  const BackoffOptions retries_;
+  Log& log_;
+  Attributes resource_;
+  SpanQueue queue_;
+  Collector collector_;
+
+  // The thread's own.
+  std::vector<Span> spans_;        ///< taken from the queue, not in a batch yet
+  Clock::time_point oldest_at_{};  ///< when the first of them was taken
+  std::string body_;               ///< the batch in hand; empty: none
+  std::size_t in_batch_ = 0;
+  Backoff backoff_;
+  Clock::time_point retry_at_{};
+  bool troubled_ = false;  ///< the last request failed, and the log says so
+
+  std::atomic<std::uint64_t> exported_{0};
+  std::atomic<std::uint64_t> rejected_{0};
+  std::atomic<std::uint64_t> failed_{0};
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool stopping_ = false;
+  std::thread thread_;
+};
+
+}  // namespace verbatim::traces

@@ -1,0 +1,126 @@
+#include "server/traces/tracer.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/crypto.hpp"
+#include "base/json/view.hpp"
+#include "base/url.hpp"
+#include "server/net/tls.hpp"
+#include "server/relay/metric_family.hpp"
+#include "server/traces/span_names.hpp"
+#include "server/traces/trace_context.hpp"
+
+namespace verbatim::traces {
+
+namespace {
+
+/// Sessions that a recovery's span lists.
+constexpr std::size_t listed_max = 100;
+
+/// The conventions' name for the provider behind an address. Others speak OpenAI's protocol, and
+/// the conventions then ask for its name; server.address shows which one it is.
+std::string provider_at(const std::string& host) {
+  if (host.ends_with(".azure.com")) return "azure.ai.openai";
+  if (host.ends_with(".x.ai")) return "x_ai";
+  return "openai";
+}
+
+TraceFacts facts_of(const config::Trace& settings, const std::string& upstream_url) {
+  require_authorities(settings);
+  TraceFacts facts;
+  if (const auto address = parse_address(upstream_url)) {
+    facts.server_address = address->host;
+    facts.server_port = std::atoi(address->port.c_str());
+  }
+  facts.provider = provider_at(facts.server_address);
+  facts.journal_slow = settings.journal_slow;
+  return facts;
+}
+
+constexpr relay::MetricFamily<TraceGauges> trace_rows[] = {
+    {"verbatim_trace_spans_total",
+     "Spans of traces by outcome: exported, rejected by the collector, failed after the last try, "
+     "or dropped because the queue was full.",
+     relay::MetricType::counter,
+     [](const TraceGauges& now, relay::MetricSamples& out) {
+       out.add({{"outcome", "exported"}}, now.exported);
+       out.add({{"outcome", "rejected"}}, now.rejected);
+       out.add({{"outcome", "failed"}}, now.failed);
+       out.add({{"outcome", "dropped"}}, now.dropped);
+     }},
+    {"verbatim_trace_spans_waiting", "Spans of traces that wait for the collector.",
+     relay::MetricType::gauge,
+     [](const TraceGauges& now, relay::MetricSamples& out) { out.add(now.waiting); }},
+};
+
+}  // namespace
+
+void require_authorities(const config::Trace& settings) {
+  if (settings.ca_file.empty()) return;
+  try {
+    net::client_context(settings.ca_file);
+  } catch (const config::ConfigError&) {
+    throw config::ConfigError("trace.ca_file " + settings.ca_file.string() +
+                              " cannot be used: it has no certificate that can be read");
+  }
+}
+
+Tracer::Tracer(const config::Trace& settings, const std::string& upstream_url, Log& log)
+    : sampling_(settings.sampling),
+      facts_(facts_of(settings, upstream_url)),
+      exporter_(settings, log) {}
+
+SpanContext Tracer::context_of(const relay::ObservedConversation& conversation) const {
+  // The back end's word, in the token's metadata, is before the client's.
+  const std::string of_token =
+      json::View::of(conversation.metadata_json)["traceparent"].string_or_empty();
+  if (const auto parent = read_traceparent(of_token)) return *parent;
+  if (const auto parent = read_traceparent(conversation.traceparent)) return *parent;
+  SpanContext own;
+  own.trace = trace_of_attempt(conversation.session_id, conversation.attempt_number,
+                               conversation.attempt_started_at);
+  own.sampled = is_within(own.trace, sampling_);
+  return own;
+}
+
+std::shared_ptr<relay::ConversationObserver> Tracer::observe(
+    const relay::ObservedConversation& conversation) {
+  const SpanContext context = context_of(conversation);
+  if (!context.sampled) return nullptr;
+  return std::make_shared<ConversationTrace>(conversation, context, facts_, exporter_.queue());
+}
+
+void Tracer::recovered(const RecoveryFacts& facts) {
+  SpanIds ids;
+  Span span;
+  const std::string trace = random_bytes(span.trace.size());
+  std::copy(trace.begin(), trace.end(), span.trace.begin());
+  span.id = ids.next();
+  span.name = names::recovery;
+  span.start_us = wall_us(facts.began);
+  span.end_us = end_after(facts.began, facts.ended);
+  std::int64_t events = 0;
+  for (const RecoveryFacts::Session& session : facts.sessions) {
+    events += session.events;
+    if (span.events.size() >= listed_max) continue;
+    span.events.push_back({names::session_recovered,
+                           span.end_us,
+                           {{names::conversation_id, session.id},
+                            {names::attempt, std::int64_t{session.attempt}},
+                            {names::events, session.events},
+                            {names::turns, session.turns}}});
+  }
+  span.attributes = {{names::clean, facts.clean},
+                     {names::sessions, static_cast<std::int64_t>(facts.sessions.size())},
+                     {names::suspended, facts.suspended},
+                     {names::events, events},
+                     {names::unreadable_rows, facts.unreadable_rows}};
+  exporter_.queue().push(std::move(span));
+}
+
+void Tracer::add_metrics(relay::MetricsPage& page, const Tracer* tracer) {
+  page.add(trace_rows, tracer != nullptr ? tracer->exporter_.gauges() : TraceGauges());
+}
+
+}  // namespace verbatim::traces

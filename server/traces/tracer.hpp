@@ -1,0 +1,64 @@
+// Traces of the whole program: decides which conversations are traced, and sends their spans to a
+// collector. Exists only if trace.otlp_url is set.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/log.hpp"
+#include "config/settings.hpp"
+#include "server/relay/observer.hpp"
+#include "server/traces/conversation_trace.hpp"
+#include "server/traces/exporter.hpp"
+
+namespace verbatim::relay {
+class MetricsPage;
+}  // namespace verbatim::relay
+
+namespace verbatim::traces {
+
+/// The recovery at a start.
+struct RecoveryFacts {
+  Moment began;
+  Moment ended;
+  bool clean = false;  ///< nothing was left to recover
+  struct Session {
+    std::string id;
+    int attempt = 0;
+    std::int64_t events = 0;
+    std::int64_t turns = 0;
+  };
+  std::vector<Session> sessions;  ///< attempts that were closed
+  std::int64_t suspended = 0;     ///< attempts that wait for their clients
+  std::int64_t unreadable_rows = 0;
+};
+
+/// Throws config::ConfigError if trace.ca_file cannot be used.
+void require_authorities(const config::Trace& settings);
+
+class Tracer final : public relay::ObserverSource {
+ public:
+  /// Starts the exporter's thread. Throws as require_authorities(), or std::runtime_error if
+  /// libcurl cannot be initialised.
+  /// `upstream_url`: the provider's. `log` must outlive the object.
+  Tracer(const config::Trace& settings, const std::string& upstream_url, Log& log);
+
+  std::shared_ptr<relay::ConversationObserver> observe(
+      const relay::ObservedConversation& conversation) override;
+  /// Any thread.
+  void recovered(const RecoveryFacts& facts);
+  /// Any thread. `tracer`: null if nothing is traced; the metrics are there, and zero.
+  static void add_metrics(relay::MetricsPage& page, const Tracer* tracer);
+
+ private:
+  /// The trace that a conversation joins or begins.
+  SpanContext context_of(const relay::ObservedConversation& conversation) const;
+
+  const double sampling_;
+  TraceFacts facts_;
+  Exporter exporter_;
+};
+
+}  // namespace verbatim::traces
