@@ -68,28 +68,36 @@ void Outline::read() {
     if (kind == Kind::object || kind == Kind::array) {
       open_.push_back(begun);
       skip_space();
-      if (peek() != (kind == Kind::object ? '}' : ']')) {
-        if (kind == Kind::object && !read_name()) return;
+      if (peek() != closing_bracket(begun)) {
+        if (!begin_part(begun)) return;
         continue;
       }
     }
-    while (!open_.empty()) {
-      skip_space();
-      const bool object = values_[open_.back()].kind == Kind::object;
-      if (peek() == ',') {
-        ++at_;
-        skip_space();
-        if (object && !read_name()) return;
-        break;
-      }
-      if (peek() != (object ? '}' : ']')) return void(fail(Fault::not_json));
-      ++at_;
-      if (!close(open_.back())) return;
-      open_.pop_back();
-    }
+    if (!close_ended()) return;
   } while (!open_.empty());
   skip_space();
   if (at_ != bytes_.size()) fail(Fault::not_json);
+}
+
+/// Reads what precedes the value of a part: a member's name. An element has none.
+bool Outline::begin_part(Index of) { return values_[of].kind != Kind::object || read_name(); }
+
+/// Closes the objects and arrays that end at the current place, up to one that has another part.
+bool Outline::close_ended() {
+  while (!open_.empty()) {
+    const Index last = open_.back();
+    skip_space();
+    if (peek() == ',') {
+      ++at_;
+      skip_space();
+      return begin_part(last);
+    }
+    if (peek() != closing_bracket(last)) return fail(Fault::not_json);
+    ++at_;
+    if (!close(last)) return false;
+    open_.pop_back();
+  }
+  return true;
 }
 
 /// Reads a whole value without parts, or the opening bracket of an object or array.

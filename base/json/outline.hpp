@@ -72,12 +72,17 @@ class Outline {
 
   void read();
   bool begin_value();
+  bool begin_part(Index of);
+  bool close_ended();
   bool read_name();
   bool read_string(std::string_view& between);
   bool close(Index value);
   bool names_differ(Index object);
   bool fail(Fault fault);
   void skip_space();
+  char closing_bracket(Index container) const {
+    return values_[container].kind == Kind::object ? '}' : ']';
+  }
   char peek() const { return at_ < bytes_.size() ? bytes_[at_] : '\0'; }
 
   std::string_view bytes_;
