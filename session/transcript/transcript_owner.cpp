@@ -200,36 +200,50 @@ ConversationItem* Transcript::State::placed_and_empty() {
   return fits ? last : nullptr;
 }
 
+/// The item that the event names, or the unnamed one that it continues; nullptr: there is none.
+ConversationItem* Transcript::State::item_named(const Address& address, int content_index,
+                                                const Text* whole) {
+  if (address.item_id.empty()) return nullptr;
+  if (ConversationItem* const found = find_tracked(address.item_id)) return found;
+  ConversationItem* const unnamed = unnamed_answer(address, [&](const ConversationItem& item) {
+    return whole != nullptr ? item.is_begun_by(content_index, *whole)
+                            : !item.has_ended(content_index);
+  });
+  if (unnamed != nullptr) remember_alias(address.item_id, *unnamed);
+  return unnamed;
+}
+
+/// The item at the event's place in its response; nullptr: there is none that takes the text.
+ConversationItem* Transcript::State::item_in_response(const Address& address, int content_index,
+                                                      const Text* whole) {
+  const bool may_be_anothers = address.item_id.empty() || address.output_index != no_output_index;
+  if (!may_be_anothers) return nullptr;
+  ConversationItem* const found = of_response(address.response_id, address.output_index);
+  if (found == nullptr) return nullptr;
+  // A part that has ended takes no more text: new text begins another item.
+  const bool repeats = whole != nullptr && found->says(content_index, *whole);
+  if (found->has_ended(content_index) && !repeats) return nullptr;
+  track(*found);
+  if (!address.item_id.empty()) scattered = found->item.id;
+  return found;
+}
+
+/// The item of a text whose event names none: one that is placed and empty, else a new one.
+ConversationItem& Transcript::State::item_without_name(const Address& address) {
+  if (ConversationItem* const placed = placed_and_empty()) return *placed;
+  ConversationItem& own = own_item(Role::assistant);
+  scattered = own.item.id;
+  if (address.response_id.empty() && running.size() != 1) anchor(own);
+  return own;
+}
+
 /// The item of a text of the model. `whole`: the part's whole text; null for a delta.
 ConversationItem& Transcript::State::assistant_item(const Address& address, int content_index,
                                                     const Text* whole) {
-  ConversationItem* found = address.item_id.empty() ? nullptr : find_tracked(address.item_id);
-  if (found == nullptr && !address.item_id.empty()) {
-    found = unnamed_answer(address, [&](const ConversationItem& item) {
-      return whole != nullptr ? item.is_begun_by(content_index, *whole)
-                              : !item.has_ended(content_index);
-    });
-    if (found != nullptr) remember_alias(address.item_id, *found);
-  }
-  const bool may_be_anothers = address.item_id.empty() || address.output_index != no_output_index;
-  if (found == nullptr && may_be_anothers) {
-    found = of_response(address.response_id, address.output_index);
-    // A part that has ended takes no more text: new text begins another item.
-    if (found != nullptr && found->has_ended(content_index) &&
-        !(whole != nullptr && found->says(content_index, *whole)))
-      found = nullptr;
-    if (found != nullptr) {
-      track(*found);
-      if (!address.item_id.empty()) scattered = found->item.id;
-    }
-  }
+  ConversationItem* found = item_named(address, content_index, whole);
+  if (found == nullptr) found = item_in_response(address, content_index, whole);
+  if (found == nullptr && address.item_id.empty()) found = &item_without_name(address);
   std::string response_id = address.response_id;
-  if (found == nullptr && address.item_id.empty()) found = placed_and_empty();
-  if (found == nullptr && address.item_id.empty()) {
-    found = &own_item(Role::assistant);
-    scattered = found->item.id;
-    if (response_id.empty() && running.size() != 1) anchor(*found);
-  }
   ConversationItem* item =
       &in_role(found != nullptr ? *found : find_or_create(address.item_id), Role::assistant);
   if (is_of_earlier_answer(*item, response_id)) {

@@ -220,6 +220,9 @@ struct Transcript::State {
     int output_index = no_output_index;
   };
   ConversationItem& assistant_item(const Address& address, int content_index, const Text* whole);
+  ConversationItem* item_named(const Address& address, int content_index, const Text* whole);
+  ConversationItem* item_in_response(const Address& address, int content_index, const Text* whole);
+  ConversationItem& item_without_name(const Address& address);
   ConversationItem* output_item(const Address& address, const Item& reported, bool done);
   // The same for tool calls: tool_owner.cpp.
   struct CallSigns;

@@ -91,46 +91,62 @@ bool has_no_twins(const MergedSlots& slots) {
   return true;
 }
 
-/// Sorts into the writer's order and keeps each turn once. Turns are the same by id, or by number
-/// if their words agree.
-void tidy(MergedSlots& slots, MergeWork& work) {
-  if (is_numbered(slots)) {
-    const auto before = [](const MergedSlot& a, const MergedSlot& b) {
-      return *a.place < *b.place;
-    };
-    if (!std::is_sorted(slots.begin(), slots.end(), before))
-      std::stable_sort(slots.begin(), slots.end(), before);
-    count_in_ones(slots);
+void sort_by_number(MergedSlots& slots) {
+  const auto before = [](const MergedSlot& a, const MergedSlot& b) { return *a.place < *b.place; };
+  if (!std::is_sorted(slots.begin(), slots.end(), before))
+    std::stable_sort(slots.begin(), slots.end(), before);
+  count_in_ones(slots);
+}
+
+/// Keeps each turn once. Turns are the same by id, or by number if their words agree.
+class Deduplicated {
+ public:
+  Deduplicated(std::size_t most, MergeWork& work) : work_(work) { once_.reserve(most); }
+
+  void add(MergedSlot slot) {
+    if (const std::size_t twin = twin_of(slot); twin != none) {
+      absorb(once_[twin], std::move(slot));
+      return;
+    }
+    if (!slot.ids.empty()) with_role_of(slot).emplace(slot.ids.front(), once_.size());
+    if (slot.place) by_place_[*slot.place].push_back(once_.size());
+    once_.push_back(std::move(slot));
   }
-  if (has_no_twins(slots)) return;
-  MergedSlots once;
-  once.reserve(slots.size());
-  // Some writers give a question and its answer the same id: they are two turns.
-  std::unordered_map<std::string_view, std::size_t> by_id[role_count];
-  std::unordered_map<int, std::vector<std::size_t>> by_place;
-  for (MergedSlot& slot : slots) {
-    std::size_t twin = once.size();
-    auto& of_role = by_id[static_cast<std::size_t>(slot.role)];
+  MergedSlots take() { return std::move(once_); }
+
+ private:
+  using ById = std::unordered_map<std::string_view, std::size_t>;
+
+  ById& with_role_of(const MergedSlot& slot) { return by_id_[static_cast<std::size_t>(slot.role)]; }
+
+  std::size_t twin_of(const MergedSlot& slot) {
     if (!slot.ids.empty()) {
-      const auto at = of_role.find(slot.ids.front());
-      if (at != of_role.end()) twin = at->second;
-    } else if (slot.place) {
-      for (const std::size_t other : by_place[*slot.place]) {
-        if (!work.take(work_of_comparing(once[other], slot))) break;
-        if (once[other].role != slot.role || !compatible(once[other], slot)) continue;
-        twin = other;
-        break;
-      }
+      const ById& known = with_role_of(slot);
+      const auto at = known.find(slot.ids.front());
+      return at == known.end() ? none : at->second;
     }
-    if (twin < once.size()) {
-      absorb(once[twin], std::move(slot));
-      continue;
+    if (!slot.place) return none;
+    for (const std::size_t other : by_place_[*slot.place]) {
+      if (!work_.take(work_of_comparing(once_[other], slot))) return none;
+      if (once_[other].role == slot.role && compatible(once_[other], slot)) return other;
     }
-    if (!slot.ids.empty()) of_role.emplace(slot.ids.front(), once.size());
-    if (slot.place) by_place[*slot.place].push_back(once.size());
-    once.push_back(std::move(slot));
+    return none;
   }
-  slots = std::move(once);
+
+  MergeWork& work_;
+  MergedSlots once_;
+  /// Some writers give a question and its answer the same id: they are two turns.
+  ById by_id_[role_count];
+  std::unordered_map<int, std::vector<std::size_t>> by_place_;
+};
+
+/// Sorts into the writer's order and keeps each turn once.
+void tidy(MergedSlots& slots, MergeWork& work) {
+  if (is_numbered(slots)) sort_by_number(slots);
+  if (has_no_twins(slots)) return;
+  Deduplicated once(slots.size(), work);
+  for (MergedSlot& slot : slots) once.add(std::move(slot));
+  slots = once.take();
 }
 
 /// A writer that posts turn by turn numbers the turns consecutively, so together they form one
@@ -153,6 +169,15 @@ bool more_distinctive(const Variant& a, const Variant& b) {
   return a.status < b.status;
 }
 
+/// The most distinctive version that `counts`; null if there is none.
+template <class Counts>
+const Variant* most_distinctive(const std::vector<Variant>& variants, Counts counts) {
+  const Variant* best = nullptr;
+  for (const Variant& variant : variants)
+    if (counts(variant) && (!best || more_distinctive(variant, *best))) best = &variant;
+  return best;
+}
+
 /// Completed wins over partial, the relay's over others, the longer over the shorter. Exception: a
 /// version never wins over one that continues it, so no post makes a turn shorter.
 const Variant& best_of(const std::vector<Variant>& variants) {
@@ -162,23 +187,19 @@ const Variant& best_of(const std::vector<Variant>& variants) {
     if (is_of_relay(variant)) relay = &variant;
   if (relay && is_whole(relay->status) && !relay->text().empty()) return *relay;
 
-  const Variant* best = nullptr;
-  bool relay_is_continued = false;
-  for (const Variant& variant : variants) {
-    if (&variant == relay) continue;
-    if (relay && begins_with(variant.words(), relay->words())) relay_is_continued = true;
-    if (!best || more_distinctive(variant, *best)) best = &variant;
-  }
+  const auto is_others = [relay](const Variant& variant) { return &variant != relay; };
+  const Variant* best = most_distinctive(variants, is_others);
   if (!best) return *relay;
-  if (!relay || relay->text().empty() || relay_is_continued) {
-    return best->text().empty() && relay ? *relay : *best;
-  }
-  const Variant* whole = nullptr;
-  for (const Variant& variant : variants)
-    if (&variant != relay && is_whole(variant.status) &&
-        variant.words().size() >= relay->words().size() &&
-        (!whole || more_distinctive(variant, *whole)))
-      whole = &variant;
+  if (!relay) return *best;
+  const auto continues_relay = [&](const Variant& variant) {
+    return is_others(variant) && begins_with(variant.words(), relay->words());
+  };
+  if (relay->text().empty() || std::any_of(variants.begin(), variants.end(), continues_relay))
+    return best->text().empty() ? *relay : *best;
+  const Variant* whole = most_distinctive(variants, [&](const Variant& variant) {
+    return is_others(variant) && is_whole(variant.status) &&
+           variant.words().size() >= relay->words().size();
+  });
   return whole ? *whole : *relay;
 }
 

@@ -184,42 +184,63 @@ std::vector<int> Numbering::shifts_to_try(const FoundAnchors& anchors) const {
   return shifts;
 }
 
+/// Counts the anchors that the shift confirms or contradicts. False: they refute it.
+bool Numbering::weigh_anchors(const FoundAnchors& anchors, Fit& fit) const {
+  for (std::size_t n = 0; n < anchors.all.size(); ++n) {
+    const auto& [i, j] = anchors.all[n];
+    if (!ours_[i].place) continue;
+    const bool agrees = *ours_[i].place == *theirs_[j].place + fit.shift;
+    if (!agrees && n < anchors.by_id) return false;
+    if (agrees) extend(fit.confirmed, anchors.all[n], fit.confirmations == 0);
+    ++(agrees ? fit.confirmations : fit.contradictions);
+  }
+  return fit.contradictions * 2 <= theirs_.size();
+}
+
+/// nullopt: the work is used up.
+std::optional<Numbering::Counterpart> Numbering::counterpart_of(
+    const MergedSlot& slot, int place, const std::vector<bool>& taken) const {
+  const bool roles_share = our_places_.roles_share() || their_places_.roles_share();
+  Counterpart found;
+  const auto [first, last] = our_places_.at(place);
+  for (const auto* at = first; at != last; ++at) {
+    const MergedSlot& ours = ours_[at->second];
+    if (!work_.take(work_of_comparing(ours, slot))) return std::nullopt;
+    if (roles_share && ours.role != slot.role) continue;
+    found.exists = true;
+    if (taken[at->second] || !compatible(ours, slot)) continue;
+    if (ids_are_comparable_ && differ_in_id(ours, slot)) continue;
+    found.partner = at->second;
+    return found;
+  }
+  return found;
+}
+
+/// Pairs their turns with ours at the same number. False: too many contradict each other, or the
+/// work is used up.
+bool Numbering::pair_by_number(Fit& fit) const {
+  fit.partners.assign(theirs_.size(), none);
+  std::vector<bool> taken(ours_.size(), false);
+  for (std::size_t j = 0; j < theirs_.size(); ++j) {
+    const auto found = counterpart_of(theirs_[j], *theirs_[j].place + fit.shift, taken);
+    if (!found) return false;
+    fit.partners[j] = found->partner;
+    if (found->partner == none) {
+      if (found->exists && ++fit.collisions * 10 > theirs_.size()) return false;
+      continue;
+    }
+    taken[found->partner] = true;
+    ++fit.agreements;
+    if (!agree(ours_[found->partner], theirs_[j])) ++fit.resemblances;
+  }
+  return true;
+}
+
 Fit Numbering::measure(int shift, const FoundAnchors& anchors) const {
   Fit fit;
   fit.shift = shift;
   if (falls_before_the_first(shift)) return fit;
-  for (std::size_t n = 0; n < anchors.all.size(); ++n) {
-    const auto& [i, j] = anchors.all[n];
-    if (!ours_[i].place) continue;
-    const bool agrees = *ours_[i].place == *theirs_[j].place + shift;
-    if (!agrees && n < anchors.by_id) return fit;
-    if (agrees) extend(fit.confirmed, anchors.all[n], fit.confirmations == 0);
-    ++(agrees ? fit.confirmations : fit.contradictions);
-  }
-  if (fit.contradictions * 2 > theirs_.size()) return fit;
-  const bool roles_share = our_places_.roles_share() || their_places_.roles_share();
-  fit.partners.assign(theirs_.size(), none);
-  std::vector<bool> taken(ours_.size(), false);
-  for (std::size_t j = 0; j < theirs_.size(); ++j) {
-    bool has_counterpart = false;
-    const auto [first, last] = our_places_.at(*theirs_[j].place + shift);
-    for (const auto* at = first; at != last; ++at) {
-      const MergedSlot& slot = ours_[at->second];
-      if (!work_.take(work_of_comparing(slot, theirs_[j]))) return fit;
-      if (roles_share && slot.role != theirs_[j].role) continue;
-      has_counterpart = true;
-      if (taken[at->second] || !compatible(slot, theirs_[j])) continue;
-      if (ids_are_comparable_ && differ_in_id(slot, theirs_[j])) continue;
-      fit.partners[j] = at->second;
-      taken[at->second] = true;
-      break;
-    }
-    if (fit.partners[j] == none && has_counterpart && ++fit.collisions * 10 > theirs_.size())
-      return fit;
-    if (fit.partners[j] == none) continue;
-    ++fit.agreements;
-    if (!agree(ours_[fit.partners[j]], theirs_[j])) ++fit.resemblances;
-  }
+  if (!weigh_anchors(anchors, fit) || !pair_by_number(fit)) return fit;
   // One utterance that two recognisers transcribed differently does not refute the rest. Neither
   // does a sentence that was said twice and that each list has once, if everything else agrees.
   fit.holds = fit.contradictions == 0 ? fit.collisions * 10 <= fit.agreements

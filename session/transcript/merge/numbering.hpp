@@ -107,6 +107,15 @@ class Numbering {
   bool falls_before_the_first(int shift) const;
   std::vector<int> shifts_to_try(const FoundAnchors& anchors) const;
   Fit measure(int shift, const FoundAnchors& anchors) const;
+  bool weigh_anchors(const FoundAnchors& anchors, Fit& fit) const;
+  bool pair_by_number(Fit& fit) const;
+  /// Our turn at the number of one of theirs.
+  struct Counterpart {
+    bool exists = false;         ///< a turn that may be theirs or contradict it
+    std::size_t partner = none;  ///< the turn that is theirs
+  };
+  std::optional<Counterpart> counterpart_of(const MergedSlot& slot, int place,
+                                            const std::vector<bool>& taken) const;
 
   const MergedSlots& ours_;
   const MergedSlots& theirs_;

@@ -159,26 +159,37 @@ std::vector<bool> partnered(const MergedSlots& ours, const Partners& partners) {
   return taken;
 }
 
+/// The only unpaired turn of this role from `begin` to `end`; `none` if there is none or several.
+template <class IsPaired>
+std::size_t only_one_left(const MergedSlots& slots, Role role, std::size_t begin, std::size_t end,
+                          IsPaired is_paired) {
+  std::size_t only = none;
+  for (std::size_t at = begin; at < end; ++at) {
+    if (slots[at].role != role || is_paired(at)) continue;
+    if (only != none) return none;
+    only = at;
+  }
+  return only;
+}
+
 /// Between two neighbouring pairs, pairs two similar turns if each list has exactly one unpaired
 /// turn of that role: two recognisers transcribed one utterance differently.
 void pair_similar(const MergedSlots& ours, const MergedSlots& theirs, Comparable by,
                   Partners& partners) {
   const std::vector<bool> taken = partnered(ours, partners);
+  const auto is_taken = [&taken](std::size_t at) { return taken[at]; };
+  const auto is_partnered = [&partners](std::size_t at) { return partners[at] != none; };
   Anchors found;
   between(ours, theirs, partners,
           [&](std::size_t i, std::size_t our_end, std::size_t j, std::size_t their_end) {
             if (i == our_end || j == their_end) return;
             for (const Role role : {Role::user, Role::assistant, Role::system, Role::unknown}) {
-              std::vector<std::size_t> mine, other;
-              for (std::size_t at = i; at < our_end; ++at)
-                if (ours[at].role == role && !taken[at]) mine.push_back(at);
-              for (std::size_t at = j; at < their_end; ++at)
-                if (theirs[at].role == role && partners[at] == none) other.push_back(at);
-              if (mine.size() != 1 || other.size() != 1) continue;
-              const MergedSlot& a = ours[mine[0]];
-              const MergedSlot& b = theirs[other[0]];
-              if (!by.distinguishes(a, b) && compatible(a, b))
-                found.emplace_back(mine[0], other[0]);
+              const std::size_t mine = only_one_left(ours, role, i, our_end, is_taken);
+              const std::size_t other = only_one_left(theirs, role, j, their_end, is_partnered);
+              if (mine == none || other == none) continue;
+              const MergedSlot& a = ours[mine];
+              const MergedSlot& b = theirs[other];
+              if (!by.distinguishes(a, b) && compatible(a, b)) found.emplace_back(mine, other);
             }
           });
   for (const auto& [i, j] : found) partners[j] = i;
