@@ -120,6 +120,40 @@ void RealtimeSession::handle_client(protocol::Message& message, Moment now) {
   spend(now);
 }
 
+ItemRequests RealtimeSession::item_requests() const {
+  return {provider(),
+          transcript_,
+          upstream_,
+          unanswered_,
+          {facts_.speaks, !settings_.hides_transcription()}};
+}
+
+bool RealtimeSession::answered_here(protocol::ClientRequest request,
+                                    const protocol::Message& message, Moment now) {
+  if (!upstream_.was_replaced() && counts_.resumed == 0) return false;
+  const ItemRequests items = item_requests();
+  const auto answer = items.answer(request, message);
+  if (!answer) return false;
+  transcript::Sequence needs = journal_.last();
+  if (answer->event) {
+    const auto recorded = record(*answer->event, now);
+    if (!recorded) return true;
+    needs = *recorded;
+  }
+  for (std::string& shows : answer->messages([this] { return own_event_id(); }))
+    client_.answer(protocol::own_message(std::move(shows)), needs);
+  if (answer->event) send_turn_events();
+  return true;
+}
+
+protocol::MessagePtr RealtimeSession::placed_where_known(protocol::MessagePtr message) {
+  if (!upstream_.was_replaced()) return message;
+  auto moved = item_requests().moved(*message);
+  if (!moved) return message;
+  unanswered_.replaced(message, moved->message, std::move(moved->previous));
+  return std::move(moved->message);
+}
+
 // A client that names no model shows its kind of session only by its first update of the settings,
 // but the provider needs it in the URL. So a new connection is dialled, as if it were the first.
 void RealtimeSession::become_transcription() {

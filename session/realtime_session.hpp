@@ -24,6 +24,7 @@
 #include "session/changes.hpp"
 #include "session/client_link.hpp"
 #include "session/first_audio.hpp"
+#include "session/item_requests.hpp"
 #include "session/link_end.hpp"
 #include "session/observer.hpp"
 #include "session/outbox.hpp"
@@ -35,7 +36,6 @@
 #include "session/protocol/provider_dialects.hpp"
 #include "session/protocol/secret_filter.hpp"
 #include "session/protocol/session_settings.hpp"
-#include "session/relay_events.hpp"
 #include "session/session_journal.hpp"
 #include "session/settings_requests.hpp"
 #include "session/transcript/close_reason.hpp"
@@ -274,6 +274,12 @@ class RealtimeSession {
   /// message contains none; read the original.
   std::optional<std::string> without_secrets(std::string_view message) const;
   void send_turn_events();
+  ItemRequests item_requests() const;
+  /// True if the relay has answered: the provider would refuse a request that the conversation
+  /// allows.
+  bool answered_here(protocol::ClientRequest request, const protocol::Message& message, Moment now);
+  /// The message as the present upstream connection gets it.
+  protocol::MessagePtr placed_where_known(protocol::MessagePtr message);
   /// Records usage that a message reports apart from its text. Returns the sequence to wait for: 0
   /// if there was none, nullopt if the journal refuses it.
   std::optional<transcript::Sequence> record_usage(std::optional<transcript::Event> transcription,
@@ -299,24 +305,9 @@ class RealtimeSession {
                      Moment now);
   void configuration_seen(bool transcription_on);
   bool is_hidden(std::string_view type) const;
-  void veil(protocol::Message& message) const;
+  void hide_from_client(protocol::Message& message) const;
   void hold_created(protocol::Message message, transcript::Sequence needs, Moment now);
   void release_created(std::string_view in_force = {});
-
-  // realtime_session_items.cpp: items that an upstream connection lacks or already has
-  bool provider_has(const std::string& item_id) const;
-  bool provider_lacks(const std::string& item_id) const;
-  std::string nearest_before(const std::string& item_id) const;
-  bool answered_here(protocol::ClientRequest request, const protocol::Message& message, Moment now);
-  bool truncated_here(const protocol::Message& message, Moment now);
-  bool there_already(const protocol::Message& message);
-  bool retrieved_here(const protocol::Message& message);
-  bool deleted_here(const protocol::Message& message, Moment now);
-  /// Sends a message that has waited for the present upstream connection.
-  void pass_on(protocol::MessagePtr message, transcript::Sequence needs, Moment now);
-  protocol::MessagePtr placed_where_known(protocol::MessagePtr message);
-  void show_behind(const std::string& previous, transcript::Event& event,
-                   protocol::Message& message);
 
   // realtime_session_ending.cpp: time, and the end
   void handle_time(Moment now);
@@ -326,6 +317,13 @@ class RealtimeSession {
 
   // realtime_session_upstream.cpp: the provider
   void current_said(protocol::Message message, Moment now);
+  void pass_audio(protocol::Message message, const std::optional<transcript::Event>& event,
+                  Moment now);
+  void match_request(transcript::Event& event, protocol::Message& message);
+  void show_behind(const std::string& previous, transcript::Event& event,
+                   protocol::Message& message);
+  void record_and_answer(protocol::ServerReading said, protocol::Message message, bool shown,
+                         Moment now);
   void next_said(const protocol::Message& message, Moment now);
   protocol::ServerReading read(std::string_view message) const;
   void audio_said(const transcript::AudioDelta& audio, std::int64_t received_us);
@@ -339,6 +337,8 @@ class RealtimeSession {
   void count_rebuild(const Rebuild& rebuild);
   void try_carry_over(Moment now);
   void carry_over(Moment now);
+  /// Sends a message that has waited for the present upstream connection.
+  void pass_on(protocol::MessagePtr message, transcript::Sequence needs, Moment now);
   bool is_silent() const;
   bool transcription_expected() const;
 

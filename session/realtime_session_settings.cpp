@@ -129,11 +129,12 @@ bool RealtimeSession::is_hidden(std::string_view type) const {
 }
 
 /// Removes from a message that shows the session what the client may not see.
-void RealtimeSession::veil(protocol::Message& message) const {
-  if (auto veiled = settings_.without_transcription(message.bytes, provider()))
-    message.bytes = *std::move(veiled);
+void RealtimeSession::hide_from_client(protocol::Message& message) const {
+  if (auto allowed = settings_.without_transcription(message.bytes, provider()))
+    message.bytes = *std::move(allowed);
   const std::string_view type = provider().peek_server(message.bytes).type;
-  if (auto veiled = policy_.without_hidden(type, message.bytes)) message.bytes = *std::move(veiled);
+  if (auto allowed = policy_.without_hidden(type, message.bytes))
+    message.bytes = *std::move(allowed);
 }
 
 /// Holds the message that shows the session until the provider has accepted the token's settings.
@@ -151,7 +152,7 @@ void RealtimeSession::release_created(std::string_view in_force) {
   const std::string_view session = provider().session_in(in_force);
   if (session.starts_with('{'))
     held.message.bytes = provider().with_session(held.message.bytes, session);
-  veil(held.message);
+  hide_from_client(held.message);
   client_.answer(std::move(held.message), held.needs);
 }
 

@@ -12,8 +12,17 @@ namespace verbatim::session {
 namespace {
 
 /// Removes the fields that policy hides from the client.
-void hide_fields(const policy::Policy& policy, std::string_view type, protocol::Message& message) {
-  if (auto shown = policy.without_hidden(type, message.bytes)) message.bytes = *std::move(shown);
+void hide_fields(const policy::Policy& policy, protocol::Message& message) {
+  if (auto shown = policy.without_hidden({}, message.bytes)) message.bytes = *std::move(shown);
+}
+
+/// Whether the session in force transcribes what the user says; nullopt: the event shows none.
+std::optional<bool> transcription_in(const transcript::Event& event) {
+  if (const auto* opened = std::get_if<transcript::UpstreamOpened>(&event.body))
+    return opened->transcription_on;
+  if (const auto* configured = std::get_if<transcript::SessionConfigured>(&event.body))
+    return configured->transcription_on;
+  return std::nullopt;
 }
 
 }  // namespace
@@ -66,73 +75,88 @@ Changes RealtimeSession::upstream_skipped(UpstreamId upstream, Moment now) {
 
 void RealtimeSession::current_said(protocol::Message message, Moment now) {
   protocol::ServerMessage seen = provider().peek_server(message.bytes);
-  const std::string_view type = seen.type;
-  const protocol::Traffic traffic = seen.traffic;
-  message.kind = protocol::kind_of(traffic);
+  message.kind = protocol::kind_of(seen.traffic);
   upstream_.said();
-  const auto clean =
-      traffic == protocol::Traffic::audio ? std::nullopt : without_secrets(message.bytes);
+  const bool is_audio = seen.traffic == protocol::Traffic::audio;
+  if (is_audio && (!seen.audio || std::holds_alternative<transcript::AudioDelta>(seen.audio->body)))
+    return pass_audio(std::move(message), seen.audio, now);
+  const auto clean = is_audio ? std::nullopt : without_secrets(message.bytes);
   const std::string_view words = clean ? std::string_view(*clean) : message.bytes;
   protocol::ServerReading said =
-      traffic == protocol::Traffic::audio
-          ? protocol::ServerReading{std::move(seen.audio), std::nullopt, std::nullopt}
-          : read(words);
-  std::optional<transcript::Event>& event = said.event;
-  const auto* audio = event ? std::get_if<transcript::AudioDelta>(&event->body) : nullptr;
-  if (traffic == protocol::Traffic::audio && (audio != nullptr || !event)) {
-    if (audio != nullptr && !transcript_.apply(*event, now.wall).repeat)
-      audio_said(*audio, message.received_us);
-    budget_.active(now.mono_ms);
-    release_created();
-    client_.answer(std::move(message));
-    spend(now);
+      is_audio ? protocol::ServerReading{std::move(seen.audio), std::nullopt, std::nullopt}
+               : read(words);
+  if (said.event && upstream_.current()->given() > 0 && upstream_.current()->is_echo(*said.event))
     return;
-  }
-  if (event && upstream_.current()->given() > 0 && upstream_.current()->is_echo(*event)) return;
-  answers_->see(type, words);
+  answers_->see(seen.type, words);
   if (said.formats) meter_.configured(*said.formats);
-  policy_.configured(type, words);
-  const bool ours = event && answers_relay(*event, message, now);
-  const bool unseen = ours || is_hidden(type);
-  if (event && !ours) {
-    const auto* const error = std::get_if<transcript::ProviderError>(&event->body);
-    const protocol::ErrorMeaning meaning =
-        error ? provider().meaning(*error) : protocol::ErrorMeaning::other;
-    const std::string behind = unanswered_.answered_by(*event, meaning);
-    if (!behind.empty()) show_behind(behind, *event, message);
-  }
-  if (event) notice(*event, clean ? std::string_view(*clean) : message.bytes, message.received_us);
-  if (!event) {
+  policy_.configured(seen.type, words);
+  const bool ours = said.event && answers_relay(*said.event, message, now);
+  const bool shown = !ours && !is_hidden(seen.type);
+  if (!said.event) {
     release_created();
-    hide_fields(policy_, type, message);
-    if (!unseen) client_.answer(std::move(message));
+    hide_fields(policy_, message);
+    if (shown) client_.answer(std::move(message));
     return;
   }
+  if (!ours) match_request(*said.event, message);
+  notice(*said.event, clean ? std::string_view(*clean) : message.bytes, message.received_us);
   budget_.active(now.mono_ms);
-  const auto* opened = std::get_if<transcript::UpstreamOpened>(&event->body);
-  const auto* configured = std::get_if<transcript::SessionConfigured>(&event->body);
-  const std::optional<bool> transcription = opened ? std::optional(opened->transcription_on)
-                                            : configured
-                                                ? std::optional(configured->transcription_on)
-                                                : std::nullopt;
-  const bool speech = std::holds_alternative<transcript::SpeechStarted>(event->body);
-  const bool opened_here = opened != nullptr;
-  if (opened) upstream_.plan_rotation(opened->expires_at_s, now);
+  record_and_answer(std::move(said), std::move(message), shown, now);
+}
 
-  const bool response_over = std::holds_alternative<transcript::ResponseEnded>(event->body);
-  const auto needs = record(std::move(*event), now);
+/// `event`: of the audio; nullopt: the message has none.
+void RealtimeSession::pass_audio(protocol::Message message,
+                                 const std::optional<transcript::Event>& event, Moment now) {
+  if (event && !transcript_.apply(*event, now.wall).repeat)
+    audio_said(std::get<transcript::AudioDelta>(event->body), message.received_us);
+  budget_.active(now.mono_ms);
+  release_created();
+  client_.answer(std::move(message));
+  spend(now);
+}
+
+/// Finds the client's request that the event answers. An item that was moved for the provider is
+/// shown where the client asked for it.
+void RealtimeSession::match_request(transcript::Event& event, protocol::Message& message) {
+  const auto* const error = std::get_if<transcript::ProviderError>(&event.body);
+  const protocol::ErrorMeaning meaning =
+      error ? provider().meaning(*error) : protocol::ErrorMeaning::other;
+  const std::string behind = unanswered_.answered_by(event, meaning);
+  if (!behind.empty()) show_behind(behind, event, message);
+}
+
+/// The provider has placed an item that was moved: restores the place that the client asked for.
+void RealtimeSession::show_behind(const std::string& previous, transcript::Event& event,
+                                  protocol::Message& message) {
+  auto* const placed = std::get_if<transcript::ItemPlaced>(&event.body);
+  if (placed == nullptr) return;
+  placed->place = transcript::Position::after;
+  placed->previous = previous;
+  message.bytes = provider().placed_behind(message.bytes, previous);
+}
+
+/// Records the event; the client gets the message when the event is durable.
+void RealtimeSession::record_and_answer(protocol::ServerReading said, protocol::Message message,
+                                        bool shown, Moment now) {
+  const std::optional<bool> transcription = transcription_in(*said.event);
+  const auto* const session_created = std::get_if<transcript::UpstreamOpened>(&said.event->body);
+  const bool created = session_created != nullptr;
+  if (created) upstream_.plan_rotation(session_created->expires_at_s, now);
+  const bool speech = std::holds_alternative<transcript::SpeechStarted>(said.event->body);
+  const bool response_over = std::holds_alternative<transcript::ResponseEnded>(said.event->body);
+  const auto needs = record(*std::move(said.event), now);
   if (!needs) return;
   const auto usage_needs = record_usage(std::move(said.transcription_usage), response_over, now);
   if (!usage_needs) return;
   if (transcription)
-    veil(message);
+    hide_from_client(message);
   else
-    hide_fields(policy_, type, message);
-  if (opened_here && std::exchange(hides_created_, false)) {
+    hide_fields(policy_, message);
+  if (created && std::exchange(hides_created_, false)) {
     holds_created_ = false;
-  } else if (opened_here && holds_created_) {
+  } else if (created && holds_created_) {
     hold_created(std::move(message), *needs, now);
-  } else if (!unseen) {
+  } else if (shown) {
     release_created();
     client_.answer(std::move(message), std::max(*needs, *usage_needs));
   }
@@ -257,6 +281,15 @@ void RealtimeSession::carry_over(Moment now) {
     upstream_.push_first(std::make_shared<const protocol::Message>(
         protocol::own_message(provider().create_response(response_event_id))));
   }
+}
+
+void RealtimeSession::pass_on(protocol::MessagePtr message, transcript::Sequence needs,
+                              Moment now) {
+  if (answered_here(provider().peek_client(message->bytes), *message, now)) {
+    unanswered_.withdrawn(message);
+    return;
+  }
+  upstream_.push(placed_where_known(std::move(message)), needs);
 }
 
 void RealtimeSession::count_rebuild(const Rebuild& rebuild) {

@@ -14,8 +14,8 @@ constexpr std::size_t large_detail_bytes = 4096;
 std::string created_message(const protocol::ProviderDialect& provider,
                             const protocol::SessionSettings& settings, std::string_view event_id) {
   std::string message = provider.session_created(settings.session_json(), event_id);
-  auto veiled = settings.without_transcription(message, provider);
-  return veiled ? *std::move(veiled) : message;
+  auto allowed = settings.without_transcription(message, provider);
+  return allowed ? *std::move(allowed) : message;
 }
 
 std::vector<std::string> snapshot(const protocol::ProviderDialect& provider,

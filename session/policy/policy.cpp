@@ -88,7 +88,8 @@ Policy::Policy(PolicyRules rules, std::string bound_json, std::string model,
   const auto hides = [this](const char* field) {
     return std::find(rules_.hidden.begin(), rules_.hidden.end(), field) != rules_.hidden.end();
   };
-  if (hides("instructions")) rules_.hidden.push_back("prompt");  // a template's variables show them
+  if (hides("instructions"))
+    rules_.hidden.emplace_back("prompt");  // a template's variables show them
   if (!locked.any()) return;
   locked_ = std::make_shared<const Locks>(std::move(locked), provider.known_places());
   Tree bound = Tree::parse(bound_json_, nullptr, false);

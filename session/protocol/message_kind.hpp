@@ -25,9 +25,9 @@ inline MessageKind kind_of(Traffic traffic) {
 /// A provider message from a binary frame. JSON is passed on as text, as in the protocol, with
 /// U+FFFD for bytes that are not UTF-8. Anything else stays binary and unchanged.
 inline Message of_binary_frame(std::string bytes, std::int64_t received_us) {
-  const bool is_text = utf8::is_valid(bytes);
-  std::string text = is_text ? std::move(bytes) : utf8::replaced(bytes);
-  if (is_text || !json::check(text)) return {std::move(text), received_us};
+  if (utf8::is_valid(bytes)) return {std::move(bytes), received_us};
+  std::string text = utf8::replaced(bytes);
+  if (!json::check(text)) return {std::move(text), received_us};
   return {std::move(bytes), received_us, MessageKind::other, true};
 }
 
