@@ -64,6 +64,34 @@ ApiKey read_api_key(const Value& value) {
   return key;
 }
 
+std::vector<std::string> read_target_events(const Value& list) {
+  static const std::set<std::string> known = {"session.started", "session.ended",
+                                              "transcript.updated", "turn.completed"};
+  if (!list.is_array()) throw BadValue("has a target whose events are not a list");
+  std::vector<std::string> events;
+  for (const Value& event : list) {
+    if (!event.is_string() || !known.contains(event.get<std::string>())) {
+      throw BadValue(
+          "has a target with an unknown event: use session.started, session.ended, "
+          "transcript.updated or turn.completed");
+    }
+    events.push_back(event.get<std::string>());
+  }
+  return events;
+}
+
+Secret read_target_secret(const Value& target, Source source) {
+  if (target.contains("secret")) {
+    if (source != Source::environment) {
+      throw BadValue("contains a secret: use secret_file or VERBATIM_WEBHOOK_TARGETS instead");
+    }
+    return checked_secret(member(target, "secret"));
+  }
+  if (!target.contains("secret_file")) throw BadValue("has a target without secret_file");
+  constexpr bool several = true;  // the new and the old secret, during a rotation
+  return read_secret_file(member(target, "secret_file"), several);
+}
+
 WebhookTarget read_target(const Value& value, Source source) {
   if (!value.is_object()) throw BadValue("contains an element that is not a table");
   require_members(value, {"name", "url", "secret", "secret_file", "events", "allow_private"});
@@ -86,30 +114,9 @@ WebhookTarget read_target(const Value& value, Source source) {
     throw BadValue(
         "has a target with the scheme http: set allow_private = true for it, or use https");
   }
-  if (const auto at = value.find("events"); at != value.end()) {
-    static const std::set<std::string> known = {"session.started", "session.ended",
-                                                "transcript.updated", "turn.completed"};
-    if (!at->is_array()) throw BadValue("has a target whose events are not a list");
-    for (const Value& event : *at) {
-      if (!event.is_string() || !known.contains(event.get<std::string>())) {
-        throw BadValue(
-            "has a target with an unknown event: use session.started, session.ended, "
-            "transcript.updated or turn.completed");
-      }
-      target.events.push_back(event.get<std::string>());
-    }
-  }
-  if (value.contains("secret")) {
-    if (source != Source::environment) {
-      throw BadValue("contains a secret: use secret_file or VERBATIM_WEBHOOK_TARGETS instead");
-    }
-    target.secret = checked_secret(member(value, "secret"));
-  } else if (value.contains("secret_file")) {
-    constexpr bool several = true;  // the new and the old secret, during a rotation
-    target.secret = read_secret_file(member(value, "secret_file"), several);
-  } else {
-    throw BadValue("has a target without secret_file");
-  }
+  if (const auto at = value.find("events"); at != value.end())
+    target.events = read_target_events(*at);
+  target.secret = read_target_secret(value, source);
   return target;
 }
 

@@ -205,6 +205,35 @@ std::optional<ClientFault> check_input(const Json& input, const Profile& profile
   return std::nullopt;
 }
 
+bool has_other_than_null(const Json& object, const char* name) {
+  return object.contains(name) && !object[name].is_null();
+}
+
+/// Checks the members of a session, except `audio`.
+std::optional<ClientFault> check_session(const Json& session) {
+  if (auto fault =
+          refuse_unknown(session, "session",
+                         {"type", "model", "output_modalities", "instructions", "tools",
+                          "tool_choice", "parallel_tool_calls", "reasoning", "max_output_tokens",
+                          "tracing", "truncation", "prompt", "audio", "include"})) {
+    return fault;
+  }
+  if (!session.contains("type")) return missing_parameter("session.type");
+  if (session["type"] != "realtime") return bad_value("session.type", "'realtime'");
+  if (session.contains("output_modalities")) {
+    if (auto fault = check_modalities(session["output_modalities"], "session.output_modalities")) {
+      return fault;
+    }
+  }
+  for (const char* name : {"tools", "include"}) {
+    if (has_other_than_null(session, name) && !session[name].is_array())
+      return bad_value(std::string("session.") + name, "an array");
+  }
+  if (has_other_than_null(session, "instructions") && !session["instructions"].is_string())
+    return bad_value("session.instructions", "a string");
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::optional<ClientFault> check_modalities(const Json& value, const std::string& param) {
@@ -254,60 +283,42 @@ SessionConfig::SessionConfig(const std::string& model, const std::string& sessio
 
 std::optional<ClientFault> SessionConfig::update(const Json& wanted, bool model_has_spoken) {
   const Json changes = profile_.forgiving ? forgiven(wanted) : wanted;
-  if (auto fault =
-          refuse_unknown(changes, "session",
-                         {"type", "model", "output_modalities", "instructions", "tools",
-                          "tool_choice", "parallel_tool_calls", "reasoning", "max_output_tokens",
-                          "tracing", "truncation", "prompt", "audio", "include"})) {
-    return fault;
-  }
-  if (!changes.contains("type")) return missing_parameter("session.type");
-  if (changes["type"] != "realtime") return bad_value("session.type", "'realtime'");
-  if (changes.contains("output_modalities")) {
-    if (auto fault = check_modalities(changes["output_modalities"], "session.output_modalities")) {
-      return fault;
-    }
-  }
-  for (const char* name : {"tools", "include"}) {
-    if (changes.contains(name) && !changes[name].is_array() && !changes[name].is_null()) {
-      return bad_value(std::string("session.") + name, "an array");
-    }
-  }
-  if (changes.contains("instructions") && !changes["instructions"].is_string() &&
-      !changes["instructions"].is_null()) {
-    return bad_value("session.instructions", "a string");
-  }
+  if (auto fault = check_session(changes)) return fault;
   const Json audio = changes.value("audio", Json::object());
   if (auto fault = refuse_unknown(audio, "session.audio", {"input", "output"})) return fault;
   const Json input = audio.value("input", Json::object());
   const Json output = audio.value("output", Json::object());
   if (auto fault = check_input(input, profile_)) return fault;
   if (auto fault = check_audio_output(output, "session.audio.output", profile_)) return fault;
-  Json& mine = json_["audio"];
-  if (model_has_spoken && output.contains("voice") && output["voice"] != mine["output"]["voice"]) {
+  const Json& voice = json_["audio"]["output"]["voice"];
+  if (model_has_spoken && output.contains("voice") && output["voice"] != voice) {
     return ClientFault{"cannot_update_voice",
                        "Cannot update a conversation's voice if assistant audio is present.",
                        "session.audio.output.voice"};
   }
-
   for (const auto& [name, value] : changes.items()) {
     if (name == "type" || name == "model" || name == "audio") continue;
     json_[name] = name == "tools" && value.is_null() ? Json::array() : value;
   }
+  take_input(input);
+  for (const auto& [name, value] : output.items()) {
+    json_["audio"]["output"][name] = name == "format" ? normal_format(value) : value;
+  }
+  return std::nullopt;
+}
+
+void SessionConfig::take_input(const Json& input) {
+  Json& mine = json_["audio"]["input"];
   for (const auto& [name, value] : input.items()) {
     if (name == "turn_detection") {
-      merge_detection(mine["input"][name], value);
+      merge_detection(mine[name], value);
     } else if (name == "transcription") {
-      mine["input"][name] = normal_transcription(value);
+      mine[name] = normal_transcription(value);
     } else {
-      mine["input"][name] = name == "format" ? normal_format(value) : value;
+      mine[name] = name == "format" ? normal_format(value) : value;
     }
   }
-  for (const auto& [name, value] : output.items()) {
-    mine["output"][name] = name == "format" ? normal_format(value) : value;
-  }
-  input_format_ = format_of(mine["input"]["format"]);
-  return std::nullopt;
+  input_format_ = format_of(mine["format"]);
 }
 
 std::optional<Hearing> SessionConfig::turn_detection() const {

@@ -34,6 +34,7 @@ class SessionConfig {
   AudioFormat input_format() const { return input_format_; }
 
  private:
+  void take_input(const Json& input);
   bool detection_flag(const char* name) const;
 
   const Profile& profile_;
