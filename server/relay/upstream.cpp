@@ -65,8 +65,8 @@ Upstream::Upstream(config::Upstream settings, net::WebSocketLimits limits,
 }
 
 net::Awaitable<std::optional<std::string>> Upstream::open_tunnel(net::Socket& socket) const {
-  const std::string authority = address_.host + ":" + address_.port;
-  std::string request = "CONNECT " + authority + " HTTP/1.1\r\nHost: " + authority + "\r\n";
+  const std::string target = authority(address_.host, address_.port);
+  std::string request = "CONNECT " + target + " HTTP/1.1\r\nHost: " + target + "\r\n";
   if (!proxy_->user_info.empty()) {
     request += "Proxy-Authorization: Basic " + base64(proxy_->user_info) + "\r\n";
   }
@@ -87,7 +87,7 @@ net::Awaitable<std::optional<std::string>> Upstream::open_tunnel(net::Socket& so
 net::Awaitable<Upstream::Connected> Upstream::connect(const net::Executor& executor,
                                                       Dial& handle) const {
   const Address& first = proxy_ ? *proxy_ : address_;
-  const std::string named = first.host + ":" + first.port;
+  const std::string named = authority(first.host, first.port);
   const net::Addresses found =
       co_await net::look_up(executor, first.host, first.port, handle.abort);
   if (found.error) {
@@ -170,7 +170,7 @@ net::Awaitable<tl::expected<std::unique_ptr<net::Peer>, DialFailure>> Upstream::
   protocol::DialRequest wanted_here = request(wanted);
   for (auto& [name, value] : wanted_here.headers) headers.emplace_back(name, std::move(value));
   const bool usual_port = address_.port == (address_.tls ? "443" : "80");
-  const std::string host = usual_port ? address_.host : address_.host + ":" + address_.port;
+  const std::string host = authority(address_.host, usual_port ? "" : address_.port);
   net::WebSocketLimits limits = limits_;
   limits.large_owner = wanted.owner;
   auto opened =

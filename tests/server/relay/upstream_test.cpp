@@ -31,7 +31,8 @@ namespace session = verbatim::session;
 
 namespace {
 
-/// Accepts WebSockets and sends one message that repeats the request's headers and target.
+/// Accepts WebSockets and sends one message that repeats the request's target and credentials; for
+/// the model "host" the Host header.
 class Echo final : public HttpService {
  public:
   Awaitable<HttpResponse> answer(HttpRequest) override { co_return HttpResponse{}; }
@@ -49,8 +50,11 @@ class Echo final : public HttpService {
     }
     auto peer = co_await accept_websocket(std::move(transport), request, "", {});
     if (!peer) co_return std::nullopt;
-    const std::string seen = request.target + " " + std::string(request.header("Authorization")) +
-                             " " + std::string(request.header("api-key"));
+    const bool wants_host = request.parameter("model").value_or("") == "host";
+    const std::string seen = wants_host ? std::string(request.header("Host"))
+                                        : request.target + " " +
+                                              std::string(request.header("Authorization")) + " " +
+                                              std::string(request.header("api-key"));
     const Outgoing one{&seen};
     CHECK_FALSE(peer->send({&one, 1}).waits);
     co_await peer->read();
@@ -359,6 +363,17 @@ TEST_CASE("an outbound proxy is asked for a tunnel, and TLS goes through it", "[
   const std::string request = proxy.request();
   REQUIRE(request.find("CONNECT " + door.authority() + " HTTP/1.1\r\n") == 0);
   REQUIRE(request.find("Proxy-Authorization: Basic dXNlcjpwYXNz\r\n") != std::string::npos);
+}
+
+TEST_CASE("an outbound proxy gets the IPv6 address of a provider in brackets", "[upstream][P9]") {
+  Door door("127.0.0.1", {});
+  Proxy proxy(door, "HTTP/1.1 200 Connection established\r\n\r\n");
+  verbatim::config::Upstream settings = verbatim::config::Settings().upstream;
+  const std::string provider = "[2001:db8::1]:8443";
+  settings.url = "ws://" + provider + "/x";
+  settings.proxy = proxy.url("");
+  REQUIRE(dial(door, settings, "host").message == provider);
+  CHECK(proxy.request() == "CONNECT " + provider + " HTTP/1.1\r\nHost: " + provider + "\r\n\r\n");
 }
 
 TEST_CASE("a proxy's refusal is reported by its status only", "[upstream][P10]") {
