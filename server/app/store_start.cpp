@@ -26,23 +26,29 @@ void StoreStart::require_whole(const config::Settings& settings) {
                                    settings.storage.fallback_dir);
 }
 
+journal::JournalOptions journal_options(const config::Settings& settings) {
+  const config::Journal& journal = settings.journal;
+  journal::JournalOptions options;
+  options.durability = journal.durability == config::Durability::power
+                           ? sqlite::Durability::power
+                           : sqlite::Durability::process;
+  options.queue_bytes_max = journal.queue_bytes_max;
+  options.batch_rows_max = journal.batch_rows_max;
+  options.batch_bytes_max = journal.batch_bytes_max;
+  options.busy_timeout_ms = journal.busy_timeout.count();
+  options.full_retry_ms = journal.full_retry.count();
+  options.slow_commit_ms = journal.slow_commit.count();
+  options.stuck_commit_ms = journal.stuck_commit.count();
+  options.fallback_dir = settings.storage.fallback_dir;
+  options.wal_checkpoint_bytes = journal.wal_checkpoint_bytes;
+  return options;
+}
+
 sqlite_store::SqliteStoreOptions StoreStart::options() const {
-  const config::Journal& journal = settings_.journal;
   sqlite_store::SqliteStoreOptions options;
+  options.journal = journal_options(settings_);
   options.journal.file = database_;
-  options.journal.durability = journal.durability == config::Durability::power
-                                   ? sqlite::Durability::power
-                                   : sqlite::Durability::process;
-  options.journal.queue_bytes_max = journal.queue_bytes_max;
-  options.journal.batch_rows_max = journal.batch_rows_max;
-  options.journal.batch_bytes_max = journal.batch_bytes_max;
-  options.journal.busy_timeout_ms = journal.busy_timeout.count();
-  options.journal.full_retry_ms = journal.full_retry.count();
-  options.journal.slow_commit_ms = journal.slow_commit.count();
-  options.journal.stuck_commit_ms = journal.stuck_commit.count();
-  options.journal.fallback_dir = settings_.storage.fallback_dir;
   options.journal.ballast = watch_.ballast();
-  options.journal.wal_checkpoint_bytes = journal.wal_checkpoint_bytes;
   options.merged_bytes_max = settings_.posts.merged_bytes_max;
   options.spill_folder = settings_.server.data_dir;
   return options;

@@ -20,6 +20,9 @@
 
 namespace verbatim::app {
 
+/// The journal as the configuration wants it, without the paths of its file and ballast.
+journal::JournalOptions journal_options(const config::Settings& settings);
+
 class StoreStart {
  public:
   StoreStart(const config::Settings& settings, std::filesystem::path database,

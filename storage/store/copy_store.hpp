@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <optional>
 #include <string>
 
@@ -19,11 +20,12 @@
 namespace verbatim::store {
 
 /// Limits on the sum of one attempt's copies. A copy beyond them is refused (too_many) and not
-/// kept.
+/// kept. Without a limit by default: config/keys_storage.cpp declares the limits.
 struct CopyLimits {
-  std::size_t copies_max = 10'000;
-  std::size_t turns_max = 100'000;
-  std::size_t bytes_max = 64 * 1024 * 1024;  ///< as they are stored
+  static constexpr std::size_t none = std::numeric_limits<std::size_t>::max();
+  std::size_t copies_max = none;
+  std::size_t turns_max = none;
+  std::size_t bytes_max = none;  ///< as they are stored
   /// Appended to the error message if these limits are only a part of the configured ones.
   const char* of = "";
   /// If set, every new copy is refused (too_many) with this text.
