@@ -166,6 +166,62 @@ StoreLogs read_logs(const std::filesystem::path& file, const std::filesystem::pa
   return logs;
 }
 
+namespace {
+
+void take_segment(sqlite::Database& database, const std::filesystem::path& segment,
+                  RecoveryReport& report) {
+  const journal::MergedSegment merged = report.dry_run
+                                            ? journal::look_through_segment(database, segment)
+                                            : journal::merge_segment(database, segment);
+  report.segment_events = merged.events;
+  report.segment_endings = merged.endings;
+}
+
+/// Removes what no attempt needs any more, and marks the database as clean. `needed`: the first
+/// journal row that a suspended attempt needs.
+void tidy_up(sqlite::Database& database, std::optional<transcript::Sequence> needed, TimeMs now,
+             std::int64_t resume_window_ms) {
+  sqlite::Transaction removal(database);
+  rows::delete_events_before(database, needed.value_or(rows::highest_sequence(database) + 1));
+  rows::prune_client_tokens(database, now, resume_window_ms);
+  removal.commit();
+  // Checkpointed here, because closing the connection reports no error.
+  database.checkpoint(sqlite::Database::Checkpoint::truncate);
+  sqlite::Transaction mark(database);
+  rows::set_clean(database, true);
+  mark.commit();
+  database.remove_log_on_close();
+}
+
+/// Recovers a store that is whole. `segment`: the file that continues the database; empty: none.
+void recover_sound(sqlite::Database& database, const std::filesystem::path& segment, TimeMs now,
+                   std::int64_t resume_window_ms, RecoveryReport& report) {
+  if (!segment.empty()) take_segment(database, segment, report);
+  report.suspended = 0;  // counted again, because the segment may have ended some
+  std::vector<UnfinishedAttempt> open = unfinished_attempts(database);
+  const auto needed = leave_suspended(open, now, resume_window_ms, report);
+  for (const UnfinishedAttempt& attempt : open) recover_attempt(database, attempt, report);
+  if (!report.dry_run) tidy_up(database, needed, now, resume_window_ms);
+}
+
+/// The segment that continues the database; empty if there is none. Throws if there is one and no
+/// database.
+std::filesystem::path segment_of(const std::filesystem::path& file,
+                                 const std::filesystem::path& fallback_dir, bool dry_run) {
+  if (fallback_dir.empty()) return {};
+  if (!dry_run) journal::remove_merged_segment(fallback_dir);
+  const std::filesystem::path segment = journal::segment_in(fallback_dir);
+  if (!std::filesystem::exists(segment)) return {};
+  if (std::filesystem::exists(file)) return segment;
+  throw store::StorageError(
+      store::Failure::not_found,
+      file.string() + ": is not there, but " + segment.string() +
+          " continues it; put the database or a backup of it back, or move the "
+          "segment away to start with an empty store");
+}
+
+}  // namespace
+
 RecoveryReport recover(const std::filesystem::path& file, TimeMs now, bool dry_run,
                        const std::filesystem::path& fallback_dir, std::int64_t resume_window_ms,
                        const std::optional<StoreLogs>& known) {
@@ -173,18 +229,9 @@ RecoveryReport recover(const std::filesystem::path& file, TimeMs now, bool dry_r
   report.dry_run = dry_run;
   if (!known) require_whole_store(file, fallback_dir);
   const StoreLogs logs = known ? *known : read_logs(file, fallback_dir);
-  const std::filesystem::path segment =
-      fallback_dir.empty() ? std::filesystem::path() : journal::segment_in(fallback_dir);
-  if (!segment.empty() && !dry_run) journal::remove_merged_segment(fallback_dir);
-  const bool rotated = !segment.empty() && std::filesystem::exists(segment);
-  if (!std::filesystem::exists(file)) {
-    if (!rotated) return report;
-    throw store::StorageError(
-        store::Failure::not_found,
-        file.string() + ": is not there, but " + segment.string() +
-            " continues it; put the database or a backup of it back, or move the "
-            "segment away to start with an empty store");
-  }
+  const std::filesystem::path segment = segment_of(file, fallback_dir, dry_run);
+  if (!std::filesystem::exists(file)) return report;
+  const bool rotated = !segment.empty();
 
   const Inspection before = inspect(file, logs.database, rotated, report);
   report.integrity = before.integrity;
@@ -210,31 +257,7 @@ RecoveryReport recover(const std::filesystem::path& file, TimeMs now, bool dry_r
   if (report.integrity != "ok" && dry_run) return report;
   refuse_damaged(file, report.integrity);
 
-  if (rotated) {
-    const journal::MergedSegment merged = dry_run ? journal::look_through_segment(database, segment)
-                                                  : journal::merge_segment(database, segment);
-    report.segment_events = merged.events;
-    report.segment_endings = merged.endings;
-  }
-  // Again, because the segment may have ended some.
-  report.suspended = 0;
-  open = unfinished_attempts(database);
-  const auto needed = leave_suspended(open, now, resume_window_ms, report);
-  for (const UnfinishedAttempt& attempt : open) recover_attempt(database, attempt, report);
-  if (dry_run) return report;
-
-  {
-    sqlite::Transaction transaction(database);
-    rows::delete_events_before(database, needed.value_or(rows::highest_sequence(database) + 1));
-    rows::prune_client_tokens(database, now, resume_window_ms);
-    transaction.commit();
-  }
-  // Checkpointed here, because closing the connection reports no error.
-  database.checkpoint(sqlite::Database::Checkpoint::truncate);
-  sqlite::Transaction transaction(database);
-  rows::set_clean(database, true);
-  transaction.commit();
-  database.remove_log_on_close();
+  recover_sound(database, segment, now, resume_window_ms, report);
   return report;
 }
 
