@@ -172,12 +172,7 @@ void SessionDriver::act(session::Changes changes) {
     session::Changes more;
     if (changes.has(Change::dial)) dial();
     if (changes.has(Change::ended)) on_ended();
-    for (Link& link : links_) {
-      if (changes.has(link.is_client() ? Change::client_writable : Change::upstream_writable))
-        more |= send(link);
-      if (changes.has(link.is_client() ? Change::client_readable : Change::upstream_readable))
-        link.readable.notify();
-    }
+    for (Link& link : links_) more |= act_on(link, changes);
     if (changes.has(Change::superfluous)) release_superfluous();
     if (changes.has(Change::settled)) on_settled();
     if (changes.has(Change::deadline) && session_.next_deadline_ms() < awake_at_ms_) time_.notify();
@@ -185,6 +180,16 @@ void SessionDriver::act(session::Changes changes) {
     if (changes.has(Change::awaits_journal)) more |= await_journal();
     changes = more;
   }
+}
+
+session::Changes SessionDriver::act_on(Link& link, session::Changes changes) {
+  using session::Change;
+  const bool client = link.is_client();
+  session::Changes more;
+  if (changes.has(client ? Change::client_writable : Change::upstream_writable)) more = send(link);
+  if (changes.has(client ? Change::client_readable : Change::upstream_readable))
+    link.readable.notify();
+  return more;
 }
 
 void SessionDriver::dial() {

@@ -13,6 +13,7 @@
 #include <list>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <unordered_set>
 #include <vector>
@@ -85,6 +86,8 @@ class SessionDriver final : public JournalWaiter {
 
   /// Sends what may leave, as far as the connection accepts it at once.
   session::Changes send(Link& link);
+  void send_burst(Link& link, const session::Outbox& outbox);
+  void count_relayed(const Link& link, std::span<const protocol::MessagePtr> sent);
   void first_audio(std::int64_t received_us, std::int64_t sent_us);
   /// Waits until the link is to be read on: the queues have room, or the conversation has ended.
   net::Awaitable<void> await_reading(Link& link);
@@ -111,6 +114,7 @@ class SessionDriver final : public JournalWaiter {
   void replace(Link& link);
   /// Carries out what an input of the session changed. Call it after each.
   void act(session::Changes changes);
+  session::Changes act_on(Link& link, session::Changes changes);
   void dial();
   /// Notifies the loops of links that the session needs no more.
   void release_superfluous();

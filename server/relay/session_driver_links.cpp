@@ -15,47 +15,52 @@ bool SessionDriver::may_send(const Link& link, const session::Outbox& outbox) co
 }
 
 session::Changes SessionDriver::send(Link& link) {
-  // Send a burst of events together: one TLS record and one system call.
-  constexpr std::size_t events_max = 32;
-  constexpr std::size_t bytes_max = 16 * 1024;
   const session::Outbox* outbox = outbox_of(link);
   if (!outbox || !link.is_open() || link.closing) return {};
-  const Way way = link.is_client() ? Way::to_client : Way::to_upstream;
-  while (!link.unsent && !link.failed && may_send(link, *outbox)) {
-    std::array<protocol::MessagePtr, events_max> messages;
-    std::array<net::Outgoing, events_max> events;
-    std::size_t count = 0;
-    std::size_t bytes = 0;
-    do {
-      protocol::MessagePtr& message = messages[count];
-      message = link.is_client() ? session_.take_for_client() : session_.take_for(link.upstream);
-      if (message->memory) link.leaving.messages.push_back(message->memory);
-      events[count++] = {&message->bytes, message->binary ? net::Frame::binary : net::Frame::text};
-      bytes += message->bytes.size();
-    } while (count < events_max && bytes < bytes_max && may_send(link, *outbox));
-    try {
-      const net::Sent sent = link.peer->send({events.data(), count});
-      link.unsent = sent.waits;
-      link.failed = sent.ec;
-    } catch (const std::bad_alloc&) {
-      // The position within the frame is unknown now: the connection ends, the session goes on.
-      link.failed = make_error_code(boost::system::errc::not_enough_memory);
-    }
-    if (link.failed || link.unsent) link.writable.notify();  // its writer handles that
-    if (link.failed) break;
-    if (!link.unsent) link.leaving.left();
-    const std::int64_t sent_us = monotonic_us();
-    for (std::size_t i = 0; i < count; ++i) {
-      const protocol::Message& message = *messages[i];
-      if (message.received_us == 0) continue;
-      worker_.tally().relayed(way, message.kind, message.bytes.size(),
-                              sent_us - message.received_us);
-      if (session_.awaits_first_audio() && message.kind == protocol::MessageKind::audio &&
-          link.is_client())
-        first_audio(message.received_us, sent_us);
-    }
-  }
+  while (!link.unsent && !link.failed && may_send(link, *outbox)) send_burst(link, *outbox);
   return session_.take_changes();
+}
+
+/// Sends a burst of events together: one TLS record and one system call.
+void SessionDriver::send_burst(Link& link, const session::Outbox& outbox) {
+  constexpr std::size_t events_max = 32;
+  constexpr std::size_t bytes_max = 16 * 1024;
+  std::array<protocol::MessagePtr, events_max> messages;
+  std::array<net::Outgoing, events_max> events;
+  std::size_t count = 0;
+  std::size_t bytes = 0;
+  do {
+    protocol::MessagePtr& message = messages[count];
+    message = link.is_client() ? session_.take_for_client() : session_.take_for(link.upstream);
+    if (message->memory) link.leaving.messages.push_back(message->memory);
+    events[count++] = {&message->bytes, message->binary ? net::Frame::binary : net::Frame::text};
+    bytes += message->bytes.size();
+  } while (count < events_max && bytes < bytes_max && may_send(link, outbox));
+  try {
+    const net::Sent sent = link.peer->send({events.data(), count});
+    link.unsent = sent.waits;
+    link.failed = sent.ec;
+  } catch (const std::bad_alloc&) {
+    // The position within the frame is unknown now: the connection ends, the session goes on.
+    link.failed = make_error_code(boost::system::errc::not_enough_memory);
+  }
+  if (link.failed || link.unsent) link.writable.notify();  // its writer handles that
+  if (link.failed) return;
+  if (!link.unsent) link.leaving.left();
+  count_relayed(link, {messages.data(), count});
+}
+
+void SessionDriver::count_relayed(const Link& link, std::span<const protocol::MessagePtr> sent) {
+  const Way way = link.is_client() ? Way::to_client : Way::to_upstream;
+  const std::int64_t sent_us = monotonic_us();
+  for (const protocol::MessagePtr& message : sent) {
+    if (message->received_us == 0) continue;
+    worker_.tally().relayed(way, message->kind, message->bytes.size(),
+                            sent_us - message->received_us);
+    if (session_.awaits_first_audio() && message->kind == protocol::MessageKind::audio &&
+        link.is_client())
+      first_audio(message->received_us, sent_us);
+  }
 }
 
 void SessionDriver::first_audio(std::int64_t received_us, std::int64_t sent_us) {
