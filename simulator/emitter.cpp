@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/assert.hpp"
 #include "base/base64.hpp"
 
 namespace verbatim::simulator {
@@ -23,6 +24,7 @@ Emitter::Emitter(Outgoing& outgoing, Ids& ids, const Profile& profile, const Fau
 }
 
 void Emitter::send(std::string_view type, const Json& fields) {
+  VERBATIM_EXPECTS(fields.is_object() || fields.is_null());
   Json event = {{"type", type}, {"event_id", ids_.make("event_")}};
   event.update(fields.is_null() ? Json::object() : fields);
   leave_out(event);

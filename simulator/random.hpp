@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/assert.hpp"
+
 namespace verbatim::simulator {
 
 class Random {
@@ -20,7 +22,10 @@ class Random {
   }
 
   /// 0 to limit - 1. Precondition: limit > 0.
-  std::size_t below(std::size_t limit) { return static_cast<std::size_t>(next() % limit); }
+  std::size_t below(std::size_t limit) {
+    VERBATIM_EXPECTS(limit > 0);
+    return static_cast<std::size_t>(next() % limit);
+  }
 
   bool chance(double probability) {
     return static_cast<double>(next() >> 11U) * 0x1p-53 < probability;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/assert.hpp"
 #include "simulator/script.hpp"
 #include "simulator/session_config.hpp"
 
@@ -101,9 +102,13 @@ void Response::plan_audio(Random& random, std::int64_t from_ms, std::int64_t len
   }
 }
 
-Due Response::due() const { return pace_.after(start_ms_, steps_[next_].offset_ms); }
+Due Response::due() const {
+  VERBATIM_EXPECTS(!done_);
+  return pace_.after(start_ms_, steps_[next_].offset_ms);
+}
 
 void Response::step() {
+  VERBATIM_EXPECTS(!done_);
   const Step step = std::move(steps_[next_++]);
   switch (step.kind) {
     case Step::Kind::open:
@@ -130,6 +135,7 @@ void Response::step() {
 }
 
 void Response::cancel(const std::string& reason) {
+  VERBATIM_EXPECTS(!done_);
   const bool open = !outputs_.empty() && current().status == "in_progress";
   if (open && reason == "client_cancelled") {
     // As with the provider, one more delta is sent after a client cancels.

@@ -17,16 +17,15 @@ AnswerMemory::Counts AnswerMemory::counts() const {
 bool AnswerMemory::Share::resize(std::size_t bytes) {
   if (bytes <= free_bytes) bytes = 0;
   const std::lock_guard lock(all_.mutex_);
-  if (bytes > held_ && !all_.fits(*this, bytes)) {
+  if (bytes > held_ && !all_.fits(*this, bytes, lock)) {
     ++all_.refused_;
     return false;
   }
-  all_.hold(*this, bytes);
+  all_.hold(*this, bytes, lock);
   return true;
 }
 
-/// Precondition: the mutex is held.
-bool AnswerMemory::fits(const Share& share, std::size_t bytes) const {
+bool AnswerMemory::fits(const Share& share, std::size_t bytes, const Lock&) const {
   const auto fit = [bytes](std::size_t others, std::size_t most) {
     return others == 0 || others + bytes <= most;
   };
@@ -40,8 +39,7 @@ bool AnswerMemory::fits(const Share& share, std::size_t bytes) const {
   return like_it == 0 || others + bytes <= bytes_max_;
 }
 
-/// Precondition: the mutex is held.
-void AnswerMemory::hold(Share& share, std::size_t bytes) {
+void AnswerMemory::hold(Share& share, std::size_t bytes, const Lock&) {
   const auto change = [bytes, &share](std::size_t& sum) { sum = sum - share.held_ + bytes; };
   change(held_);
   if (share.owner_.is_client) change(held_by_clients_);
@@ -56,7 +54,7 @@ void AnswerMemory::hold(Share& share, std::size_t bytes) {
 void AnswerMemory::give_back(Share& share) {
   if (share.held_ == 0) return;
   const std::lock_guard lock(mutex_);
-  hold(share, 0);
+  hold(share, 0, lock);
 }
 
 }  // namespace verbatim::net

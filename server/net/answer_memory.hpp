@@ -66,8 +66,10 @@ class AnswerMemory {
   bool worth_a_line(std::chrono::steady_clock::time_point now) { return line_.take(now).write; }
 
  private:
-  bool fits(const Share& share, std::size_t bytes) const;
-  void hold(Share& share, std::size_t bytes);
+  /// Parameter of a function that needs the mutex: the caller shows that it holds it.
+  using Lock = std::lock_guard<std::mutex>;
+  bool fits(const Share& share, std::size_t bytes, const Lock&) const;
+  void hold(Share& share, std::size_t bytes, const Lock&);
   void give_back(Share& share);
 
   const std::size_t bytes_max_;

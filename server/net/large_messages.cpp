@@ -34,22 +34,21 @@ LargeMessages::Counts LargeMessages::counts() const {
   return {moving_ + in_first_ + in_lane, kept_, waiting_.size(), waits_};
 }
 
-/// Precondition: the mutex is held.
-bool LargeMessages::exceeds_owner(const Share& share, std::size_t more) const {
+bool LargeMessages::exceeds_owner(const Share& share, std::size_t more, const Lock&) const {
   if (share.owner_ == nullptr) return false;
   const Owner& owner = share.owner_->second;
   return owner.moving + more > moving_max_ / owners_share;
 }
 
-/// Whether it asks for the first part of an owner's only message. Precondition: the mutex is held.
-bool LargeMessages::is_first(const Share& share) const {
+/// Whether it asks for the first part of an owner's only message.
+bool LargeMessages::is_first(const Share& share, const Lock&) const {
   return share.owner_ != nullptr && share.owner_->second.moving == 0 && share.wanted_ <= first_;
 }
 
-/// `in_turn`: no message has waited longer for a common part. Precondition: the mutex is held.
-LargeMessages::Answer LargeMessages::admit(Share& share, bool in_turn) {
+/// `in_turn`: no message has waited longer for a common part.
+LargeMessages::Answer LargeMessages::admit(Share& share, bool in_turn, const Lock& lock) {
   const std::size_t more = share.wanted_ - share.bytes_;
-  const bool exceeds = exceeds_owner(share, more);
+  const bool exceeds = exceeds_owner(share, more, lock);
   const Share* const leader = share.owner_ != nullptr ? share.owner_->second.leader : nullptr;
   // The message in the lane must be able to end, since all may wait for it.
   if (exceeds && leader != nullptr && leader != &share && lane_ != &share)
@@ -59,7 +58,7 @@ LargeMessages::Answer LargeMessages::admit(Share& share, bool in_turn) {
   } else if (in_turn && moving_ + more <= moving_max_) {
     moving_ += more;
     share.moving_ += more;
-  } else if (is_first(share) && in_first_ + more <= firsts_max_) {
+  } else if (is_first(share, lock) && in_first_ + more <= firsts_max_) {
     in_first_ += more;
     share.in_first_ += more;
   } else if (in_turn && lane_ == nullptr) {
@@ -74,12 +73,11 @@ LargeMessages::Answer LargeMessages::admit(Share& share, bool in_turn) {
   return Answer::granted;
 }
 
-/// Grants memory to waiting messages, in the order of their requests. Precondition: the mutex is
-/// held.
-void LargeMessages::serve() {
+/// Grants memory to waiting messages, in the order of their requests.
+void LargeMessages::serve(const Lock& lock) {
   full_ = false;
   for (auto at = waiting_.begin(); at != waiting_.end();) {
-    const Answer answer = admit(**at, !full_);
+    const Answer answer = admit(**at, !full_, lock);
     if (answer == Answer::granted) {
       const auto granted = std::exchange((*at)->granted_, nullptr);
       at = waiting_.erase(at);
@@ -91,8 +89,8 @@ void LargeMessages::serve() {
   }
 }
 
-/// Returns a share's memory in the moving part. Precondition: the mutex is held.
-void LargeMessages::let_go(Share& share) {
+/// Returns a share's memory in the moving part.
+void LargeMessages::let_go(Share& share, const Lock&) {
   if (share.owner_ != nullptr) {
     Owner& owner = share.owner_->second;
     owner.moving -= share.moving_ + share.in_first_ + share.in_lane_;
@@ -114,13 +112,13 @@ LargeMessages::Share::Share(LargeMessages& all, const std::string& owner) : all_
 LargeMessages::Share::~Share() {
   const std::lock_guard lock(all_.mutex_);
   std::erase(all_.waiting_, this);
-  all_.let_go(*this);
+  all_.let_go(*this, lock);
   all_.kept_ -= kept_;
   if (owner_ != nullptr) {
     owner_->second.kept -= kept_;
     if (--owner_->second.shares == 0) all_.owners_.erase(all_.owners_.find(owner_->first));
   }
-  all_.serve();
+  all_.serve(lock);
 }
 
 bool LargeMessages::Share::grow(std::size_t bytes, std::function<void()> granted) {
@@ -128,7 +126,7 @@ bool LargeMessages::Share::grow(std::size_t bytes, std::function<void()> granted
   if (bytes <= bytes_) return true;
   if (granted_) return false;  // it waits already
   wanted_ = bytes;
-  const Answer answer = all_.admit(*this, !all_.full_);
+  const Answer answer = all_.admit(*this, !all_.full_, lock);
   if (answer == Answer::granted) return true;
   all_.full_ = all_.full_ || answer == Answer::waits_for_all;
   granted_ = std::move(granted);
@@ -160,7 +158,7 @@ void LargeMessages::Share::resize(std::size_t bytes) {
     if (owner_ != nullptr) owner_->second.moving -= of_common + of_firsts + of_lane;
   }
   bytes_ = bytes;
-  all_.serve();
+  all_.serve(lock);
 }
 
 bool LargeMessages::Share::keep() {
@@ -179,8 +177,8 @@ bool LargeMessages::Share::keep() {
 
 void LargeMessages::Share::sent() {
   const std::lock_guard lock(all_.mutex_);
-  all_.let_go(*this);
-  all_.serve();
+  all_.let_go(*this, lock);
+  all_.serve(lock);
 }
 
 }  // namespace verbatim::net

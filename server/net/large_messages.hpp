@@ -96,11 +96,13 @@ class LargeMessages {
 
  private:
   enum class Answer { granted, waits_for_owner, waits_for_all };
-  Answer admit(Share& share, bool in_turn);
-  bool exceeds_owner(const Share& share, std::size_t more) const;
-  bool is_first(const Share& share) const;
-  void serve();
-  void let_go(Share& share);
+  /// Parameter of a function that needs the mutex: the caller shows that it holds it.
+  using Lock = std::lock_guard<std::mutex>;
+  Answer admit(Share& share, bool in_turn, const Lock& lock);
+  bool exceeds_owner(const Share& share, std::size_t more, const Lock&) const;
+  bool is_first(const Share& share, const Lock&) const;
+  void serve(const Lock& lock);
+  void let_go(Share& share, const Lock&);
 
   mutable std::mutex mutex_;
   const std::size_t kept_max_;

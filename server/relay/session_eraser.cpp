@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/assert.hpp"
 #include "base/clock.hpp"
 #include "server/net/from_callback.hpp"
 #include "server/relay/metric_family.hpp"
@@ -95,6 +96,7 @@ net::Awaitable<Admission> Erasure::reserve_session(net::Executor executor, const
 }
 
 net::Awaitable<void> Erasure::keep_for(net::Executor executor, milliseconds retention) {
+  VERBATIM_EXPECTS(retention.count() != 0);
   net::Timer timer(executor);
   const auto interval = std::clamp(retention / 10, look_interval_min, look_interval_max);
   while (true) {

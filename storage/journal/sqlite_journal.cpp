@@ -5,6 +5,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/assert.hpp"
 #include "base/thread_name.hpp"
 #include "storage/journal/checkpointer.hpp"
 #include "storage/journal/commit_queue.hpp"
@@ -133,6 +134,7 @@ SqliteJournal::~SqliteJournal() = default;
 
 transcript::Taken SqliteJournal::append(transcript::AttemptId attempt, TimeMs at,
                                         const transcript::Event& event) {
+  VERBATIM_EXPECTS(!std::holds_alternative<transcript::AudioDelta>(event.body));
   std::string body = rows::encode_event(event);
   const std::size_t size = body.size();
   return {impl_->submit({AppendEvent{attempt, at, std::move(body)}}, size), size};

@@ -27,6 +27,7 @@ class Database;
 
 namespace verbatim::journal {
 
+/// The defaults are those of config/keys_storage.cpp, which the tests compare with them.
 struct JournalOptions {
   std::filesystem::path file;
   sqlite::Durability durability = sqlite::Durability::power;

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/assert.hpp"
 #include "storage/sqlite/database.hpp"
 
 namespace verbatim::rows {
@@ -53,6 +54,7 @@ transcript::ToolCall read_tool_call(const sqlite::Query& row) {
 
 void insert_tool_calls(sqlite::Database& database, transcript::AttemptId attempt,
                        const std::vector<transcript::ToolCall>& calls) {
+  VERBATIM_EXPECTS_SLOW(tool_calls_of(database, attempt).empty());
   int number = 0;
   for (const transcript::ToolCall& call : calls) {
     const auto output = stored_text(call.output);
