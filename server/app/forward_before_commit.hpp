@@ -18,10 +18,10 @@ class ForwardBeforeCommit final : public transcript::Journal {
 
   transcript::Taken append(transcript::AttemptId attempt, TimeMs at,
                            const transcript::Event& event) override {
-    return long_durable(journal_.append(attempt, at, event));
+    return already_durable(journal_.append(attempt, at, event));
   }
   transcript::Taken settle(transcript::AttemptId attempt, const transcript::Turn& turn) override {
-    return long_durable(journal_.settle(attempt, turn));
+    return already_durable(journal_.settle(attempt, turn));
   }
   transcript::Sequence close(transcript::AttemptId attempt, transcript::Ending ending) override {
     return journal_.close(attempt, std::move(ending));
@@ -40,7 +40,7 @@ class ForwardBeforeCommit final : public transcript::Journal {
 
  private:
   /// Sequence 1 is durable: no attempt opens before the journal's first sequence is.
-  static transcript::Taken long_durable(transcript::Taken given) {
+  static transcript::Taken already_durable(transcript::Taken given) {
     return {given.sequence == 0 ? transcript::Sequence{0} : transcript::Sequence{1}, given.bytes};
   }
 

@@ -85,7 +85,7 @@ class Checkpointer {
   sqlite::Database connection_;
   std::atomic<bool> failed_{false};
   std::optional<store::StorageError> failure_;  ///< written once, before failed_
-  sqlite::SinceWhen io_since_{};
+  sqlite::IoSince io_since_{};
 
   std::mutex mutex_;
   std::condition_variable wake_;

@@ -114,7 +114,7 @@ class Writer {
   bool poisoned_ = false;  ///< true if the database is abandoned while the segment is written
   std::chrono::steady_clock::time_point next_return_ = {};
 
-  sqlite::SinceWhen io_since_{idle};
+  sqlite::IoSince io_since_{idle};
   std::atomic<bool> stuck_{false};
   std::atomic<std::size_t> log_bytes_{0};
   std::atomic<transcript::Sequence> durable_;

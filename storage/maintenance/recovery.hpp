@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "session/transcript/turn.hpp"
+#include "base/clock.hpp"
 #include "storage/sqlite/wal_file.hpp"
 
 namespace verbatim::maintenance {

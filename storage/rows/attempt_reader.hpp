@@ -7,9 +7,8 @@
 #include <optional>
 #include <string>
 
+#include "session/transcript/journal.hpp"
 #include "session/transcript/merge/merge.hpp"
-#include "session/transcript/render/render.hpp"
-#include "storage/store/attempt.hpp"
 
 namespace verbatim::sqlite {
 class Database;

@@ -7,8 +7,8 @@
 #include <cstddef>
 #include <memory>
 
+#include "session/transcript/journal.hpp"
 #include "session/transcript/transcript.hpp"
-#include "storage/store/attempt.hpp"
 
 namespace verbatim::sqlite {
 class Database;

@@ -10,11 +10,11 @@ namespace verbatim::sqlite {
 class Database;
 
 /// The clock's epoch means: not in disk I/O.
-using SinceWhen = std::atomic<std::chrono::steady_clock::time_point>;
+using IoSince = std::atomic<std::chrono::steady_clock::time_point>;
 
 class IoTimer {
  public:
-  explicit IoTimer(SinceWhen& since) : since_(since) { begin(); }
+  explicit IoTimer(IoSince& since) : since_(since) { begin(); }
   ~IoTimer() { end(); }
 
   void begin() { since_.store(std::chrono::steady_clock::now(), std::memory_order_relaxed); }
@@ -23,7 +23,7 @@ class IoTimer {
   IoTimer& operator=(const IoTimer&) = delete;
 
  private:
-  SinceWhen& since_;
+  IoSince& since_;
 };
 
 /// A time in which a watched thread does other work. Only the connection's statements count as disk

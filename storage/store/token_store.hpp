@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "session/transcript/turn.hpp"
+#include "base/clock.hpp"
 #include "storage/store/call.hpp"
 
 namespace verbatim::store {

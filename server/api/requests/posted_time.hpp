@@ -6,7 +6,7 @@
 #include <optional>
 #include <string_view>
 
-#include "session/transcript/turn.hpp"
+#include "base/clock.hpp"
 
 namespace verbatim::requests {
 

@@ -9,12 +9,12 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.hpp"
 #include "server/net/http_message.hpp"
 #include "server/net/result.hpp"
 #include "server/relay/access/auth.hpp"
 #include "server/relay/access/origin.hpp"
 #include "session/protocol/client_dialect.hpp"
-#include "session/transcript/turn.hpp"
 
 namespace verbatim::access {
 
