@@ -13,6 +13,7 @@
 #include "server/api/routes.hpp"
 #include "server/app/credentials.hpp"
 #include "server/app/data_dir.hpp"
+#include "server/app/default_provider.hpp"
 #include "server/app/forward_before_commit.hpp"
 #include "server/app/process.hpp"
 #include "server/app/relay_service.hpp"
@@ -46,8 +47,6 @@ constexpr auto storage_look_interval = std::chrono::milliseconds(250);
 
 /// Time for event-stream subscribers to read the last events; a slower one must reconnect.
 constexpr auto last_look_max = std::chrono::seconds(1);
-
-constexpr const char* openai_url = "wss://api.openai.com/v1/realtime";
 
 std::size_t worker_count(int configured) {
   if (configured > 0) return static_cast<std::size_t>(configured);

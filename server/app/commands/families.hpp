@@ -10,6 +10,8 @@ namespace verbatim::app {
 Family server_commands();
 /// check
 Family configuration_commands();
+/// doctor
+Family doctor_commands();
 /// backup, recover
 Family data_commands();
 /// token, keygen

@@ -23,7 +23,7 @@ void add_undelivered_options(CLI::App& parser, UndeliveredOptions& options) {
                   "only dead letters: messages that are not sent again");
 }
 
-json to_json(const store::Delivery& one) {
+json delivery_json(const store::Delivery& one) {
   const store::Message& message = one.message;
   return {{"message", message.public_id},
           {"type", store::to_string(message.kind)},
@@ -49,7 +49,7 @@ int list_undelivered(const Common& common, const UndeliveredOptions& options) {
     return exit_code::ok;
   }
   json list = json::array();
-  for (const store::Delivery& one : found) list.push_back(to_json(one));
+  for (const store::Delivery& one : found) list.push_back(delivery_json(one));
   print(list);
   return exit_code::ok;
 }
