@@ -1,5 +1,6 @@
 # Writes OUT, a C++ file that holds the files of web/console and web/client: cmake -DROOT=... -DOUT=... -P
-file(GLOB files RELATIVE ${ROOT} ${ROOT}/web/console/* ${ROOT}/web/client/*.js
+file(GLOB files RELATIVE ${ROOT} ${ROOT}/web/console/* ${ROOT}/web/docs/*
+     ${ROOT}/web/client/*.js
      ${ROOT}/web/client/*.d.ts)
 list(SORT files)
 set(types .html text/html .css text/css .js text/javascript .ts text/plain .svg image/svg+xml
@@ -21,6 +22,8 @@ foreach(file ${files})
   endif()
   if(file STREQUAL "web/console/index.html")
     set(path "/")
+  elseif(file MATCHES "^web/docs/")
+    set(path "/docs/${name}")
   elseif(file MATCHES "^web/client/")
     set(path "/web/${name}")
   else()

@@ -9,7 +9,8 @@
 namespace verbatim::api {
 
 struct Asset {
-  std::string_view path;  ///< under which it is served: "/", "/console/NAME", "/web/NAME"
+  std::string_view
+      path;  ///< under which it is served: "/", "/console/NAME", "/docs/NAME", "/web/NAME"
   std::string_view type;  ///< its Content-Type
   std::string_view etag;  ///< quoted; of its bytes
   std::string_view bytes;

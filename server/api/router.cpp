@@ -18,7 +18,7 @@ namespace {
 /// Pages and the description of the API: public, so they may be cached.
 bool is_public(std::string_view path) {
   return path == "/" || path == "/openapi.json" || path.starts_with("/console/") ||
-         path.starts_with("/web/");
+         path.starts_with("/docs/") || path.starts_with("/web/");
 }
 
 /// Whether to send HSTS (RFC 6797): a browser then keeps to TLS. Not for `localhost`, where a

@@ -19,7 +19,7 @@ Handler watch_session;
 // operator.cpp
 Handler health, openapi, ready, show_metrics, version;
 // pages.cpp
-Handler show_page;
+Handler show_page, show_reference;
 // realtime.cpp
 Handler explain_upgrade;
 // sessions.cpp
@@ -65,6 +65,8 @@ std::span<const Route> all_routes() {
       {"GET", "/metrics", none, show_metrics},
       {"GET", "/version", none, version},
       {"GET", "/openapi.json", none, openapi},
+      {"GET", "/docs/api", none, show_reference},
+      {"GET", "/docs/{id}", none, show_page},
       {"GET", "/", none, show_page},
       {"GET", "/console/{id}", none, show_page},
       {"GET", "/web/{id}", none, show_page},

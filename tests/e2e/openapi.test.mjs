@@ -268,13 +268,14 @@ test('every call and every error that is described is answered as described', as
     await expect(200, id, path, stranger);
   const page = await relay.request('/openapi.json');
   await expect(304, 'openapi', '/openapi.json', { headers: { 'if-none-match': page.headers.etag } });
-  const pages = [['console', '/'], ['consoleFile', '/console/console.css'], ['clientLibrary', '/web/conversation.js']];
+  const pages = [['console', '/'], ['consoleFile', '/console/console.css'], ['clientLibrary', '/web/conversation.js'], ['reference', '/docs/api'], ['referenceFile', '/docs/reference.css']];
   for (const [id, path] of pages) {
     const { headers } = await call(id, path, stranger);
     await expect(304, id, path, { headers: { 'if-none-match': headers.etag } });
   }
   await expect(404, 'consoleFile', '/console/none.js', stranger);
   await expect(404, 'clientLibrary', '/web/none.js', stranger);
+  await expect(404, 'referenceFile', '/docs/none.css', stranger);
   const bare = await startRelay(t, { simulator, set: ['server.console=false'] });
   judge.check('console', await bare.request('/'));
   await expect(200, 'ready', '/readyz', stranger);

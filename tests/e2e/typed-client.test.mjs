@@ -126,7 +126,7 @@ test('the description names each title that a problem can have', () => {
   const server = fileURLToPath(new URL('../../server', import.meta.url));
   const names = readdirSync(server, { recursive: true }).filter((name) => /\.[ch]pp$/.test(name));
   const text = names.map((name) => readFileSync(join(server, name), 'utf8')).join('\n');
-  const sent = [/\bproblem\(\s*\d+,\s*"([^"]+)"/g, /AuthFailure\{\s*\d+,\s*"([^"]+)"/g, /return \{40[13], "([a-z_]+)"/g]
+  const sent = [/\bproblem\(\s*\d+,\s*"([^"]+)"/g, /AuthFailure\{\s*\d+,\s*"([^"]+)"/g, /\bfailure\(\s*\d+,\s*"([a-z_]+)"/g, /return \{40[13], "([a-z_]+)"/g]
     .flatMap((form) => [...text.matchAll(form)].map(([, title]) => title));
   assert.ok(sent.length > 40, 'the forms in which the program names problems are not found');
   assert.deepEqual([...new Set(sent)].sort(), [...described().components.schemas.Problem.properties.title.enum].sort());

@@ -1,0 +1,18 @@
+// The reference page of the API (/docs/api), made from its description (openapi.json). It needs no
+// script, and nothing of other hosts.
+//
+// Pure; any thread.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+namespace verbatim::api {
+
+/// In the order of the description.
+using Description = nlohmann::ordered_json;
+
+/// The whole page. `description`: a valid OpenAPI 3.1 document.
+std::string reference_page(const Description& description);
+
+}  // namespace verbatim::api
