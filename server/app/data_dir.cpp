@@ -20,8 +20,8 @@ namespace {
 
 constexpr std::size_t secret_bytes = 32;
 
-[[noreturn]] void refuse(const std::string& what, const std::filesystem::path& path,
-                         const std::string& advice) {
+[[noreturn]] void fail_folder(const std::string& what, const std::filesystem::path& path,
+                              const std::string& advice) {
   throw std::runtime_error(what + " " + path.string() + ": " + std::strerror(errno) + ". " +
                            advice);
 }
@@ -56,11 +56,11 @@ std::string token_secret_in(const std::filesystem::path& data_dir) {
     ::close(made);
     if (!written) {
       ::unlink(path.c_str());
-      refuse("cannot write", path, advice);
+      fail_folder("cannot write", path, advice);
     }
     return secret;
   }
-  if (errno != EEXIST) refuse("cannot create", path, advice);
+  if (errno != EEXIST) fail_folder("cannot create", path, advice);
   std::ifstream file(path);
   std::string secret;
   std::getline(file, secret);
@@ -77,12 +77,12 @@ DataDir::DataDir(std::filesystem::path path) : path_(std::move(path)) {
   const bool made = std::filesystem::create_directories(path_, ec);
   if (ec) {
     errno = ec.value();
-    refuse("cannot create the data folder", path_, advice);
+    fail_folder("cannot create the data folder", path_, advice);
   }
   if (made) ::chmod(path_.c_str(), 0700);
   const std::filesystem::path lock_file = path_ / "lock";
   lock_ = ::open(lock_file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (lock_ < 0) refuse("cannot write to the data folder", path_, advice);
+  if (lock_ < 0) fail_folder("cannot write to the data folder", path_, advice);
   if (::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
     ::close(lock_);
     throw std::runtime_error("another verbatim process uses " + path_.string() +

@@ -77,7 +77,7 @@ for (const [status, body, health, says, advice] of [
   });
 }
 
-test('a provider that is not there, and one whose certificate is unknown, are told apart', async (t) => {
+test('a provider that is not there, and one whose certificate is unknown, have different advice', async (t) => {
   const gone = await examine(t, { 'upstream.url': 'ws://127.0.0.1:1/v1/realtime' });
   assert.match(gone.about('provider')[0].what, /no answer from 127\.0\.0\.1:1: Couldn't connect/);
   assert.equal(gone.code, 1);
@@ -133,7 +133,7 @@ test('a sync of the data folder is measured, and nothing is left in it', async (
   assert.deepEqual(readdirSync(dataDir), []);
 });
 
-test('a configuration that cannot be read exits with 2, and the machine is examined all the same', async (t) => {
+test('a configuration that cannot be read exits with 2, and the machine is still examined', async (t) => {
   const { code, about } = await examine(t, { 'session.idle_timeout': 'never' });
   assert.equal(code, 2);
   assert.match(about('configuration')[0].what, /session\.idle_timeout/);
