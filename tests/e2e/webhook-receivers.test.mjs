@@ -11,6 +11,8 @@ import { Client, startRelay } from './support/verbatim.mjs';
 const simulator = sharedSimulator();
 const proper = 'HTTP/1.1 204 No Content\r\n\r\n';
 const long = Buffer.alloc(1024 * 1024, 'x');
+/** More than fits into the buffers of a connection; in the time that a call may take, a flood sends far more. */
+const flood_bytes_max = 32 * 1024 * 1024;
 
 /** Sends forever, until the other end closes. */
 const flood = (socket, piece) => {
@@ -96,9 +98,11 @@ const reasons = {
 
 /** Counts the calls by their webhook-id, and answers each when its body is whole. */
 async function rawReceiver(t, first) {
-  const receiver = { calls: [], paths: new Set() };
+  const receiver = { calls: [], paths: new Set(), written: () => sockets.reduce((sum, one) => sum + one.bytesWritten, 0) };
+  const sockets = [];
   const server = net.createServer((socket) => {
     let text = '';
+    sockets.push(socket);
     socket.on('error', () => {});
     t.after(() => socket.destroy());
     socket.on('data', (data) => {
@@ -152,6 +156,7 @@ for (const [what, cases, calls] of [
         assert.equal(receiver.calls.length, calls);
         assert.equal(new Set(receiver.calls).size, 1, 'one id');
         assert.deepEqual([...receiver.paths], ['/hook']);
+        assert.ok(receiver.written() < flood_bytes_max, `it could send ${receiver.written()} bytes`);
         const { attempts } = await deliveryOf(relay, id, name);
         assert.equal(attempts.length, calls);
         if (reasons[name]) assert.match(attempts[0].error, reasons[name]);
