@@ -12,9 +12,6 @@ namespace verbatim::relay {
 
 namespace {
 
-using std::chrono::duration_cast;
-using std::chrono::microseconds;
-using std::chrono::milliseconds;
 using transcript::CloseReason;
 
 bool is_end(const net::Received& received) {
