@@ -68,6 +68,10 @@ std::vector<Key> make_storage_keys() {
           "Sessions whose last attempt ended longer ago than this are erased, as by DELETE. If "
           "only other writers posted to a session, the last post counts. The check interval is a "
           "tenth of this time, from one second to ten minutes. 0s: sessions are kept for ever."),
+      key("storage.search", &S::storage, &Storage::search, true, boolean(),
+          "Keep a full-text index of stored transcripts (search.index in server.data_dir), for "
+          "GET /v1/sessions?q=. It takes about 1.8 times the bytes of their text. false: the index "
+          "is removed, and a search finds ids and users only."),
       key("posts.per_minute", &S::posts, &Posts::per_minute, 600, number<std::size_t>(0, 1'000'000),
           "Posts a minute to one session by its other writers (a browser, an agent). 0: no "
           "limit. A writer that posts turn by turn needs several at once. Client tokens get "

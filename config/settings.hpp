@@ -185,6 +185,7 @@ struct Storage {
   std::size_t free_space_min = 0;  ///< below it new sessions are refused
   std::size_t ballast = 0;         ///< deleted first when the disk is full
   milliseconds retention{};        ///< 0: for ever
+  bool search = false;             ///< keep a full-text index
 };
 
 /// Limits of transcript copies that other writers post.

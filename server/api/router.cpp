@@ -7,6 +7,7 @@
 #include "config/settings.hpp"
 #include "server/api/answer_limits.hpp"
 #include "server/api/authorize.hpp"
+#include "server/api/compression.hpp"
 #include "server/api/path_form.hpp"
 #include "server/api/routes.hpp"
 #include "server/net/request_counts.hpp"
@@ -148,6 +149,7 @@ net::Awaitable<net::HttpResponse> Api::route(net::HttpRequest& request, relay::W
   net::HttpResponse response = co_await route->handler(services_, context);
   // An answer that needs no credential is the program's own, and small.
   if (route->credential == RequiredCredential::none) co_return response;
+  response = co_await compressed(services_, context, std::move(response));
   co_return within_memory(services_, context, std::move(response));
 }
 

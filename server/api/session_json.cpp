@@ -124,7 +124,49 @@ json to_json(const store::AttemptSummary& attempt) {
   return shown;
 }
 
+/// The text may hold half of a surrogate pair; dump() replaces it.
+void add_hit(json& shown, const std::optional<store::SearchHit>& hit) {
+  shown["snippet"] = hit ? json(hit->snippet) : json(nullptr);
+  shown["match"] = !hit ? json(nullptr)
+                        : json{{"attempt", hit->attempt},
+                               {"ordinal", hit->ordinal},
+                               {"role", transcript::to_string(hit->role)},
+                               {"words", hit->words}};
+}
+
+json only(const json& whole, const std::vector<std::string>& fields) {
+  if (fields.empty()) return whole;
+  json part = json::object();
+  for (const std::string& field : fields)
+    if (const auto found = whole.find(field); found != whole.end()) part[field] = *found;
+  return part;
+}
+
 }  // namespace
+
+std::span<const std::string_view> listed_members() {
+  static constexpr std::string_view names[] = {
+      "id",       "user",    "status",   "created_at", "ended_at", "close_reason",
+      "complete", "turns",   "usage",    "responses",  "attempt",  "current_attempt",
+      "metadata", "private", "attempts", "snippet",    "match"};
+  return names;
+}
+
+json to_json(const store::SessionPage& page, const std::vector<std::string>& fields) {
+  json sessions = json::array();
+  for (std::size_t i = 0; i < page.sessions.size(); ++i) {
+    json shown = to_json(page.sessions[i]);
+    if (i < page.hits.size()) add_hit(shown, page.hits[i]);
+    sessions.push_back(only(shown, fields));
+  }
+  json shown = {{"sessions", std::move(sessions)},
+                {"next_cursor", page.next_cursor.empty() ? json(nullptr) : json(page.next_cursor)}};
+  if (page.total) {
+    shown["total"] = *page.total;
+    shown["total_is_exact"] = page.total_is_exact;
+  }
+  return shown;
+}
 
 json to_json(const store::SessionSummary& session) {
   json attempts = json::array();

@@ -50,6 +50,8 @@ sqlite_store::SqliteStoreOptions StoreStart::options() const {
   options.journal.file = database_;
   options.journal.ballast = watch_.ballast();
   options.merged_bytes_max = settings_.posts.merged_bytes_max;
+  options.search = settings_.storage.search;
+  options.search_space_min = settings_.storage.free_space_min;
   options.spill_folder = settings_.server.data_dir;
   return options;
 }

@@ -53,6 +53,12 @@ FROM segment.attempt AS theirs
 WHERE theirs.id = main.attempt.id AND theirs.ended_at IS NOT NULL
 )sql";
 
+/// Several attempts may have the same number of change.
+constexpr const char* merge_changes = R"sql(
+UPDATE main.attempt SET changed = (SELECT last_change FROM main.meta)
+WHERE id IN (SELECT id FROM segment.attempt WHERE ended_at IS NOT NULL)
+)sql";
+
 constexpr const char* merge_sequence =
     "UPDATE main.meta SET last_seq = max(last_seq, (SELECT last_seq FROM segment.meta), "
     "(SELECT coalesce(max(seq), 0) FROM segment.journal))";
@@ -273,6 +279,8 @@ MergedSegment merge_segment(sqlite::Database& database, const fs::path& file) {
     database.query(merge_turns).run();
     database.query(merge_tool_calls).run();
     database.query(merge_endings).run();
+    database.query("UPDATE main.meta SET last_change = last_change + 1").run();
+    database.query(merge_changes).run();
     database.query(merge_sequence).run();
     for (const CompletedTurn& turn : completed)
       rows::announce(database, store::MessageKind::turn_completed, turn.attempt, turn.ended_at,

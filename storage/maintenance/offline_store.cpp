@@ -9,10 +9,27 @@
 #include "storage/rows/client_tokens.hpp"
 #include "storage/rows/deliveries.hpp"
 #include "storage/rows/transcript_store.hpp"
+#include "storage/search/search_file.hpp"
+#include "storage/search/searcher.hpp"
 #include "storage/sqlite/database.hpp"
 #include "storage/sqlite/store_files.hpp"
 
 namespace verbatim::maintenance {
+
+namespace {
+
+/// Takes the session's words out of the full-text index, if there is one.
+void erase_words(const std::filesystem::path& file, const std::string& session_id) {
+  if (!std::filesystem::exists(file)) return;
+  search::SearchFile index(file);
+  sqlite::Transaction transaction(index.database());
+  index.erase(index.rows_named(session_id));
+  transaction.commit();
+  // A server that reads the index now empties the log when it erases the next session or stops.
+  index.scrub();
+}
+
+}  // namespace
 
 OfflineStore::OfflineStore(std::filesystem::path file, std::filesystem::path fallback_dir)
     : file_(std::move(file)), fallback_dir_(std::move(fallback_dir)) {
@@ -26,7 +43,9 @@ std::optional<std::filesystem::path> OfflineStore::segment() const {
 }
 
 store::SessionPage OfflineStore::list_sessions(const store::SessionFilter& filter) const {
-  return rows::TranscriptStore(file_).list(filter);
+  rows::TranscriptStore store(file_);
+  return filter.question.empty() ? store.list(filter)
+                                 : search::Searcher(file_).search(store, filter);
 }
 
 std::optional<store::SessionSummary> OfflineStore::find_session(const std::string& id) const {
@@ -83,6 +102,7 @@ std::optional<std::filesystem::path> OfflineStore::erase_session(const std::stri
     rows::erase_session(database, id);
     transaction.commit();
   }
+  erase_words(search::index_file_of(file_), id);
   // SQLite waits for readers, but not for the checkpoint of another process.
   constexpr std::chrono::seconds patience{10};
   constexpr std::chrono::milliseconds pause{20};

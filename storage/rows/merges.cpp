@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "storage/rows/copies.hpp"
+#include "storage/rows/row_writer.hpp"
 #include "storage/rows/webhook_outbox.hpp"
 #include "storage/sqlite/database.hpp"
 
@@ -78,6 +79,7 @@ void note_merge(sqlite::Database& database, const MergeNews& news) {
       .bind(news.turns, news.complete, news.attempt, news.up_to, news.from)
       .run();
   if (database.changes() == 0) return;
+  note_change(database, news.attempt);
   for (const TimeMs at : news.changed)
     announce(database, store::MessageKind::transcript_updated, news.attempt, at);
 }

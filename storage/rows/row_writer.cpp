@@ -151,10 +151,18 @@ void finalise_attempt(sqlite::Database& database, transcript::AttemptId attempt,
             ending.transcript.usage_json, attempt)
       .run();
   if (database.changes() == 0) return;
+  note_change(database, attempt);
   for (const transcript::Turn& turn : ending.transcript.turns) upsert_turn(database, attempt, turn);
   insert_tool_calls(database, attempt, ending.transcript.tool_calls);
   mark_to_merge(database, attempt);
   announce(database, store::MessageKind::session_ended, attempt, ending.ended_at);
+}
+
+void note_change(sqlite::Database& database, transcript::AttemptId attempt) {
+  database.query("UPDATE meta SET last_change = last_change + 1").run();
+  database.query("UPDATE attempt SET changed = (SELECT last_change FROM meta) WHERE id = ?")
+      .bind(attempt)
+      .run();
 }
 
 void mark_attempt(sqlite::Database& database, transcript::AttemptId attempt,

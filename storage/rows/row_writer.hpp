@@ -39,6 +39,10 @@ void upsert_turn(sqlite::Database& database, transcript::AttemptId attempt,
 void finalise_attempt(sqlite::Database& database, transcript::AttemptId attempt,
                       const transcript::Ending& ending);
 
+/// Gives the attempt the next number of change: its stored transcript is new or differs. The search
+/// index follows these numbers. Call it in the transaction of the change.
+void note_change(sqlite::Database& database, transcript::AttemptId attempt);
+
 /// Sets the status, live or detached, of an attempt that has not ended.
 void mark_attempt(sqlite::Database& database, transcript::AttemptId attempt,
                   transcript::SessionStatus status);

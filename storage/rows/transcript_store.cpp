@@ -1,13 +1,13 @@
 #include "storage/rows/transcript_store.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
 #include "storage/rows/attempt_reader.hpp"
 #include "storage/rows/client_tokens.hpp"
 #include "storage/rows/fold.hpp"
 #include "storage/rows/row_writer.hpp"
+#include "storage/rows/session_list.hpp"
 #include "storage/sqlite/database.hpp"
 #include "storage/sqlite/schema.hpp"
 
@@ -15,57 +15,6 @@ namespace verbatim::rows {
 namespace {
 
 using transcript::SessionStatus;
-
-/// The status of a session is that of its latest attempt.
-constexpr const char* session_columns =
-    "SELECT session.id, public_id, user, metadata, created_at, coalesce(latest.status, 0), private "
-    "FROM session LEFT JOIN attempt AS latest ON latest.session = session.id AND latest.number = "
-    "(SELECT max(number) FROM attempt WHERE session = session.id)";
-
-struct FoundSession {
-  std::int64_t id = 0;
-  store::SessionSummary summary;
-};
-
-FoundSession read_session(const sqlite::Query& row) {
-  FoundSession found;
-  found.id = row.integer(0);
-  found.summary.id = row.text(1);
-  found.summary.user = row.text(2);
-  found.summary.metadata_json = row.text(3);
-  found.summary.created_at = row.integer(4);
-  found.summary.status = static_cast<SessionStatus>(row.integer(5));
-  found.summary.private_json = row.text(6);
-  return found;
-}
-
-std::optional<transcript::CloseReason> close_reason(const sqlite::Query& row, int column) {
-  if (row.is_null(column)) return std::nullopt;
-  return static_cast<transcript::CloseReason>(row.integer(column));
-}
-
-std::vector<store::AttemptSummary> read_attempts(sqlite::Database& database, std::int64_t session) {
-  std::vector<store::AttemptSummary> attempts;
-  sqlite::Query rows = database.query(
-      "SELECT number, status, started_at, ended_at, close_reason, "
-      "coalesce(merged_complete, complete), model, usage, "
-      "coalesce(merged_turns, (SELECT count(*) FROM turn WHERE turn.attempt = attempt.id)) "
-      "FROM attempt WHERE session = ? ORDER BY number");
-  rows.bind(session);
-  while (rows.step()) {
-    store::AttemptSummary& attempt = attempts.emplace_back();
-    attempt.number = static_cast<int>(rows.integer(0));
-    attempt.status = static_cast<SessionStatus>(rows.integer(1));
-    attempt.started_at = rows.integer(2);
-    attempt.ended_at = rows.optional_integer(3);
-    attempt.close_reason = close_reason(rows, 4);
-    attempt.complete = rows.integer(5) != 0;
-    attempt.model = rows.text(6);
-    attempt.usage_json = rows.text(7);
-    attempt.turns = static_cast<std::size_t>(rows.integer(8));
-  }
-  return attempts;
-}
 
 bool was_posted_to(sqlite::Database& database, transcript::AttemptId attempt) {
   return database.query("SELECT 1 FROM attempt WHERE id = ? AND copies > 0").bind(attempt).step();
@@ -82,15 +31,6 @@ transcript::TranscriptView view_of(sqlite::Database& database, MergeCache& merge
   view.close_reason = attempt.close_reason;
   view.show(merges.merged(database, attempt)->transcript);
   return view;
-}
-
-std::int64_t parse_cursor(const std::string& cursor) {
-  std::int64_t id = 0;
-  const auto [end, error] = std::from_chars(cursor.data(), cursor.data() + cursor.size(), id);
-  if (error != std::errc() || end != cursor.data() + cursor.size())
-    throw store::StorageError(store::Failure::not_found,
-                              "this cursor is unknown: use next_cursor of the page before");
-  return id;
 }
 
 }  // namespace
@@ -135,40 +75,7 @@ void TranscriptStore::interrupt() noexcept { impl_->database.interrupt(); }
 sqlite::Database& TranscriptStore::database() { return impl_->database; }
 
 store::SessionPage TranscriptStore::list(const store::SessionFilter& filter) {
-  // Only the number of metadata conditions varies, so there are few statements and they stay
-  // compiled. Names and values are bound, never inserted into the SQL.
-  std::string sql = session_columns;
-  sql +=
-      " WHERE (?1 IS NULL OR coalesce(latest.status, 0) = ?1) AND (?2 IS NULL OR user = ?2)"
-      " AND (?3 IS NULL OR created_at >= ?3) AND (?4 IS NULL OR created_at < ?4)"
-      " AND session.id < ?5";
-  for (std::size_t i = 0; i < filter.metadata.size(); ++i)
-    sql +=
-        " AND EXISTS (SELECT 1 FROM json_each(metadata) AS member"
-        " WHERE member.type = 'text' AND member.key = ? AND member.value = ?)";
-  sql += " ORDER BY session.id DESC LIMIT ?";
-
-  std::optional<int> status;
-  if (filter.status) status = static_cast<int>(*filter.status);
-  const std::int64_t before = filter.cursor.empty() ? INT64_MAX : parse_cursor(filter.cursor);
-
-  std::vector<FoundSession> found;
-  {
-    sqlite::Query rows = impl_->database.query(sql);
-    rows.bind(status, filter.user, filter.since, filter.until, before);
-    for (const auto& [name, value] : filter.metadata) rows.bind(name, value);
-    rows.bind(static_cast<std::int64_t>(filter.limit + 1));
-    while (rows.step()) found.push_back(read_session(rows));
-  }
-  store::SessionPage page;
-  const bool more = found.size() > filter.limit;
-  if (more) found.resize(filter.limit);
-  if (more && !found.empty()) page.next_cursor = std::to_string(found.back().id);
-  for (FoundSession& one : found) {
-    one.summary.attempts = read_attempts(impl_->database, one.id);
-    page.sessions.push_back(std::move(one.summary));
-  }
-  return page;
+  return list_sessions(impl_->database, filter);
 }
 
 std::optional<store::SessionSummary> TranscriptStore::session(const std::string& id) {

@@ -141,12 +141,13 @@ void Database::open(const Options& options) {
     throw store::StorageError(store::Failure::other,
                               file_.string() + ": SQLite refused its defensive mode");
 
-  schema_found_ = identify(*this);
+  const Schema schema = options.schema ? *options.schema : main_schema();
+  schema_found_ = identify(*this, schema);
   configure(options);
   if (options.access == Access::read_only) {
-    require_current_schema(*this, schema_found_);
+    require_current_schema(*this, schema_found_, schema);
   } else if (options.access != Access::look) {
-    migrate(*this, schema_found_);
+    migrate(*this, schema_found_, schema);
   }
   sqlite3_wal_hook(connection_->getHandle(), &Database::after_commit, this);
   if (options.access == Access::create || options.access == Access::read_write)

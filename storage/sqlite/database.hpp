@@ -29,6 +29,7 @@ class Statement;
 namespace verbatim::sqlite {
 
 class IoTimer;
+struct Schema;
 
 enum class Access {
   /// Like read_only, but takes any schema and changes nothing: neither the file nor its WAL nor the
@@ -52,6 +53,8 @@ class Database {
     /// report a failed sync only once, so only the committing connection may sync the WAL. A
     /// checkpoint of this connection then syncs nothing in the WAL.
     bool syncs_log = true;
+    /// Schema of a file of another kind (schema.hpp); null: that of the main database.
+    const Schema* schema = nullptr;
   };
 
   /// Throws StorageError; not_found if the file must exist and does not.

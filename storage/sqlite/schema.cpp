@@ -216,8 +216,20 @@ CREATE TABLE delivery_try (
 ) WITHOUT ROWID;
 )sql";
 
+/// For the search index: `attempt.changed` grows with each change of a stored transcript, and never
+/// returns to an earlier number. `meta.store` is a store's own name.
+constexpr const char* version_9 = R"sql(
+ALTER TABLE meta ADD COLUMN store TEXT NOT NULL DEFAULT '';
+ALTER TABLE meta ADD COLUMN last_change INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE attempt ADD COLUMN changed INTEGER;
+UPDATE meta SET store = lower(hex(randomblob(16))),
+  last_change = (SELECT coalesce(max(id), 0) FROM attempt);
+UPDATE attempt SET changed = id WHERE ended_at IS NOT NULL OR copies > 0;
+CREATE INDEX attempt_by_change ON attempt (changed) WHERE changed IS NOT NULL;
+)sql";
+
 constexpr const char* steps[] = {version_1, version_2, version_3, version_4,
-                                 version_5, version_6, version_7, version_8};
+                                 version_5, version_6, version_7, version_8, version_9};
 
 std::int64_t number(Database& database, const char* sql) {
   Query read = database.query(sql);
@@ -236,17 +248,19 @@ std::int64_t number(Database& database, const char* sql) {
 
 std::span<const char* const> schema_steps() { return steps; }
 
-int identify(Database& database) {
+Schema main_schema() { return {application_id, steps}; }
+
+int identify(Database& database, const Schema& schema) {
   try {
     const auto owner = number(database, "PRAGMA application_id");
-    if (owner == application_id) {
+    if (owner == schema.application_id) {
       const auto version = number(database, "PRAGMA user_version");
-      if (version > static_cast<std::int64_t>(std::size(steps)))
+      if (version > static_cast<std::int64_t>(schema.steps.size()))
         throw store::StorageError(store::Failure::newer_schema,
                                   database.file().string() +
                                       ": written by a later version of Verbatim " + "(schema " +
                                       std::to_string(version) + ", this program knows " +
-                                      std::to_string(std::size(steps)) +
+                                      std::to_string(schema.steps.size()) +
                                       "); nothing was changed; run that version or a newer one");
       return static_cast<int>(version);
     }
@@ -260,20 +274,26 @@ int identify(Database& database) {
   }
 }
 
-void migrate(Database& database, int version) { migrate(database, version, steps); }
-
 void migrate(Database& database, int version, std::span<const char* const> from_here) {
-  for (std::size_t next = static_cast<std::size_t>(version); next < from_here.size(); ++next) {
+  migrate(database, version, Schema{application_id, from_here});
+}
+
+void migrate(Database& database, int version, const Schema& schema) {
+  for (std::size_t next = static_cast<std::size_t>(version); next < schema.steps.size(); ++next) {
     Transaction step(database);
-    database.run(from_here[next]);
-    database.run("PRAGMA application_id=" + std::to_string(application_id));
+    database.run(schema.steps[next]);
+    database.run("PRAGMA application_id=" + std::to_string(schema.application_id));
     database.run("PRAGMA user_version=" + std::to_string(next + 1));
     step.commit();
   }
 }
 
 void require_current_schema(Database& database, int version) {
-  if (version == static_cast<int>(std::size(steps))) return;
+  require_current_schema(database, version, main_schema());
+}
+
+void require_current_schema(Database& database, int version, const Schema& schema) {
+  if (version == static_cast<int>(schema.steps.size())) return;
   throw store::StorageError(store::Failure::other,
                             database.file().string() +
                                 ": older than this program; start the server or run "

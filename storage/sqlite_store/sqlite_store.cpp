@@ -13,6 +13,7 @@
 #include "storage/rows/merges.hpp"
 #include "storage/rows/row_writer.hpp"
 #include "storage/rows/webhook_outbox.hpp"
+#include "storage/search/search_file.hpp"
 #include "storage/sqlite/database.hpp"
 #include "storage/sqlite/log_readers.hpp"
 #include "storage/sqlite_store/change.hpp"
@@ -36,15 +37,21 @@ SqliteStore::SqliteStore(SqliteStoreOptions options, store::JournalListener& lis
       quick_(store::MergeLane::quick, file_, {options.merged_bytes_max / 4, "merger"}),
       slow_(store::MergeLane::slow, file_,
             {options.merged_bytes_max - options.merged_bytes_max / 4, "merger-slow"}),
+      searcher_(file_),
       quick_upkeep_(store::MergeLane::quick, quick_.reader, *journal_, log),
       slow_upkeep_(store::MergeLane::slow, slow_.reader, *journal_, log) {
   quick_upkeep_.start();
   slow_upkeep_.start();
+  // Without its thread an index would keep the words of sessions that are erased.
+  if (!options.search) search::remove_index(search::index_file_of(file_));
+  if (options.search)
+    indexer_ = std::make_unique<search::Indexer>(file_, options.search_space_min, log);
 }
 
 /// The order matters: a reader's last step may write, and the journal's last step may begin another
 /// step of a merge.
 SqliteStore::~SqliteStore() {
+  if (indexer_) indexer_->stop();
   quick_upkeep_.stop();
   slow_upkeep_.stop();
   for (ReaderThread* const reader : readers()) reader->stop();
@@ -53,11 +60,13 @@ SqliteStore::~SqliteStore() {
 
 void SqliteStore::open_anew() {
   for (ReaderThread* const reader : readers()) reader->open_anew();
+  if (indexer_) indexer_->open_anew();
 }
 
 bool SqliteStore::shut_down(std::chrono::milliseconds at_most) {
   quick_upkeep_.stop();
   slow_upkeep_.stop();
+  if (indexer_) indexer_->begin_stop();
   return journal_->shut_down(at_most);
 }
 
@@ -83,8 +92,8 @@ void SqliteStore::read_merged(const std::string& id, const store::ReadLabel& lab
 
 void SqliteStore::list_sessions(store::SessionFilter filter, store::ReadLabel label,
                                 store::Done<store::SessionPage> done) {
-  const auto read = [filter = std::move(filter)](rows::TranscriptStore& store) {
-    return store.list(filter);
+  const auto read = [this, filter = std::move(filter)](rows::TranscriptStore& store) {
+    return filter.question.empty() ? store.list(filter) : searcher_.search(store, filter);
   };
   reader_.run(std::move(label), read, std::move(done));
 }
@@ -134,13 +143,20 @@ void SqliteStore::patch_metadata(std::string id, store::MetadataPatch patch, std
 }
 
 void SqliteStore::erase_session(std::string id, store::TokenClock clock, store::Done<bool> done) {
+  const std::string name = id;
   const auto work = [id = std::move(id), clock](sqlite::Database& database) {
     const bool erased = rows::erase_session(database, id);
     // Expired tokens that were valid for this session alone.
     if (erased) rows::prune_client_tokens(database, clock.now, clock.window_ms);
     return erased;
   };
-  change(*journal_, work, std::move(done));
+  change(*journal_, work, store::Done<bool>([this, name, done](store::StoreResult<bool> erased) {
+    if (!erased || !*erased || !indexer_) return done(std::move(erased));
+    indexer_->erase(name, [done](store::StoreResult<> outcome) {
+      if (outcome) return done(true);
+      done(tl::unexpected(std::move(outcome).error()));
+    });
+  }));
 }
 
 // --- CopyStore ----------------------------------------------------------------------------------

@@ -4,6 +4,7 @@
 // - One thread reads for the API, one for admission, and two merge posted copies: quick merges, and
 //   merges that may take a second or more. So an attempt with many posted copies does not delay
 //   posts, reads and event streams of others, and nothing delays the admission of a client.
+// - One thread keeps the full-text index, which is a file of its own.
 #pragma once
 
 #include <array>
@@ -16,6 +17,8 @@
 #include "base/log.hpp"
 #include "storage/journal/sqlite_journal.hpp"
 #include "storage/rows/live_tail.hpp"
+#include "storage/search/indexer.hpp"
+#include "storage/search/searcher.hpp"
 #include "storage/sqlite_store/merge_upkeep.hpp"
 #include "storage/sqlite_store/reader_thread.hpp"
 #include "storage/store/store.hpp"
@@ -25,6 +28,8 @@ namespace verbatim::sqlite_store {
 struct SqliteStoreOptions {
   journal::JournalOptions journal;
   std::size_t merged_bytes_max = 0;    ///< bytes of copies whose merge is cached
+  bool search = true;                  ///< keep a full-text index
+  std::size_t search_space_min = 0;    ///< bytes of the disk that the index leaves free
   std::filesystem::path spill_folder;  ///< for older items of long conversations
 };
 
@@ -146,6 +151,8 @@ class SqliteStore final : public store::Store {
   ReaderThread admission_;  ///< for reads that admit a client
   Lane quick_;
   Lane slow_;
+  search::Searcher searcher_;                 ///< on reader_'s thread
+  std::unique_ptr<search::Indexer> indexer_;  ///< null: there is no search
   MergeUpkeep quick_upkeep_;
   MergeUpkeep slow_upkeep_;
 };

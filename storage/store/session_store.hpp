@@ -39,19 +39,49 @@ struct SessionSummary {
   std::vector<AttemptSummary> attempts;  ///< oldest first
 };
 
+/// A session that has not ended counts as the last to end.
+enum class SessionSort {
+  created_last,
+  created_first,
+  ended_last,
+  ended_first,
+  user_a_to_z,
+  user_z_to_a,
+};
+
 struct SessionFilter {
   std::optional<transcript::SessionStatus> status;
   std::optional<std::string> user;
   std::optional<TimeMs> since;                                ///< created at or after
   std::optional<TimeMs> until;                                ///< created before
   std::vector<std::pair<std::string, std::string>> metadata;  ///< top-level string members
+  /// Words to find in turns, or the beginning of the id or of the user; empty: no search. A search
+  /// is sorted by creation.
+  std::string question;
+  SessionSort sort = SessionSort::created_last;
+  bool total = false;  ///< count the sessions that meet the conditions
   std::size_t limit = 50;
   std::string cursor;  ///< next_cursor of the page before; empty for the first page
 };
 
+/// A place where a search found its words.
+struct SearchHit {
+  int attempt = 0;
+  int ordinal = 0;  ///< of the turn
+  transcript::Role role = transcript::Role::user;
+  std::string snippet;             ///< a part of the turn's text, as WTF-8
+  std::vector<std::string> words;  ///< the words of the snippet that were asked for
+};
+
 struct SessionPage {
-  std::vector<SessionSummary> sessions;  ///< newest first
+  std::vector<SessionSummary> sessions;  ///< in the order that was asked for
   std::string next_cursor;               ///< empty on the last page
+  std::optional<std::size_t> total;      ///< if it was asked for
+  bool total_is_exact = true;            ///< false: there are more, which were not counted
+  /// Of a search, one for each session; nullopt: its id or its user begins with the question.
+  std::vector<std::optional<SearchHit>> hits;
+  /// Of a search; false: the index lacks transcripts that have changed lately or is being made.
+  bool search_complete = true;
 };
 
 struct TranscriptRequest {

@@ -169,6 +169,9 @@ test('every call and every error that is described is answered as described', as
   await expect(409, 'retryWebhookDelivery', retry(await only('delivered')));
 
   await expect(200, 'listSessions', '/v1/sessions?limit=1');
+  const listed = await relay.request('/v1/sessions?limit=1');
+  await expect(304, 'listSessions', '/v1/sessions?limit=1', { headers: { 'if-none-match': listed.headers.etag } });
+  await expect(200, 'listSessions', '/v1/sessions?q=ada&total=true&sort=created_at');
   await expect(400, 'listSessions', '/v1/sessions?cursor=none');
   await expect(401, 'listSessions', '/v1/sessions', stranger);
   await expect(403, 'listSessions', '/v1/sessions', as);

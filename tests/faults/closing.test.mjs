@@ -272,7 +272,7 @@ groupOf('close matrix, while a flush is under way', [], { faults: true }, (group
   before(async () => {
     for (const [reason] of direct) cells.set(reason, group.cell(phases['mid assistant delta']));
     await Promise.all([...cells.values()].map((cell) => cell.begin()));
-    const held = group.shim.arm({ calls: 'fdatasync', file: '*-wal', action: 'hold' });
+    const held = group.shim.arm({ calls: 'fdatasync', file: '*.db-wal', action: 'hold' });
     for (const [reason, path] of direct) path.strike(cells.get(reason));
     await held.struck();
     // The queue cannot drain now. All ends are submitted when it stops growing.
@@ -309,7 +309,7 @@ describe('close matrix, a flush under way when everything ends', () => {
         await group.start([], { faults: true });
         const cell = group.cell(phases['mid assistant delta']);
         await cell.begin();
-        const rule = { calls: 'fdatasync', file: '*-wal' };
+        const rule = { calls: 'fdatasync', file: '*.db-wal' };
         const held = group.shim.arm({ ...rule, action: 'hold' });
         cell.client.socket.close(1000);
         await held.struck();

@@ -52,7 +52,7 @@ for (const [what, error] of [['a quota', 'EDQUOT'], ['the largest file that the 
     let armed;
     return {
       env: shim.env,
-      strike: () => (armed = ['*-wal', '*.db'].map((file) => shim.arm({ calls: ['write'], file, action: 'fail', error }))),
+      strike: () => (armed = ['*.db-wal', '*.db'].map((file) => shim.arm({ calls: ['write'], file, action: 'fail', error }))),
       recover: () => armed.forEach((one) => one.disarm()),
     };
   };

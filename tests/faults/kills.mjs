@@ -46,7 +46,7 @@ const strikes = {
     const calls = random.pick(['write', 'write', 'fdatasync']);
     return strikeAt(lane, {
       calls,
-      file: '*-wal',
+      file: '*.db-wal',
       action: kill(random),
       from: random.number(1, 60),
     });
@@ -62,7 +62,7 @@ const strikes = {
     const calls = random.pick(['write', 'fdatasync']);
     const held = shim.arm({
       calls,
-      file: '*-wal',
+      file: '*.db-wal',
       action: 'hold',
       from: random.number(1, 20),
       to: 1e9,
@@ -107,7 +107,7 @@ const strikes = {
     const { random, relay } = lane;
     await sleep(longest_ms / 4 + (random.fraction() * longest_ms) / 4);
     const calls = random.pick([['write'], ['write', 'fdatasync', 'truncate']]);
-    const file = random.pick(['*-wal', 'verbatim.db']);
+    const file = random.pick(['*.db-wal', 'verbatim.db']);
     const struck = strikeAt(lane, {
       calls,
       file,

@@ -56,7 +56,7 @@ for (const [setting, shown] of [
     const simulator = await startSimulator(t);
     const relay = await startRelay(t, { simulator, set: setting, env: shim.env });
     const client = await Client.connectWithId(t, relay);
-    const held = shim.arm({ calls: 'write', file: '*-wal', action: 'hold' });
+    const held = shim.arm({ calls: 'write', file: '*.db-wal', action: 'hold' });
     const answered = client.ask('Hello?');
     if (shown) await answered;
     await held.struck();

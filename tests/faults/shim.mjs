@@ -2,7 +2,7 @@
 //
 //   const shim = new Shim(t);                                    // t: anything with after()
 //   const relay = await startRelay(t, { env: shim.env, ... });   // preloaded into the real program
-//   const full = shim.arm({ calls: 'write', file: '*-wal', action: 'fail', error: 'ENOSPC' });
+//   const full = shim.arm({ calls: 'write', file: '*.db-wal', action: 'fail', error: 'ENOSPC' });
 //   await full.struck();                                         // the fault has happened
 //   full.disarm();
 //   shim.counters().fdatasync.wal

@@ -35,7 +35,7 @@ for (const action of ['kill_before', 'kill_after', 'tear']) {
   test(`${action} ends the program at the fifth write of the WAL, by SIGKILL`, async (t) => {
     const { shim, relay, setup } = await start(t);
     const client = await Client.connectWithId(t, relay);
-    const kill = shim.arm({ calls: 'write', file: '*-wal', action, from: 5 });
+    const kill = shim.arm({ calls: 'write', file: '*.db-wal', action, from: 5 });
     client.ask('Hello?').catch(() => {}); // it ends with the program
     assert.deepEqual(await relay.program.over, { code: null, signal: 'SIGKILL' });
     assert.deepEqual([kill.seen, kill.fired], [5, 1]);
@@ -50,7 +50,7 @@ test('a held sync keeps back the words that wait for it, until it is released [P
   const { shim, relay } = await start(t);
   const client = await Client.connectWithId(t, relay);
   const from = client.events.length;
-  const held = shim.arm({ calls: 'fdatasync', file: '*-wal', action: 'hold' });
+  const held = shim.arm({ calls: 'fdatasync', file: '*.db-wal', action: 'hold' });
   const answered = client.ask('Hello?');
   await held.struck();
   assert.deepEqual(client.events.slice(from), []);
@@ -61,7 +61,7 @@ test('a held sync keeps back the words that wait for it, until it is released [P
 test('a full disk is full while the fault is armed, and not after', async (t) => {
   const { shim, relay } = await start(t);
   const client = await Client.connectWithId(t, relay);
-  const full = shim.arm({ calls: 'write', file: '*-wal', action: 'fail', error: 'ENOSPC' });
+  const full = shim.arm({ calls: 'write', file: '*.db-wal', action: 'fail', error: 'ENOSPC' });
   const answered = client.ask('Hello?');
   await full.struck(2);
   full.disarm();
@@ -71,7 +71,7 @@ test('a full disk is full while the fault is armed, and not after', async (t) =>
 test('a short write is completed, and nothing notices', async (t) => {
   const { shim, relay, setup } = await start(t);
   const client = await Client.connectWithId(t, relay);
-  const short = shim.arm({ calls: 'write', file: '*-wal', action: 'shorten', from: 1, to: 20 });
+  const short = shim.arm({ calls: 'write', file: '*.db-wal', action: 'shorten', from: 1, to: 20 });
   await client.ask('Hello?');
   assert.ok(short.fired > 1);
   await relay.program.stop('SIGKILL');
@@ -85,7 +85,7 @@ test('a sync that fails, and loses its bytes, is the last call to that file [P6]
   const text = (await client.ask('Hello?')).findLast(({ type }) =>
     type.endsWith('transcript.done'),
   );
-  const lost = shim.arm({ calls: 'fdatasync', file: '*-wal', action: 'lose', from: 1 });
+  const lost = shim.arm({ calls: 'fdatasync', file: '*.db-wal', action: 'lose', from: 1 });
   client.ask('And now?').catch(() => {}); // it ends with the session
   await lost.struck();
   const writes = shim.counters().write.wal;

@@ -259,7 +259,7 @@ async function window(rule, ms) {
   armed.disarm();
 }
 
-const log = '*-wal';
+const log = '*.db-wal';
 const survivable = {
   'full disk, short': () =>
     window({ calls: 'write', file: log, action: 'fail', error: 'ENOSPC' }, random.number(50, 800)),

@@ -53,7 +53,7 @@ function fillDisk(place, spare = 0) {
 }
 
 const patient = { concurrency: 4 };
-const disk = ['*-wal', '*.db', '*-shm'];
+const disk = ['*.db-wal', '*.db', '*.db-shm'];
 
 async function start(
   t,
@@ -249,7 +249,7 @@ describe('a disk that does not do its part', patient, () => {
       const { shim, relay, setup } = await start(t);
       const client = await connect(t, relay);
       await client.ask('Hello?');
-      const armed = shim.arm({ file: '*-wal', ...fault });
+      const armed = shim.arm({ file: '*.db-wal', ...fault });
       client.ask('And now?').catch(() => {}); // it ends with the conversation
       assert.deepEqual(await client.closed, { code: 1011, reason: 'storage_failure' });
       assert.deepEqual(await relay.program.over, { code: 1, signal: null });
@@ -326,11 +326,11 @@ describe('a disk that does not do its part', patient, () => {
   test('a slow disk slows words down and loses none [P1][P6]', async (t) => {
     const { shim, relay } = await start(t, { set: ['journal.slow_commit=200ms'] });
     const client = await connect(t, relay);
-    const slow = shim.arm({ calls: 'fdatasync', file: '*-wal', action: 'delay', ms: 20 });
+    const slow = shim.arm({ calls: 'fdatasync', file: '*.db-wal', action: 'delay', ms: 20 });
     await client.ask('Hello?');
     slow.disarm();
     // A commit is running: no new session is admitted until it ends.
-    const held = shim.arm({ calls: 'fdatasync', file: '*-wal', action: 'hold' });
+    const held = shim.arm({ calls: 'fdatasync', file: '*.db-wal', action: 'hold' });
     const answered = client.ask('And now?');
     await becomes(async () => (await readiness(relay)).status === 503, 'not ready');
     await becomes(
@@ -353,7 +353,7 @@ describe('a disk that does not do its part', patient, () => {
     const { shim, relay, setup } = await start(t, { set });
     const client = await connect(t, relay);
     await client.ask('Hello?');
-    const held = shim.arm({ calls: 'fdatasync', file: '*-wal', action: 'hold' });
+    const held = shim.arm({ calls: 'fdatasync', file: '*.db-wal', action: 'hold' });
     client.ask('And now?').catch(() => {}); // it ends with the conversation
     assert.deepEqual(await client.closed, { code: 1011, reason: 'storage_failure' });
     assert.deepEqual(await relay.program.over, { code: 1, signal: null });
@@ -367,7 +367,7 @@ describe('a disk that does not do its part', patient, () => {
       set: ['journal.queue_bytes_max=64KiB', 'journal.slow_commit=1m'],
     });
     const client = await connect(t, relay);
-    const held = shim.arm({ calls: 'fdatasync', file: '*-wal', action: 'hold' });
+    const held = shim.arm({ calls: 'fdatasync', file: '*.db-wal', action: 'hold' });
     const questions = Array.from({ length: 60 }, (_, i) => `${i} ${'x'.repeat(1000)}`);
     for (const text of questions) {
       client.send({
@@ -446,7 +446,7 @@ describe('a disk that does not do its part', patient, () => {
     // while they write.
     const armed = shim.arm({
       calls: ['write', 'truncate'],
-      file: '*-wal',
+      file: '*.db-wal',
       action: 'fail',
       error: 'EROFS',
     });

@@ -45,7 +45,7 @@ async function start(t, set, answer = () => 204) {
 test('a post that is being committed when the end is due is sent with it or after it [P1][P3]', async (t) => {
   const { bodies, shim, relay, id } = await start(t, ['webhook.settle=1s']);
   // The sync of the post's commit ends long after the session was due to end.
-  const slow = shim.arm({ calls: ['fsync', 'fdatasync'], file: '*-wal', action: 'delay', ms: 2500 });
+  const slow = shim.arm({ calls: ['fsync', 'fdatasync'], file: '*.db-wal', action: 'delay', ms: 2500 });
   const post = relay.request(`/v1/sessions/${id}/transcript`, {
     method: 'POST',
     body: { turns: [{ role: 'user', text: 'Heard by nobody else.' }] },

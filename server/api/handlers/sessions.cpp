@@ -68,16 +68,21 @@ store::NewSession session_to_make(const requests::SessionRequest& asked, const s
 net::Awaitable<net::HttpResponse> list_sessions(const ApiServices& api, RequestContext& context) {
   auto asked = requests::read_session_filter(context.request);
   if (!asked) co_return std::move(asked).error();
-  const auto call = [&](auto done) {
-    api.sessions.list_sessions(*asked, {"GET /v1/sessions"}, done);
+  auto fields = requests::read_fields(context.request, listed_members());
+  if (!fields) co_return std::move(fields).error();
+  const bool searches = !asked->question.empty();
+  const auto render = [fields = *std::move(fields), searches](const store::SessionPage& page) {
+    json shown = to_json(page, fields);
+    if (searches) shown["search_complete"] = page.search_complete;
+    return json_response(shown);
   };
-  auto page = co_await ask_store<store::SessionPage>(api, context, call);
-  if (!page) co_return std::move(page).error();
-  json sessions = json::array();
-  for (const auto& session : page->sessions) sessions.push_back(to_json(session));
-  co_return json_response(
-      {{"sessions", sessions},
-       {"next_cursor", page->next_cursor.empty() ? json(nullptr) : json(page->next_cursor)}});
+  const auto call = [&](auto done) {
+    api.sessions.list_sessions(*asked, {"GET /v1/sessions"},
+                               compute_then<store::SessionPage>(render, done));
+  };
+  auto response = co_await ask_store<net::HttpResponse>(api, context, call);
+  if (!response) co_return std::move(response).error();
+  co_return tagged(context.request, *std::move(response));
 }
 
 net::Awaitable<net::HttpResponse> show_session(const ApiServices& api, RequestContext& context) {

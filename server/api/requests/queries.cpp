@@ -7,6 +7,9 @@
 #include <cstring>
 #include <string>
 
+#include "base/utf8.hpp"
+#include "storage/store/session_cursor.hpp"
+
 namespace verbatim::requests {
 
 namespace {
@@ -65,32 +68,111 @@ std::optional<TimeMs> parse_time(std::string_view text) {
   return static_cast<TimeMs>(timegm(&parts)) * 1000 + ms;
 }
 
+namespace {
+
+constexpr std::size_t question_bytes_max = 512;
+constexpr std::size_t question_words_max = 32;
+
+std::optional<store::SessionSort> sort_from(std::string_view text) {
+  using enum store::SessionSort;
+  constexpr std::pair<std::string_view, store::SessionSort> names[] = {
+      {"-created_at", created_last}, {"created_at", created_first}, {"-ended_at", ended_last},
+      {"ended_at", ended_first},     {"user", user_a_to_z},         {"-user", user_z_to_a}};
+  for (const auto& [name, sort] : names)
+    if (text == name) return sort;
+  return std::nullopt;
+}
+
+bool is_question(std::string_view text) {
+  const auto is_blank = [](char c) { return static_cast<unsigned char>(c) <= ' '; };
+  std::size_t words = 0;
+  for (std::size_t i = 0; i < text.size(); ++i)
+    if (!is_blank(text[i]) && (i == 0 || is_blank(text[i - 1]))) ++words;
+  return words > 0 && words <= question_words_max && text.size() <= question_bytes_max &&
+         utf8::is_valid(text) && text.find('\0') == std::string_view::npos;
+}
+
+/// Conditions on what a list has. False: the parameter is another one.
+net::Result<bool> read_condition(store::SessionFilter& filter, const std::string& name,
+                                 const std::string& value) {
+  if (name == "status") {
+    filter.status = transcript::session_status_from_string(value);
+    if (!filter.status) return wrong(name, "created, live, detached or final");
+  } else if (name == "user") {
+    filter.user = value;
+  } else if (name == "since" || name == "until") {
+    const auto time = parse_time(value);
+    if (!time) return wrong(name, "a time such as 2026-11-23T21:50:51Z, or Unix seconds");
+    (name == "since" ? filter.since : filter.until) = time;
+  } else if (name == "q") {
+    if (!is_question(value)) return wrong(name, "1 to 32 words of UTF-8, at most 512 bytes");
+    filter.question = value;
+  } else if (name.starts_with("metadata.") && name.size() > 9) {
+    filter.metadata.emplace_back(name.substr(9), value);
+  } else {
+    return false;
+  }
+  return true;
+}
+
+/// The order, the size and the members of a page. False: the parameter is another one.
+net::Result<bool> read_view(store::SessionFilter& filter, const std::string& name,
+                            const std::string& value) {
+  if (name == "sort") {
+    const auto sort = sort_from(value);
+    if (!sort)
+      return wrong(name, "created_at, ended_at or user, with - before it for the other direction");
+    filter.sort = *sort;
+  } else if (name == "total") {
+    if (value != "true" && value != "false") return wrong(name, "true or false");
+    filter.total = value == "true";
+  } else if (name == "limit") {
+    const auto limit = page_limit(value);
+    if (!limit) return wrong(name, "a number from 1 to 500");
+    filter.limit = *limit;
+  } else if (name == "cursor") {
+    filter.cursor = value;
+  } else {
+    return name == "fields";  // read_fields() reads it
+  }
+  return true;
+}
+
+}  // namespace
+
 net::Result<store::SessionFilter> read_session_filter(const net::HttpRequest& request) {
   store::SessionFilter filter;
   for (const auto& [name, value] : request.query) {
-    if (name == "status") {
-      filter.status = transcript::session_status_from_string(value);
-      if (!filter.status) return wrong(name, "created, live, detached or final");
-    } else if (name == "user") {
-      filter.user = value;
-    } else if (name == "since" || name == "until") {
-      const auto time = parse_time(value);
-      if (!time) return wrong(name, "a time such as 2026-11-23T21:50:51Z, or Unix seconds");
-      (name == "since" ? filter.since : filter.until) = time;
-    } else if (name == "limit") {
-      const auto limit = page_limit(value);
-      if (!limit) return wrong(name, "a number from 1 to 500");
-      filter.limit = *limit;
-    } else if (name == "cursor") {
-      if (!whole_number<std::int64_t>(value)) return wrong(name, "a next_cursor of this list");
-      filter.cursor = value;
-    } else if (name.starts_with("metadata.") && name.size() > 9) {
-      filter.metadata.emplace_back(name.substr(9), value);
-    } else {
-      return unknown(name, "status, user, since, until, limit, cursor, metadata.KEY");
-    }
+    auto taken = read_condition(filter, name, value);
+    if (taken && !*taken) taken = read_view(filter, name, value);
+    if (!taken) return net::Refusal(std::move(taken).error());
+    if (!*taken)
+      return unknown(name,
+                     "q, status, user, since, until, metadata.KEY, sort, total, fields, limit, "
+                     "cursor");
   }
+  if (!filter.cursor.empty() && !store::parse_session_cursor(filter.sort, filter.cursor))
+    return wrong("cursor", "a next_cursor of this list");
+  const bool by_creation = filter.sort == store::SessionSort::created_last ||
+                           filter.sort == store::SessionSort::created_first;
+  if (!filter.question.empty() && !by_creation)
+    return wrong("sort", "created_at or -created_at in a search");
   return filter;
+}
+
+net::Result<std::vector<std::string>> read_fields(const net::HttpRequest& request,
+                                                  std::span<const std::string_view> known) {
+  std::vector<std::string> fields;
+  const auto asked = request.parameter("fields");
+  if (!asked) return fields;
+  fields = net::split_list(*asked);
+  const auto is_known = [&](const std::string& one) {
+    return std::find(known.begin(), known.end(), one) != known.end();
+  };
+  if (!fields.empty() && std::all_of(fields.begin(), fields.end(), is_known)) return fields;
+  std::string names;
+  for (const std::string_view one : known) names += (names.empty() ? "" : ", ") + std::string(one);
+  return wrong("fields", ("a list of these: " + names).c_str());
 }
 
 net::Result<store::TokenFilter> read_token_filter(const net::HttpRequest& request) {

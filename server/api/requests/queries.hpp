@@ -5,7 +5,10 @@
 
 #include <chrono>
 #include <optional>
+#include <span>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "server/net/result.hpp"
 #include "session/transcript/render/render.hpp"
@@ -16,6 +19,11 @@
 namespace verbatim::requests {
 
 net::Result<store::SessionFilter> read_session_filter(const net::HttpRequest& request);
+
+/// The members of each session that `fields` asks for; empty: all. 400 for one that is not in
+/// `known`.
+net::Result<std::vector<std::string>> read_fields(const net::HttpRequest& request,
+                                                  std::span<const std::string_view> known);
 
 /// Of GET /v1/client_secrets.
 net::Result<store::TokenFilter> read_token_filter(const net::HttpRequest& request);

@@ -3,6 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import https from 'node:https';
 import http from 'node:http';
 import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import { recordings } from './recording.mjs';
 import { Program, temporaryDirectory, whenReady, within } from './process.mjs';
 
@@ -126,12 +127,15 @@ export function request(url, { method = 'GET', headers = {}, body, key } = {}) {
         },
       },
       (incoming) => {
-        let text = '';
-        incoming.setEncoding('utf8').on('data', (piece) => (text += piece));
+        const pieces = [];
+        incoming.on('data', (piece) => pieces.push(piece));
         incoming.on('end', () => {
+          const bytes = Buffer.concat(pieces); // as they came; `text` is what they stand for
+          const packed = incoming.headers['content-encoding'] === 'gzip' && bytes.length > 0;
+          const text = (packed ? gunzipSync(bytes) : bytes).toString();
           const type = incoming.headers['content-type'] ?? '';
           const json = /json/.test(type) && !/jsonl|ndjson/.test(type) ? JSON.parse(text) : undefined;
-          resolve({ status: incoming.statusCode, headers: incoming.headers, type, text, json });
+          resolve({ status: incoming.statusCode, headers: incoming.headers, type, bytes, text, json });
         });
       },
     );

@@ -27,7 +27,7 @@ const storage = ['storage_failure'];
 
 const log = '*verbatim.db-wal';
 const database = '*verbatim.db';
-export const anyLog = '*-wal';
+export const anyLog = '*.db-wal';
 
 const shim =
   (...rules) =>

@@ -23,6 +23,7 @@ export const libraries = [
   { name: 'prometheus-cpp', find: 'prometheus-cpp', targets: ['prometheus-cpp::core'], header: /^prometheus\//, development: 'prometheus-cpp-dev', runtime: 'libprometheus-cpp-core1.0', notice: 'prometheus-cpp' },
   { name: 're2', find: 'RE2_LIBRARY', targets: ['${RE2_LIBRARY}'], header: /^re2\//, development: 'libre2-dev', runtime: 'libre2-9', notice: 'RE2' },
   { name: 'simdjson', find: 'simdjson', targets: ['simdjson::simdjson'], header: /^simdjson\.h$/, development: 'libsimdjson-dev', runtime: 'libsimdjson14', notice: 'simdjson' },
+  { name: 'zlib', find: 'ZLIB', targets: ['ZLIB::ZLIB'], header: /^zlib\.h$/, development: 'zlib1g-dev', runtime: 'zlib1g', notice: 'zlib' },
   { name: 'Catch2', find: 'Catch2', targets: ['Catch2::Catch2'], header: /^catch2\//, development: 'catch2', notice: 'Catch2' },
 ];
 
