@@ -24,6 +24,8 @@ Handler show_page, show_reference;
 Handler explain_upgrade;
 // sessions.cpp
 Handler create_session, erase_session, list_sessions, patch_session, show_session;
+// retention.cpp
+Handler apply_retention, show_retention;
 // session_end.cpp
 Handler end_session;
 // transcripts.cpp
@@ -42,6 +44,8 @@ std::span<const Route> all_routes() {
       {"POST", "/v1/realtime/sessions", back_end, create_beta_session},
       {"GET", "/v1/client_secrets", back_end, list_client_secrets},
       {"DELETE", "/v1/client_secrets/{id}", back_end, revoke_client_secret},
+      {"GET", "/v1/retention", back_end, show_retention},
+      {"POST", "/v1/retention", back_end, apply_retention},
       {"GET", "/v1/sessions", back_end, list_sessions},
       {"GET", "/v1/sessions/{id}", back_end_or_own_session, show_session},
       {"GET", "/v1/sessions/{id}/transcript", back_end_or_own_session, show_transcript},

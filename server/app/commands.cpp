@@ -16,9 +16,9 @@ namespace {
 
 /// In the order of the help.
 std::vector<Family> all_commands() {
-  return {server_commands(),  configuration_commands(), doctor_commands(),
-          data_commands(),    credential_commands(),    session_commands(),
-          webhook_commands(), developer_commands()};
+  return {server_commands(),     configuration_commands(), doctor_commands(),  data_commands(),
+          credential_commands(), token_commands(),         session_commands(), retention_commands(),
+          webhook_commands(),    developer_commands()};
 }
 
 int guarded(const std::function<int()>& command) {

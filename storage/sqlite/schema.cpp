@@ -228,8 +228,8 @@ UPDATE attempt SET changed = id WHERE ended_at IS NOT NULL OR copies > 0;
 CREATE INDEX attempt_by_change ON attempt (changed) WHERE changed IS NOT NULL;
 )sql";
 
-constexpr const char* steps[] = {version_1, version_2, version_3, version_4,
-                                 version_5, version_6, version_7, version_8, version_9};
+constexpr const char* steps[] = {version_1, version_2, version_3, version_4, version_5,
+                                 version_6, version_7, version_8, version_9};
 
 std::int64_t number(Database& database, const char* sql) {
   Query read = database.query(sql);

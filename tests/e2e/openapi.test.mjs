@@ -303,6 +303,16 @@ test('every call and every error that is described is answered as described', as
   judge.check('connect', await upgrade('', { headers: { 'sec-websocket-version': '8' } }));
   judge.seen.add('connect 101'); // the conversations above connected
 
+  const retention = '/v1/retention';
+  await expect(200, 'showRetention', retention);
+  await expect(401, 'showRetention', retention, stranger);
+  await expect(403, 'showRetention', retention, as);
+  await expect(200, 'applyRetention', retention, { body: { older_than: '30d' } });
+  await expect(200, 'applyRetention', retention, { body: { older_than: '30d', dry_run: true } });
+  await expect(400, 'applyRetention', retention);
+  await expect(401, 'applyRetention', retention, stranger);
+  await expect(403, 'applyRetention', retention, as);
+
   const end = '/v1/sessions/none/end';
   const ready = `/v1/sessions/${(await relay.request('/v1/sessions', { method: 'POST', body: { user: 'ada' } })).json.id}/end`;
   await expect(200, 'endSession', `${mine}/end`);

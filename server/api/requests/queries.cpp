@@ -131,6 +131,7 @@ net::Result<bool> read_view(store::SessionFilter& filter, const std::string& nam
     if (!limit) return wrong(name, "a number from 1 to 500");
     filter.limit = *limit;
   } else if (name == "cursor") {
+    if (value.empty()) return wrong(name, "a next_cursor of this list");
     filter.cursor = value;
   } else {
     return name == "fields";  // read_fields() reads it

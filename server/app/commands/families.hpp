@@ -17,6 +17,12 @@ Family data_commands();
 /// token, keygen
 Family credential_commands();
 Family session_commands();
+/// sessions end; through the running relay
+Command session_end_command();
+/// tokens list, tokens revoke
+Family token_commands();
+/// retention show, retention run
+Family retention_commands();
 Family webhook_commands();
 /// replay, simulate
 Family developer_commands();

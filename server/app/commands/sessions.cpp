@@ -1,4 +1,4 @@
-// verbatim sessions list, show, export, delete
+// verbatim sessions list, show, export, delete; end is in live_sessions.cpp
 #include <iostream>
 #include <nlohmann/json.hpp>
 
@@ -21,10 +21,18 @@ int fail_unknown(const std::string& id) {
 }
 
 struct ListOptions {
+  std::string question;
+  std::string user;
+  std::string status;
   std::size_t limit = 50;
 };
 
 void add_list_options(CLI::App& parser, ListOptions& options) {
+  parser.add_option("--q", options.question,
+                    "words to find in stored transcripts, or the beginning of an id or a user");
+  parser.add_option("--user", options.user, "sessions of this user only");
+  parser.add_option("--status", options.status, "sessions with this status only")
+      ->check(CLI::IsMember({"created", "live", "detached", "final"}));
   parser.add_option("--limit", options.limit, "at most this many sessions")
       ->check(CLI::Range(1, 500));
 }
@@ -41,15 +49,21 @@ void print_line(const store::SessionSummary& one) {
 int list(const Common& common, const ListOptions& options) {
   store::SessionFilter filter;
   filter.limit = options.limit;
+  filter.question = options.question;
+  if (!options.user.empty()) filter.user = options.user;
+  filter.status = transcript::session_status_from_string(options.status);
   const store::SessionPage page = store_of(common.settings()).list_sessions(filter);
-  if (!common.as_json) {
-    for (const auto& one : page.sessions) print_line(one);
+  if (common.as_json) {
+    print(api::to_json(page, {}));
     return exit_code::ok;
   }
-  json sessions = json::array();
-  for (const auto& one : page.sessions) sessions.push_back(api::to_json(one));
-  print({{"sessions", sessions},
-         {"next_cursor", page.next_cursor.empty() ? json() : json(page.next_cursor)}});
+  for (std::size_t i = 0; i < page.sessions.size(); ++i) {
+    print_line(page.sessions[i]);
+    if (i < page.hits.size() && page.hits[i])
+      std::cout << "    " << printable(page.hits[i]->snippet) << "\n";
+  }
+  if (!page.search_complete)
+    std::cerr << "The index does not have every transcript yet: a running server makes it.\n";
   return exit_code::ok;
 }
 
@@ -128,10 +142,11 @@ int erase(const Common& common, const OneSession& options) {
 
 Family session_commands() {
   return {"sessions",
-          "list, show, export, delete sessions",
+          "list, show, export, end, delete sessions",
           {command("list", "list stored sessions, newest first", add_list_options, list),
            command("show", "show one session", add_one_session, show),
            command("export", "print a transcript", add_export_options, export_transcript),
+           session_end_command(),
            command("delete", "erase one session and all of its data", add_one_session, erase)}};
 }
 
