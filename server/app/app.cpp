@@ -109,7 +109,6 @@ struct App::Parts {
     storage_watch.watch(*store);
     storage_watch.look();
     feed.start(*workers.front(), store->journal(), *store, log);
-    webhooks = std::make_unique<webhooks::Webhooks>(settings.webhook, *store, log);
     if (settings.journal.durability == config::Durability::process) {
       log.warn("journal.durability", {{"mode", "process"},
                                       {"meaning",
@@ -119,6 +118,7 @@ struct App::Parts {
     if (settings.testing.forward_before_commit) promise_nothing();
     choose_provider();
     begin_tracing();
+    webhooks = std::make_unique<webhooks::Webhooks>(settings.webhook, *store, tracer.get(), log);
     if (!settings.capture.dir.empty())
       capture = std::make_unique<relay::Capture>(settings.capture.dir);
     suspended = std::make_unique<relay::SuspendedSessions>(*store, store->journal(), registry,

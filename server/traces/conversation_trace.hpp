@@ -32,6 +32,9 @@ class ConversationTrace final : public relay::ConversationObserver {
   ConversationTrace(const relay::ObservedConversation& conversation, const SpanContext& parent,
                     const TraceFacts& facts, SpanQueue& queue);
 
+  /// The conversation's first span.
+  SpanId root() const { return maker_.root(); }
+
   void recorded(const transcript::Event& event, Moment now) override;
   void dialled(const relay::DialReport& report, Moment now) override;
   void client_lost(Moment now) override;

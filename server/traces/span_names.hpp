@@ -21,6 +21,7 @@ inline constexpr Name upstream_restore = "verbatim.upstream.restore";
 inline constexpr Name upstream_rotate = "verbatim.upstream.rotate";
 inline constexpr Name client_resume = "verbatim.client.resume";
 inline constexpr Name journal = "verbatim.journal";
+inline constexpr Name webhook_delivery = "verbatim.webhook.delivery";
 inline constexpr Name recovery = "verbatim.recovery";
 
 // ---- Events ----
@@ -69,6 +70,8 @@ inline constexpr Name turns = "verbatim.turns";
 inline constexpr Name gaps = "verbatim.gaps";
 inline constexpr Name wait_ms = "verbatim.wait_ms";
 inline constexpr Name rows = "verbatim.rows";
+inline constexpr Name webhook = "verbatim.webhook";
+inline constexpr Name event_type = "verbatim.event_type";
 inline constexpr Name clean = "verbatim.clean";
 inline constexpr Name sessions = "verbatim.sessions";
 inline constexpr Name suspended = "verbatim.suspended";

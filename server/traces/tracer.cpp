@@ -88,7 +88,45 @@ std::shared_ptr<relay::ConversationObserver> Tracer::observe(
     const relay::ObservedConversation& conversation) {
   const SpanContext context = context_of(conversation);
   if (!context.sampled) return nullptr;
-  return std::make_shared<ConversationTrace>(conversation, context, facts_, exporter_.queue());
+  auto trace =
+      std::make_shared<ConversationTrace>(conversation, context, facts_, exporter_.queue());
+  recent_.note(conversation.session_id, conversation.attempt_number,
+               {context.trace, trace->root(), true});
+  return trace;
+}
+
+std::string Tracer::begin_call(const store::Message& message) {
+  const auto context = recent_.new_child(message.session_id, message.attempt);
+  return context ? traceparent(*context) : std::string();
+}
+
+void Tracer::end_call(const store::Message& message, std::string_view traceparent,
+                      const webhooks::CallReport& report) {
+  const auto context = read_traceparent(traceparent);
+  if (!context) return;
+  const bool delivered = report.state == store::DeliveryState::delivered;
+  Span span;
+  span.trace = context->trace;
+  span.id = context->span;
+  span.parent = recent_.root_of(message.session_id, message.attempt);
+  span.name = names::webhook_delivery;
+  span.kind = SpanKind::client;
+  span.start_us = report.called_at * 1000;
+  span.end_us = span.start_us + std::chrono::microseconds(report.took).count();
+  span.failed = !delivered;
+  span.attributes = {{names::conversation_id, message.session_id},
+                     {names::attempt, std::int64_t{message.attempt}},
+                     {names::webhook, report.target},
+                     {names::event_type, store::to_string(message.kind)},
+                     {names::tries, std::int64_t{message.tries + 1}},
+                     {names::outcome, delivered ? "delivered" : store::to_string(report.state)}};
+  if (report.status != 0)
+    span.attributes.emplace_back(names::http_status, std::int64_t{report.status});
+  if (!delivered)
+    span.attributes.emplace_back(names::error_type, report.status != 0
+                                                        ? std::to_string(report.status)
+                                                        : std::string("no_answer"));
+  exporter_.queue().push(std::move(span));
 }
 
 void Tracer::recovered(const RecoveryFacts& facts) {

@@ -12,6 +12,8 @@
 #include "server/relay/observer.hpp"
 #include "server/traces/conversation_trace.hpp"
 #include "server/traces/exporter.hpp"
+#include "server/traces/recent_traces.hpp"
+#include "server/webhooks/delivery_observer.hpp"
 
 namespace verbatim::relay {
 class MetricsPage;
@@ -38,7 +40,7 @@ struct RecoveryFacts {
 /// Throws config::ConfigError if trace.ca_file cannot be used.
 void require_authorities(const config::Trace& settings);
 
-class Tracer final : public relay::ObserverSource {
+class Tracer final : public relay::ObserverSource, public webhooks::DeliveryObserver {
  public:
   /// Starts the exporter's thread. Throws as require_authorities(), or std::runtime_error if
   /// libcurl cannot be initialised.
@@ -47,6 +49,9 @@ class Tracer final : public relay::ObserverSource {
 
   std::shared_ptr<relay::ConversationObserver> observe(
       const relay::ObservedConversation& conversation) override;
+  std::string begin_call(const store::Message& message) override;
+  void end_call(const store::Message& message, std::string_view traceparent,
+                const webhooks::CallReport& report) override;
   /// Any thread.
   void recovered(const RecoveryFacts& facts);
   /// Any thread. `tracer`: null if nothing is traced; the metrics are there, and zero.
@@ -59,6 +64,7 @@ class Tracer final : public relay::ObserverSource {
   const double sampling_;
   TraceFacts facts_;
   Exporter exporter_;
+  RecentTraces recent_;
 };
 
 }  // namespace verbatim::traces

@@ -8,11 +8,12 @@
 
 namespace verbatim::webhooks {
 
-Webhooks::Webhooks(const config::Webhook& settings, store::Store& store, Log& log)
+Webhooks::Webhooks(const config::Webhook& settings, store::Store& store, DeliveryObserver* observer,
+                   Log& log)
     : outbox_(store), deliveries_(store), log_(log), wanted_(delivery_targets(settings)) {
   announce();
   for (const auto& target : settings.targets)
-    targets_.push_back(std::make_unique<Target>(target, settings, outbox_, log));
+    targets_.push_back(std::make_unique<Target>(target, settings, outbox_, observer, log));
 }
 
 Webhooks::~Webhooks() = default;

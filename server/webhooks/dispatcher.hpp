@@ -28,7 +28,9 @@ class Webhooks {
   /// Starts the threads, and sets in the store which kinds of messages the outbox gets from now on.
   /// Throws std::runtime_error if libcurl cannot be initialised. All references must outlive the
   /// object.
-  Webhooks(const config::Webhook& settings, store::Store& store, Log& log);
+  /// `observer`: watches the calls; may be null.
+  Webhooks(const config::Webhook& settings, store::Store& store, DeliveryObserver* observer,
+           Log& log);
   /// Aborts calls in progress; the next start repeats calls without a stored result.
   ~Webhooks();
 

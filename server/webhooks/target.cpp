@@ -67,11 +67,12 @@ class Target::Results {
 };
 
 Target::Target(const config::WebhookTarget& target, const config::Webhook& settings,
-               store::OutboxStore& store, Log& log)
+               store::OutboxStore& store, DeliveryObserver* observer, Log& log)
     : target_(target),
       wanted_(kinds_wanted_by(target)),
       settings_(settings),
       outbox_(store.open_outbox(target.name, records_of(settings))),
+      observer_(observer),
       log_(log),
       calls_({target.url, target.allow_private, settings.timeout, settings.answer_bytes_kept}),
       results_(std::make_shared<Results>(calls_)),
@@ -297,11 +298,13 @@ void Target::send(Flight& flight, std::string body) {
   const std::int64_t timestamp = flight.called_at / 1000;
   const std::string& id = flight.message.public_id;
   const std::string signature = webhook_signature(secrets(), id, timestamp, body);
-  calls_.start(flight.message.id, std::move(body),
-               {{"content-type", "application/json"},
-                {"webhook-id", id},
-                {"webhook-timestamp", std::to_string(timestamp)},
-                {"webhook-signature", signature}});
+  WebhookCalls::Headers headers = {{"content-type", "application/json"},
+                                   {"webhook-id", id},
+                                   {"webhook-timestamp", std::to_string(timestamp)},
+                                   {"webhook-signature", signature}};
+  flight.traceparent = observer_ != nullptr ? observer_->begin_call(flight.message) : "";
+  if (!flight.traceparent.empty()) headers.emplace_back("traceparent", flight.traceparent);
+  calls_.start(flight.message.id, std::move(body), headers);
   ++sending_;
 }
 
@@ -314,6 +317,11 @@ void Target::answered(std::int64_t id, CallAnswer answer) {
   outcome.at = flight.called_at;
   outcome.took_ms = answer.took.count();
   outcome.status = answer.status;
+  if (!flight.traceparent.empty()) {
+    observer_->end_call(
+        message, flight.traceparent,
+        {target_.name, flight.called_at, answer.took, answer.status, outcome.state});
+  }
   outcome.answer = kept_answer(answer.body, settings_.answer_bytes_kept);
   outbox_->end_try(id, std::move(outcome), result(message, [this, message] { leave(message); }));
 }

@@ -28,6 +28,7 @@
 #include "base/log.hpp"
 #include "config/settings.hpp"
 #include "server/webhooks/call.hpp"
+#include "server/webhooks/delivery_observer.hpp"
 #include "server/webhooks/webhook_gauges.hpp"
 #include "storage/store/outbox_store.hpp"
 
@@ -35,9 +36,9 @@ namespace verbatim::webhooks {
 
 class Target {
  public:
-  /// Starts the thread. All references must outlive the object.
+  /// Starts the thread. All references must outlive the object. `observer`: may be null.
   Target(const config::WebhookTarget& target, const config::Webhook& settings,
-         store::OutboxStore& store, Log& log);
+         store::OutboxStore& store, DeliveryObserver* observer, Log& log);
   /// Aborts calls in progress; the next start repeats calls without a stored result.
   ~Target();
 
@@ -59,6 +60,7 @@ class Target {
   struct Flight {
     store::Message message;
     TimeMs called_at = 0;
+    std::string traceparent = {};  ///< header of the call; empty: nothing watches it
   };
 
   void run();
@@ -109,6 +111,7 @@ class Target {
   const unsigned wanted_;
   const config::Webhook& settings_;
   const std::unique_ptr<store::Outbox> outbox_;
+  DeliveryObserver* const observer_;  ///< null: nothing watches the calls
   Log& log_;
   std::atomic<bool> stopping_{false};
   WebhookCalls calls_;

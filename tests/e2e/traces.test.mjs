@@ -1,6 +1,7 @@
 // Traces of conversations at a collector: docs/tracing.md.
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
+import http from 'node:http';
 import net from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -334,6 +335,47 @@ test('lost connections have spans: the provider is dialled again, and the client
   const lost = one(spans, 'generate_live_content');
   assert.deepEqual([lost.attributes['verbatim.end_reason'], lost.failed], ['connection_lost', true]);
   assert.match(one(spans, 'verbatim.client.resume').attributes['verbatim.outcome'], /^(replayed|snapshot)$/);
+});
+
+test('a call to a webhook joins the trace of its conversation, and each try has a span', async (t) => {
+  const calls = [];
+  const server = http.createServer((request, response) => {
+    calls.push(request.headers.traceparent);
+    request.resume().on('end', () => response.writeHead(calls.length === 1 ? 503 : 204).end());
+  });
+  const url = await listening(t, server);
+  const collector = await Collector.start(t);
+  const secret = join(temporaryDirectory(t), 'webhook');
+  writeFileSync(secret, `whsec_${Buffer.alloc(32, 7).toString('base64')}`, { mode: 0o600 });
+  const relay = await startRelay(t, {
+    simulator: await startSimulator(t),
+    set: tracing(
+      collector.url,
+      `webhook.targets=[{ name = "crm", url = "${url}/", secret_file = "${secret}", allow_private = true, events = ["session.ended"] }]`,
+      ...['webhook.settle=0s', 'webhook.retry_min=10ms'],
+    ),
+  });
+  const client = await Client.connectWithId(t, relay);
+  await client.ask('Hello?');
+  await client.close();
+  const spans = await collector.until(
+    ({ spans: all }) => named(all, 'verbatim.webhook.delivery').length === 2 && named(all, 'verbatim.webhook.delivery'),
+    'two calls',
+  );
+  const root = one(await collector.conversation(client.id), 'verbatim.session.open');
+  spans.sort((a, b) => a.attributes['verbatim.tries'] - b.attributes['verbatim.tries']);
+  assert.deepEqual(spans.map(({ trace, id }) => `00-${trace}-${id}-01`), calls);
+  for (const span of spans) assert.deepEqual([span.trace, span.parent], [root.trace, root.id]);
+  assert.deepEqual(
+    spans.map(({ failed, attributes }) => [
+      failed,
+      ...['verbatim.webhook', 'verbatim.event_type', 'verbatim.outcome', 'http.response.status_code'].map((name) => attributes[name]),
+    ]),
+    [
+      [true, 'crm', 'session.ended', 'waiting', 503],
+      [false, 'crm', 'session.ended', 'delivered', 204],
+    ],
+  );
 });
 
 test('a stop sends the spans that are left, before the process is gone', async (t) => {
