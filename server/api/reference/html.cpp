@@ -82,7 +82,7 @@ void add_rows(const Description& schema, const Description& document, const std:
   for (const auto& [name, property] : (*object)["properties"].items()) {
     rows += "<tr><td>" + code(prefix + name) +
             (is_required(*object, name) ? " <em>required</em>" : "") + "</td><td>" +
-            type_in_html(property) + "</td><td>" + escaped(text_of(property, "description")) +
+            type_in_html(property) + "</td><td>" + prose(text_of(property, "description")) +
             "</td></tr>\n";
     if (!property.contains("$ref"))
       add_rows(property, document, prefix + name + ".", depth + 1, rows);
@@ -123,8 +123,20 @@ std::string escaped(std::string_view text) {
 
 std::string code(std::string_view text) { return "<code>" + escaped(text) + "</code>"; }
 
+std::string prose(std::string_view text) {
+  std::string html;
+  while (!text.empty()) {
+    const std::size_t begin = text.find('`');
+    const std::size_t end = begin == text.npos ? text.npos : text.find('`', begin + 1);
+    if (end == text.npos) return html + escaped(text);
+    html += escaped(text.substr(0, begin)) + code(text.substr(begin + 1, end - begin - 1));
+    text.remove_prefix(end + 1);
+  }
+  return html;
+}
+
 std::string paragraph(std::string_view text) {
-  return text.empty() ? "" : "<p>" + escaped(text) + "</p>\n";
+  return text.empty() ? "" : "<p>" + prose(text) + "</p>\n";
 }
 
 std::string text_of(const Description& object, const char* member) {

@@ -11,6 +11,8 @@ namespace verbatim::api {
 /// The text with the characters escaped that HTML gives a meaning.
 std::string escaped(std::string_view text);
 std::string code(std::string_view text);
+/// The text of a description: words in backticks become code.
+std::string prose(std::string_view text);
 /// `<p>`; nothing for an empty text.
 std::string paragraph(std::string_view text);
 /// The text of a member; empty if it is missing.

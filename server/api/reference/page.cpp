@@ -65,7 +65,7 @@ std::string parameters(const Operation& one, const Description& document) {
               (required ? " <em>required</em>" : "") + "</td><td>" +
               escaped(text_of(parameter, "in")) + "</td><td>" +
               (parameter.contains("schema") ? type_in_html(parameter["schema"]) : "") +
-              "</td><td>" + escaped(text_of(parameter, "description")) + "</td></tr>\n";
+              "</td><td>" + prose(text_of(parameter, "description")) + "</td></tr>\n";
     }
   }
   if (rows.empty()) return "";
@@ -150,8 +150,8 @@ std::string problems(const Description& document) {
     const std::string type = text_of(one, "type");
     text += "<tr id=\"problem-" + escaped(type.substr(type.rfind(':') + 1)) + "\"><td>" +
             code(type) + "</td><td>" + escaped(text_of(one, "title")) + "</td><td>" +
-            escaped(text_of(one, "status")) + "</td><td>" + escaped(text_of(one, "meaning")) +
-            "</td><td>" + escaped(text_of(one, "advice")) + "</td></tr>\n";
+            escaped(text_of(one, "status")) + "</td><td>" + prose(text_of(one, "meaning")) +
+            "</td><td>" + prose(text_of(one, "advice")) + "</td></tr>\n";
   }
   return text + "</tbody></table>\n";
 }

@@ -8,6 +8,7 @@
 #include "server/app/commands/families.hpp"
 #include "server/app/commands/offline.hpp"
 #include "server/app/data_dir.hpp"
+#include "server/app/progress.hpp"
 #include "storage/maintenance/recovery.hpp"
 
 namespace verbatim::app {
@@ -27,10 +28,16 @@ void add_backup_options(CLI::App& parser, BackupOptions& options) {
   parser.add_option("--data", options.data_dir, "data folder; default: server.data_dir");
 }
 
+/// Reads the store, and then the copy to check it.
+maintenance::Backup copy_with_progress(const fs::path& store, const fs::path& target) {
+  const Progress progress("backup", 2 * store_size(store));
+  return maintenance::back_up(store, target);
+}
+
 int backup(const Common& common, const BackupOptions& options) {
   const config::Settings settings = settings_for(common, options.data_dir);
   const auto segment = store_of(settings).segment();
-  const maintenance::Backup made = maintenance::back_up(whole_store(settings), options.file);
+  const maintenance::Backup made = copy_with_progress(whole_store(settings), options.file);
   if (segment) {
     std::cerr << "verbatim: the journal continues in " << segment->string()
               << ". This backup does not contain that file. Copy it too, or make another backup "
@@ -103,6 +110,13 @@ void print_words(const maintenance::RecoveryReport& report) {
   }
 }
 
+maintenance::RecoveryReport recover_with_progress(const config::Settings& settings,
+                                                  const fs::path& file, bool dry_run) {
+  const Progress progress("recover", store_size(file));
+  return maintenance::recover(file, now().wall, dry_run, settings.storage.fallback_dir,
+                              settings.session.resume_window.count());
+}
+
 int recover(const Common& common, const RecoverOptions& options) {
   const config::Settings settings = common.settings();
   const fs::path file = whole_store(settings);
@@ -113,9 +127,7 @@ int recover(const Common& common, const RecoverOptions& options) {
                 exit_code::failed);
   std::optional<DataDir> lock;
   if (!options.dry_run) lock.emplace(settings.server.data_dir);
-  const maintenance::RecoveryReport report =
-      maintenance::recover(file, now().wall, options.dry_run, settings.storage.fallback_dir,
-                           settings.session.resume_window.count());
+  const maintenance::RecoveryReport report = recover_with_progress(settings, file, options.dry_run);
   const bool damaged = !report.clean && report.integrity != "ok";
   if (common.as_json) {
     print_json(report);

@@ -5,6 +5,7 @@
 
 #include "server/app/commands/offline.hpp"
 #include "server/app/data_dir.hpp"
+#include "server/app/progress.hpp"
 
 namespace verbatim::app {
 
@@ -68,7 +69,10 @@ int check_data(const Common& common, const std::string& data_dir) {
   Found found;
   found.file = whole_store(settings);
   found.served = is_served(settings.server.data_dir);
-  found.check = maintenance::check_file(found.file, found.served);
+  {
+    const Progress progress("check", store_size(found.file));
+    found.check = maintenance::check_file(found.file, found.served);
+  }
   found.segment = store_of(settings).segment();
   if (common.as_json)
     print_json(found);

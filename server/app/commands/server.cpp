@@ -1,6 +1,7 @@
 // verbatim serve, verbatim health
 #include <chrono>
 #include <iostream>
+#include <nlohmann/json.hpp>
 
 #include "server/app/app.hpp"
 #include "server/app/commands/families.hpp"
@@ -42,7 +43,12 @@ std::string readiness_url_of(const config::Settings& settings) {
 int health(const Common& common, const HealthOptions& options) {
   const std::string url = options.url.empty() ? readiness_url_of(common.settings()) : options.url;
   const HealthAnswer answer = ask_health(url, std::chrono::seconds(4));
-  std::cout << (answer.detail.empty() ? "no answer" : answer.detail) << "\n";
+  const std::string detail = answer.detail.empty() ? "no answer" : answer.detail;
+  // The answer of a relay is JSON; an error of the network is not.
+  if (common.as_json && !nlohmann::json::accept(detail))
+    print({{"status", answer.status}, {"error", detail}});
+  else
+    std::cout << detail << "\n";
   return answer.status == 200 ? exit_code::ok : exit_code::failed;
 }
 

@@ -7,6 +7,7 @@
 #include "server/api/session_json.hpp"
 #include "server/app/commands/families.hpp"
 #include "server/app/commands/offline.hpp"
+#include "server/app/progress.hpp"
 #include "server/relay/traffic_capture.hpp"
 #include "session/transcript/render/render.hpp"
 
@@ -112,6 +113,13 @@ int export_transcript(const Common& common, const ExportOptions& options) {
   return exit_code::ok;
 }
 
+/// The log of a busy server may be in use: then this waits some seconds.
+std::optional<std::filesystem::path> erase_with_progress(const maintenance::OfflineStore& store,
+                                                         const std::string& id) {
+  const Progress progress("delete " + id, 0);
+  return store.erase_session(id);
+}
+
 int erase(const Common& common, const OneSession& options) {
   const std::string& id = options.id;
   const config::Settings settings = common.settings();
@@ -128,13 +136,14 @@ int erase(const Common& common, const OneSession& options) {
                     settings.capture.dir.string() + "; nothing else of it was erased",
                 exit_code::failed);
   }
-  if (const auto log = store.erase_session(id)) {
+  if (const auto log = erase_with_progress(store, id)) {
     return fail("session " + id + " is erased, but its text is still in the write-ahead log " +
                     log->string() +
                     ", because another process is reading that log. The server empties the log "
                     "when it erases the next session or stops",
                 exit_code::failed);
   }
+  if (common.as_json) print({{"id", id}, {"erased", true}});
   return exit_code::ok;
 }
 
