@@ -426,7 +426,7 @@ TEST_CASE("all that is wrong in all sources is reported at once", "[config]") {
   CHECK_THAT(error, Contains("test.toml:3: unknown key session.none"));
   CHECK_THAT(error, Contains("VERBATIM_LOG_FORMAT (log.format): \"xml\" is unknown"));
   CHECK_THAT(error, Contains("--set server.threads: is not a whole number"));
-  CHECK_THAT(error, Contains("tls.cert_file is set without tls.key_file"));
+  CHECK_THAT(error, Contains("tls.cert_file: is set without tls.key_file"));
   CHECK(std::count(error.begin(), error.end(), '\n') == 4);
 }
 
