@@ -1,7 +1,7 @@
 // For the declarations of settings in keys_*.cpp: what a row of the table needs.
 //
 // A declaration has, in this order: the name, the field, the default, what is accepted (with the
-// bounds), and the help. Durations and sizes carry their unit.
+// bounds), the help, and `live` if a change needs no restart. Durations and sizes carry their unit.
 #pragma once
 
 #include <string>
@@ -19,17 +19,25 @@ inline constexpr std::size_t MiB = 1024 * KiB;
 inline constexpr std::size_t GiB = 1024 * MiB;
 inline constexpr milliseconds day = std::chrono::hours(24);
 
+/// At the end of a declaration: SIGHUP takes a change over. Every part that uses the setting must
+/// then read it from the settings in force, or have a way to get it.
+inline constexpr Reload live = Reload::live;
+
 /// In place of a help: the help of the key above covers this key too.
 inline constexpr const char* with_the_last = "";
 
+/// Whether the targets are the same, apart from their secrets, which a reload takes over.
+bool same_targets(const std::vector<WebhookTarget>& left, const std::vector<WebhookTarget>& right);
+
 template <class Part, class T>
 Key key(std::string name, Part Settings::*section, T Part::*field, std::type_identity_t<T> standard,
-        Format<T> format, std::string help) {
+        Format<T> format, std::string help, Reload reload = Reload::restart) {
   Key made;
   made.name = std::move(name);
   made.shape = format.shape;
   made.accepts = std::move(format.accepts);
   made.help = std::move(help);
+  made.reload = reload;
   made.set_default = [=, standard = std::move(standard)](Settings& settings) {
     settings.*section.*field = standard;
   };
@@ -39,6 +47,21 @@ Key key(std::string name, Part Settings::*section, T Part::*field, std::type_ide
   };
   made.print = [=, print = std::move(format.print)](const Settings& settings) {
     return print ? print(settings.*section.*field) : Value();
+  };
+  made.copy = [=](Settings& to, const Settings& from) {
+    to.*section.*field = from.*section.*field;
+  };
+  made.same = [=, print = made.print](const Settings& one, const Settings& other) {
+    const T& left = one.*section.*field;
+    const T& right = other.*section.*field;
+    if constexpr (std::is_same_v<T, Secret>)
+      return left.reveal() == right.reveal();
+    else if constexpr (std::is_same_v<T, std::string>)
+      return left == right;
+    else if constexpr (std::is_same_v<T, std::vector<WebhookTarget>>)
+      return same_targets(left, right);
+    else
+      return print(one) == print(other);
   };
   return made;
 }
@@ -55,15 +78,16 @@ Key watched(Key key, SecretFiles files);
 /// `example`: a file's name for the documentation.
 template <class Part>
 void add_secret(std::vector<Key>& table, const std::string& name, Part Settings::*section,
-                Secret Part::*field, const char* example, const char* help) {
+                Secret Part::*field, const char* example, const char* help,
+                Reload reload = Reload::restart) {
   const std::string file = name + "_file";
   const std::string variable = environment_variable(name);
   table.push_back(key(name, section, field, {},
                       secret("a secret of 8 to 4096 characters, only from " + variable,
                              "is not accepted here: use " + file + " or " + variable),
-                      help));
+                      help, reload));
   table.back().role = Role::secret;
-  table.push_back(watched(key(file, section, field, {}, secret_file(), help), the_file));
+  table.push_back(watched(key(file, section, field, {}, secret_file(), help, reload), the_file));
   table.back().role = Role::secret_file;
   table.back().example = example;
 }

@@ -20,6 +20,11 @@ constexpr std::string_view opening =
 # In 2 and 3 lists are written as `a,b` or `["a", "b"]`. `verbatim check` prints the result. Relative
 # paths start at the working directory.
 #
+# SIGHUP (`systemctl reload verbatim`) reads everything again. A key with the line "Changes while
+# running." then has its new value for new conversations, connections and requests. Any other key
+# needs a restart; the log names each that differs (server.reloaded). If something in the new
+# configuration is wrong, the log says what, and the previous one stays in use.
+#
 # Secrets never stand in this file or on the command line. They come from a file of their own
 # (`..._file`) or from the environment. A line break at the end of such a file is not part of the
 # secret. A byte order mark, spaces and quotes are refused. A file that other users may read or change
@@ -72,6 +77,8 @@ std::string documentation() {
       out += "\n";
     }
     out += comment(key.help) + "# Accepts: " + key.accepts + "\n";
+    out +=
+        key.reload == Reload::live ? "# Changes while running.\n" : "# A change needs a restart.\n";
     out += key.role == Role::secret_file
                ? "# " + member_of(key.name) + " = \"" + key.example + "\"\n"
                : member_of(key.name) + " = " + toml_literal(key.print(defaults)) + "\n";

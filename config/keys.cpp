@@ -1,5 +1,6 @@
 #include "config/keys.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "config/declare.hpp"
@@ -17,6 +18,14 @@ std::vector<std::string> files_of_targets(const Value& targets) {
     if (target.contains("secret_file")) files.push_back(member(target, "secret_file"));
   }
   return files;
+}
+
+bool same_targets(const std::vector<WebhookTarget>& left, const std::vector<WebhookTarget>& right) {
+  return std::equal(left.begin(), left.end(), right.begin(), right.end(),
+                    [](const WebhookTarget& one, const WebhookTarget& other) {
+                      return one.name == other.name && one.url == other.url &&
+                             one.events == other.events && one.allow_private == other.allow_private;
+                    });
 }
 
 Key watched(Key key, SecretFiles files) {

@@ -20,6 +20,11 @@ enum class Role {
   secret_file,  ///< names the file of the secret with the same name; never printed
 };
 
+enum class Reload {
+  restart,  ///< a change needs a restart
+  live,     ///< SIGHUP takes it over; new conversations and connections have it
+};
+
 struct Key {
   std::string name;  ///< section.key
   Shape shape = Shape::text;
@@ -28,6 +33,10 @@ struct Key {
   std::function<void(Settings&)> set_default;
   std::function<void(Settings&, const Value&, Source)> read;
   std::function<Value(const Settings&)> print;
+  std::function<void(Settings& to, const Settings& from)> copy;
+  /// Whether both have the same value. The content of files is not compared.
+  std::function<bool(const Settings&, const Settings&)> same;
+  Reload reload = Reload::restart;
   Role role = Role::plain;
   std::string example;  ///< of a secret's file
 };

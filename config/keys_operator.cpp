@@ -15,10 +15,11 @@ std::vector<Key> make_operator_keys() {
                             {"info", LogLevel::info},
                             {"warn", LogLevel::warn},
                             {"error", LogLevel::error}}),
-          "debug adds a line for each state a session passes through. No level logs what is said."),
+          "debug adds a line for each state a session passes through. No level logs what is said.",
+          live),
       key("log.format", &S::log, &LogOptions::format, LogOptions{}.format,
           choice<LogFormat>({{"text", LogFormat::text}, {"json", LogFormat::json}}),
-          "json for machines that collect logs."),
+          "json for machines that collect logs.", live),
       key("log.lines_per_second", &S::log, &LogOptions::lines_per_second,
           LogOptions{}.lines_per_second, number<std::size_t>(0, 1'000'000),
           "Log lines a second of each kind that peers without credentials can cause (refused "

@@ -17,42 +17,52 @@ std::vector<Key> make_server_keys() {
           "Origins of browser pages that may connect. Pages of this server itself always may. "
           "The origin is checked if the token comes in a subprotocol, or if no token is needed: "
           "only pages connect in this way. It is compared in lower case, without the scheme's "
-          "usual port."),
+          "usual port.",
+          live),
       key("server.public_url", &S::server, &Server::public_url, {}, public_url(),
           "The URL by which clients reach this server, if it differs from `listen`: behind a "
           "proxy that ends TLS, under another name or below a path. It is the server's own "
-          "origin for pages, and the base of links."),
+          "origin for pages, and the base of links.",
+          live),
       key("server.trusted_proxies", &S::server, &Server::trusted_proxies, {}, networks(),
           "Proxies that may state a client's address: by X-Forwarded-For and X-Forwarded-Proto, "
           "or by PROXY protocol v2 before the first byte. The client is the last address of "
           "X-Forwarded-For that is not a trusted proxy. From other peers such headers are "
-          "ignored, since every client can send them."),
+          "ignored, since every client can send them.",
+          live),
       key("server.shutdown_grace", &S::server, &Server::shutdown_grace, 8s, duration(0s, 10min),
-          "Time for live sessions to end by themselves after SIGTERM. Stay below what the "
-          "supervisor allows (systemd 90s, Docker 10s)."),
+          "The time from SIGTERM to the end of the process: for closes, open requests and the "
+          "journal's last write together. A second before the end, peers that have not closed are "
+          "cut. Stay below the limit of the supervisor (systemd 90s, Docker 10s).",
+          live),
       key("server.restart", &S::server, &Server::restart, Restart::end,
           choice<Restart>({{"end", Restart::end}, {"handover", Restart::handover}}),
           "The effect of SIGTERM on conversations. `end` ends them. `handover` closes clients with "
           "1012 (come back), and the next process with this data directory continues the "
-          "conversations of clients that come back within session.resume_window."),
+          "conversations of clients that come back within session.resume_window.",
+          live),
       key("server.console", &S::server, &Server::console, true, boolean(),
           "Serve the web console at `/`. The page itself has no secrets: it reads from the API "
-          "with the key that its user enters."),
+          "with the key that its user enters.",
+          live),
       key("server.threads", &S::server, &Server::threads, 0, number<int>(0, 256),
           "Threads that carry connections. 0: one for each core."),
       key("server.connections_max", &S::server, &Server::connections_max, 4'096,
           number<std::size_t>(1, 1'000'000),
-          "Connections of any kind at once, so that file descriptors and memory do not run out."),
+          "Connections of any kind at once, so that file descriptors and memory do not run out.",
+          live),
       key("server.connections_per_address", &S::server, &Server::connections_per_address, 0,
           number<std::size_t>(0, 1'000'000),
           "Connections of one address at once (an IPv6 /64 network counts as one). 0: a quarter "
           "of connections_max. One more replaces an idle one of the same address; if there is "
           "none, it is closed. Loopback and server.trusted_proxies have no such limit; the "
-          "addresses behind them do."),
+          "addresses behind them do.",
+          live),
       key("server.header_bytes_max", &S::server, &Server::header_bytes_max, 16 * KiB,
           bytes(KiB, MiB),
           "A request's line and headers. A client token must fit in with 2KiB to spare for the "
-          "other lines."),
+          "other lines.",
+          live),
       key("server.body_bytes_max", &S::server, &Server::body_bytes_max, 4 * MiB, bytes(KiB, GiB),
           "A request's body. The largest are posted transcripts."),
       key("server.bodies_bytes_max", &S::server, &Server::bodies_bytes_max, 64 * MiB,
@@ -73,11 +83,13 @@ std::vector<Key> make_server_keys() {
       key("server.handshake_timeout", &S::server, &Server::handshake_timeout, 5s,
           duration(100ms, 5min),
           "Time for the TLS handshake, and for the headers of each request from the first byte. "
-          "It bounds peers that stay silent or send byte after byte."),
+          "It bounds peers that stay silent or send byte after byte.",
+          live),
       key("server.request_timeout", &S::server, &Server::request_timeout, 30s, duration(100ms, 1h),
-          "Time for one request's body and its answer. Long-polling adds its own wait."),
+          "Time for one request's body and its answer. Long-polling adds its own wait.", live),
       key("server.keep_alive_timeout", &S::server, &Server::keep_alive_timeout, 75s,
-          duration(100ms, 1h), "How long an idle HTTP connection is kept for the next request."),
+          duration(100ms, 1h), "How long an idle HTTP connection is kept for the next request.",
+          live),
       key("server.large_message_bytes", &S::server, &Server::large_message_bytes, 256 * MiB,
           bytes(64 * KiB, 1024 * GiB),
           "Memory for all large messages (beyond 64 KiB) of all connections, from arrival until "
@@ -100,15 +112,17 @@ std::vector<Key> make_server_keys() {
           "Certificate chain, the server's own first, and its private key, without a passphrase. "
           "Empty: a self-signed certificate for localhost is made in the data directory. If the "
           "two do not match, `verbatim check` and the start fail. SIGHUP reads both again; if "
-          "they do not match then, the old pair stays in use and the log says why."),
+          "they do not match then, the old pair stays in use and the log says why.",
+          live),
       watched(key("tls.key_file", &S::tls, &Tls::key_file, {}, path("a PEM file, or nothing"),
-                  with_the_last),
+                  with_the_last, live),
               the_file),
       key("tls.hsts_max_age", &S::tls, &Tls::hsts_max_age, 365 * day, duration(0s, 3650 * day),
           "How long browsers must use TLS for this host, even for plain links (HSTS, RFC 6797). "
           "0s: the header is not sent. Never sent under the name localhost, which servers "
           "without TLS share. Browsers remember the last value, so lower it before you serve "
-          "this name without TLS."),
+          "this name without TLS.",
+          live),
   };
 }
 

@@ -43,10 +43,12 @@ std::vector<Key> make_storage_keys() {
           "from being written from its beginning, so that it grows. Beyond this size `/readyz` "
           "(still 200), the metrics and the log warn and name the reader. Beyond twice this size "
           "new conversations are refused until the reader is gone. A start reads a log of this "
-          "size in about a third of a second. Keep it well above wal_checkpoint_bytes."),
+          "size in about a third of a second. Keep it well above wal_checkpoint_bytes.",
+          live),
       key("journal.read_max", &S::journal, &Journal::read_max, 10s, duration(100ms, 1h),
           "While the log is larger than log_bytes_max, a read by the server itself (a list, an "
-          "export) that lasts longer than this is aborted and answered with 503."),
+          "export) that lasts longer than this is aborted and answered with 503.",
+          live),
       key("storage.fallback_dir", &S::storage, &Storage::fallback_dir, {},
           path("a directory, or nothing"),
           "A directory on another disk, where journaling goes on if a write or a sync fails, or "
@@ -56,18 +58,22 @@ std::vector<Key> make_storage_keys() {
           "restart recovers."),
       key("storage.free_space_warn", &S::storage, &Storage::free_space_warn, GiB,
           bytes(0, 1024 * GiB),
-          "Below this much free space the log and the metrics warn; at most a fifth of the disk."),
+          "Below this much free space the log and the metrics warn; at most a fifth of the disk.",
+          live),
       key("storage.free_space_min", &S::storage, &Storage::free_space_min, 256 * MiB,
           bytes(0, 1024 * GiB),
           "Below this much free space new conversations are refused, so that running ones can "
-          "end well; at most a twentieth of the disk."),
+          "end well; at most a twentieth of the disk.",
+          live),
       key("storage.ballast", &S::storage, &Storage::ballast, 64 * MiB, bytes(0, 16 * GiB),
           "Size of a file in server.data_dir that is deleted when the disk is full, to make room "
-          "for the conversations that run; at most a 32nd of the disk. 0: no file."),
+          "for the conversations that run; at most a 32nd of the disk. 0: no file.",
+          live),
       key("storage.retention", &S::storage, &Storage::retention, 0s, duration(0s, 36'500 * day),
           "Sessions whose last attempt ended longer ago than this are erased, as by DELETE. If "
           "only other writers posted to a session, the last post counts. The check interval is a "
-          "tenth of this time, from one second to ten minutes. 0s: sessions are kept for ever."),
+          "tenth of this time, from one second to ten minutes. 0s: sessions are kept for ever.",
+          live),
       key("storage.search", &S::storage, &Storage::search, true, boolean(),
           "Keep a full-text index of stored transcripts (search.index in server.data_dir), for "
           "GET /v1/sessions?q=. It takes about 1.8 times the bytes of their text. false: the index "
@@ -75,34 +81,39 @@ std::vector<Key> make_storage_keys() {
       key("posts.per_minute", &S::posts, &Posts::per_minute, 600, number<std::size_t>(0, 1'000'000),
           "Posts a minute to one session by its other writers (a browser, an agent). 0: no "
           "limit. A writer that posts turn by turn needs several at once. Client tokens get "
-          "half, counted apart, so that they cannot keep out the back end's copies."),
+          "half, counted apart, so that they cannot keep out the back end's copies.",
+          live),
       key("posts.turns_max", &S::posts, &Posts::turns_max, 10'000,
           number<std::size_t>(1, 1'000'000),
-          "Turns of one post, so that one request cannot take long to merge."),
+          "Turns of one post, so that one request cannot take long to merge.", live),
       key("posts.turn_bytes_max", &S::posts, &Posts::turn_bytes_max, 64 * KiB, bytes(KiB, 16 * MiB),
-          "The text of one turn. An hour of speech has about as much."),
+          "The text of one turn. An hour of speech has about as much.", live),
       key("posts.copies_max", &S::posts, &Posts::copies_max, 10'000,
           number<std::size_t>(1, 1'000'000),
           "Different copies of one attempt. All of them are kept, and merged. Client tokens may "
           "fill half of this and of the next two, so that there is always room for the back "
-          "end's copies."),
+          "end's copies.",
+          live),
       key("posts.attempt_turns_max", &S::posts, &Posts::attempt_turns_max, 100'000,
           number<std::size_t>(1, 10'000'000),
           "Turns of all copies of one attempt together. Each post merges them, which takes "
           "longer the more there are. A post that would exceed this is refused (413), and "
-          "nothing of it is kept."),
+          "nothing of it is kept.",
+          live),
       key("posts.attempt_bytes_max", &S::posts, &Posts::attempt_bytes_max, 64 * MiB,
           bytes(KiB, 4 * GiB),
           "Bytes of all copies of one attempt together, as they are stored. Merging takes "
-          "several times that much memory."),
+          "several times that much memory.",
+          live),
       key("posts.client_turns_max", &S::posts, &Posts::client_turns_max, 10'000,
           number<std::size_t>(1, 10'000'000),
           "Turns of all posts with one client token, counted since the start; a copy that is "
           "already kept does not count. A browser posts a conversation of an hour (some 500 "
           "turns) a few times. The limit keeps the holder of a token from blocking the merging "
-          "thread for others. Beyond it: 413."),
+          "thread for others. Beyond it: 413.",
+          live),
       key("posts.client_bytes_max", &S::posts, &Posts::client_bytes_max, 8 * MiB,
-          bytes(KiB, 4 * GiB), "The same in bytes, as they are stored."),
+          bytes(KiB, 4 * GiB), "The same in bytes, as they are stored.", live),
       key("posts.merged_bytes_max", &S::posts, &Posts::merged_bytes_max, 32 * MiB,
           bytes(0, 16 * GiB),
           "Memory for copies and their merged result, counted in stored bytes of copies, so that "
@@ -110,22 +121,26 @@ std::vector<Key> make_storage_keys() {
       key("events.watchers_max", &S::events, &Events::watchers_max, 1'000,
           number<std::size_t>(0, 1'000'000),
           "Subscribers to event streams (GET /v1/sessions/{id}/events) at once. Each keeps a "
-          "connection open. One more gets 503."),
+          "connection open. One more gets 503.",
+          live),
       key("events.watchers_per_session_max", &S::events, &Events::watchers_per_session_max, 32,
           number<std::size_t>(1, 1'000'000),
-          "Subscribers of one session at once. One more gets 429."),
+          "Subscribers of one session at once. One more gets 429.", live),
       key("events.interval", &S::events, &Events::interval, 100ms, duration(1ms, 1min),
           "The shortest time between two updates of a stream. Changes in between come together, "
-          "each turn as it stands then."),
+          "each turn as it stands then.",
+          live),
       key("events.heartbeat", &S::events, &Events::heartbeat, 15s, duration(100ms, 10min),
           "Keepalive: a subscriber that gets nothing else is sent a comment this often, since "
-          "proxies close silent connections."),
+          "proxies close silent connections.",
+          live),
       key("events.write_timeout", &S::events, &Events::write_timeout, 30s, duration(100ms, 10min),
-          "A subscriber that reads nothing for this long is disconnected. It can resume."),
+          "A subscriber that reads nothing for this long is disconnected. It can resume.", live),
       key("events.connection_max", &S::events, &Events::connection_max, 1h,
           duration(100ms, 7 * day),
           "The longest connection of a subscriber. It can resume; its permission is then checked "
-          "again."),
+          "again.",
+          live),
       key("capture.dir", &S::capture, &Capture::dir, {}, path("a directory, or nothing"),
           "Every connection's events are written here as JSON Lines, for `verbatim replay` and "
           "`simulate`. They hold what was said, audio included. Empty: off."),

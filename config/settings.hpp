@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/log.hpp"
+#include "base/reloadable.hpp"
 #include "base/secret.hpp"
 #include "base/url.hpp"
 #include "config/network.hpp"
@@ -298,6 +299,9 @@ struct Settings {
   std::vector<std::string> warnings;
 };
 
+/// The settings in force. SIGHUP replaces them; a reader keeps those that it took.
+using LiveSettings = Reloadable<const Settings>;
+
 /// Says what is wrong, where (file, line, key, variable or --set), and what is accepted.
 class ConfigError : public std::runtime_error {
  public:
@@ -313,6 +317,14 @@ struct Sources {
 
 /// Throws ConfigError.
 Settings load(const Sources& sources);
+
+/// The settings after a reload.
+struct Reloaded {
+  Settings settings;                      ///< `running`, with each change that needs no restart
+  std::vector<std::string> changed;       ///< names of keys that were taken over
+  std::vector<std::string> need_restart;  ///< names of changed keys that stay as they were
+};
+Reloaded reload(const Settings& running, const Settings& fresh);
 
 /// The effective configuration as TOML or JSON, with secrets masked.
 std::string to_toml(const Settings&);

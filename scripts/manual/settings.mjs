@@ -1,6 +1,6 @@
 // The settings as config/verbatim.toml documents them.
 
-/** [{name, about, keys: [{name, value, unset, about, accepts}]}] in the order of the file. */
+/** [{name, about, keys: [{name, value, unset, about, accepts, changes}]}] in the order of the file. */
 export function readSettings(text) {
   const sections = [];
   let comment = [];
@@ -17,6 +17,8 @@ export function readSettings(text) {
 
 function addKey(section, [, unset, name, value], comment) {
   const accepted = comment.findIndex((line) => line.startsWith('Accepts: '));
+  // The last line says whether a running program takes a change over.
+  const changes = comment.pop();
   const about = comment.slice(0, accepted);
   // A comment with an empty line in it begins with what holds for the whole section.
   const gap = about.indexOf('');
@@ -27,5 +29,6 @@ function addKey(section, [, unset, name, value], comment) {
     unset: Boolean(unset),
     about: about.join(' ').trim(),
     accepts: comment.slice(accepted).join(' ').replace('Accepts: ', ''),
+    changes,
   });
 }

@@ -7,6 +7,8 @@ import { codeOf, files, isCpp, isTest, lineAt, productCpp, report, textOf, wordi
 
 const toml = textOf('config/verbatim.toml');
 
+const saysWhetherItChanges = /^(Changes while running|A change needs a restart)\.$/;
+
 /** In order: [{name, comment, line}]; a key that is commented out has a value as well. */
 function documentedKeys() {
   const keys = [];
@@ -20,7 +22,7 @@ function documentedKeys() {
     if (heading || key || text === '') comment = [];
     else if (text.startsWith('#')) comment.push(text.slice(2));
     // A key directly below another one shares its comment: a certificate and its key.
-    if (key) comment = [...keys.at(-1).comment.filter((one) => !one.startsWith('Accepts:'))];
+    if (key) comment = [...keys.at(-1).comment.filter((one) => !one.startsWith('Accepts:') && !saysWhetherItChanges.test(one))];
   }
   return keys;
 }
@@ -66,9 +68,14 @@ test('every declared key stands in config/verbatim.toml', () => {
   assert.deepEqual(places, [], report('Keys without documentation', places, 'Add each with its default, what it is, and `# Accepts:`.'));
 });
 
+test('every key in config/verbatim.toml says whether a running program takes a change over', () => {
+  const places = documented.filter(({ comment }) => comment.filter((line) => saysWhetherItChanges.test(line)).length !== 1).map(({ name, line }) => `config/verbatim.toml:${line}: ${name}`);
+  assert.deepEqual(places, [], report('Keys that do not say it, or twice', places, 'Write the file anew: `config_tests "[.write]"`.'));
+});
+
 test('every key in config/verbatim.toml has a comment that states what it is', () => {
   const places = documented
-    .filter(({ comment }) => !comment.some((line) => !line.startsWith('Accepts:') && line.split(' ').length >= 3))
+    .filter(({ comment }) => !comment.some((line) => !line.startsWith('Accepts:') && !saysWhetherItChanges.test(line) && line.split(' ').length >= 3))
     .map(({ name, line }) => `config/verbatim.toml:${line}: ${name}`);
   assert.deepEqual(places, [], report('Keys that only say what they accept', places, 'State above each what it is, its unit if it has one, and why the default is what it is.'));
 });
