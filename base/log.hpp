@@ -90,6 +90,7 @@ class Log {
   void report_left_out(LineLimit::Time now);
 
   void set_level(LogLevel level) { level_ = level; }
+  void set_format(LogFormat format) { format_ = format; }
 
  private:
   static constexpr std::size_t repeated_kinds = 5;
@@ -104,7 +105,7 @@ class Log {
   void write_left_out(std::size_t kind, std::uint64_t count);
 
   std::atomic<LogLevel> level_;
-  LogFormat format_;
+  std::atomic<LogFormat> format_;
   Redact redact_;
   Limits repeated_;
 };

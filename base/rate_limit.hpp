@@ -4,6 +4,7 @@
 // Any thread.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <mutex>
@@ -19,9 +20,13 @@ class RateLimit {
   /// `per_minute` 0: no limit.
   explicit RateLimit(std::size_t per_minute) : per_minute_(per_minute) {}
 
+  /// The uses in the current minute count on.
+  void set_limit(std::size_t per_minute) { per_minute_ = per_minute; }
+
   /// Counts one use of `name`. Returns 0 if it is within the limit, else the seconds to wait.
   int take(const std::string& name, Time now) {
-    if (per_minute_ == 0) return 0;
+    const std::size_t most = per_minute_;
+    if (most == 0) return 0;
     const std::lock_guard lock(mutex_);
     if (now >= forget_at_) {
       std::erase_if(windows_, [&](const auto& one) { return one.second.ends <= now; });
@@ -29,7 +34,7 @@ class RateLimit {
     }
     Window& window = windows_[name];
     if (window.ends <= now) window = {now + std::chrono::minutes(1), 0};
-    if (++window.taken <= per_minute_) return 0;
+    if (++window.taken <= most) return 0;
     const auto left = std::chrono::duration_cast<std::chrono::seconds>(window.ends - now);
     return static_cast<int>(left.count()) + 1;
   }
@@ -39,7 +44,7 @@ class RateLimit {
     Time ends{};
     std::size_t taken = 0;
   };
-  const std::size_t per_minute_;
+  std::atomic<std::size_t> per_minute_;
   std::mutex mutex_;
   Time forget_at_{};
   std::unordered_map<std::string, Window> windows_;

@@ -24,9 +24,15 @@ class PaceAccount {
   explicit PaceAccount(std::size_t bytes_per_second)
       : bytes_per_second_(static_cast<std::int64_t>(bytes_per_second)) {}
 
+  /// Bytes that came before keep their cost.
+  void set_rate(std::size_t bytes_per_second) {
+    bytes_per_second_.store(static_cast<std::int64_t>(bytes_per_second), std::memory_order_relaxed);
+  }
+
   void brought(std::size_t bytes, std::int64_t now_ms) {
-    if (bytes_per_second_ == 0) return;
-    const std::int64_t cost = cost_of(static_cast<std::int64_t>(bytes));
+    const std::int64_t rate = bytes_per_second_.load(std::memory_order_relaxed);
+    if (rate == 0) return;
+    const std::int64_t cost = cost_of(static_cast<std::int64_t>(bytes), rate);
     std::int64_t paid = paid_at_ns_.load(std::memory_order_relaxed);
     while (!paid_at_ns_.compare_exchange_weak(paid, std::max(paid, now_ms * ms) + cost,
                                               std::memory_order_relaxed)) {
@@ -44,12 +50,12 @@ class PaceAccount {
  private:
   static constexpr std::int64_t ms = 1'000'000;
   static constexpr double second_ns = 1e9;
-  std::int64_t cost_of(std::int64_t bytes) const {
+  static std::int64_t cost_of(std::int64_t bytes, std::int64_t rate) {
     return static_cast<std::int64_t>(static_cast<double>(bytes) * second_ns /
-                                     static_cast<double>(bytes_per_second_));
+                                     static_cast<double>(rate));
   }
 
-  const std::int64_t bytes_per_second_;
+  std::atomic<std::int64_t> bytes_per_second_;
   std::atomic<std::int64_t> paid_at_ns_{0};
 };
 

@@ -60,7 +60,7 @@ struct PostLimits;
 
 /// Parts of the server; each outlives the API.
 struct ApiParts {
-  const config::Settings& settings;
+  const Reloadable<const config::Settings>& settings;  ///< in force
   const Reloadable<const access::Authenticator>& authenticator;
   const relay::Upstream& upstream;
   store::SessionStore& sessions;
@@ -88,7 +88,7 @@ struct ApiParts {
 
 /// These, and what the API has of its own.
 struct ApiServices : ApiParts {
-  const access::OriginRules& origins;
+  const Reloadable<const access::OriginRules>& origins;
   PostLimits& post_limits;
   Readiness& readiness;
 };

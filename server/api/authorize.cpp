@@ -50,7 +50,7 @@ std::optional<net::HttpResponse> refuse_principal(const ApiServices& api,
     case access::Principal::Kind::api_key:
       return std::nullopt;
     case access::Principal::Kind::development:
-      if (api.origins.admit(request)) return std::nullopt;
+      if (api.origins.get()->admit(request)) return std::nullopt;
       return net::problem(
           403, "forbidden",
           "In development mode, only the relay's own pages may call without a key.");
@@ -66,7 +66,7 @@ net::Result<access::Principal> authorize(const ApiServices& api, RequiredCredent
                                          const net::HttpRequest& request, const std::string& id) {
   if (needed == RequiredCredential::none) return access::Principal{};
   if (needed == RequiredCredential::internal_service)
-    return authorize_internal_service(api.settings.auth.internal_service_key, request);
+    return authorize_internal_service(api.settings.get()->auth.internal_service_key, request);
   auto authenticated = api.authenticator.get()->authenticate(request, now().wall / 1000);
   if (!authenticated) return net::Refusal(unauthorized(request, authenticated.error()));
   if (auto refused = refuse_principal(api, *authenticated, needed, request, id))
@@ -77,7 +77,7 @@ net::Result<access::Principal> authorize(const ApiServices& api, RequiredCredent
 net::Awaitable<std::optional<net::HttpResponse>> refuse_use_of_token(
     const ApiServices& api, const RequestContext& context) {
   const access::TokenClaims& claims = *context.principal.claims;
-  const store::TokenClock clock{now().wall, api.settings.session.resume_window.count()};
+  const store::TokenClock clock{now().wall, api.settings.get()->session.resume_window.count()};
   const auto call = [&](auto done) {
     api.tokens.read_standing(access::use_of(claims, context.id), clock, {"a client token"}, done);
   };

@@ -93,7 +93,7 @@ net::Awaitable<void> LiveFeed::run(std::shared_ptr<Gate> gate, const transcript:
     const auto look = [&](auto done) { tails.look(lane, asked, done); };
     auto found =
         co_await net::from_callback<store::StoreResult<store::TailLook>>(gate->executor(), look);
-    auto pause = settings_.interval;
+    auto pause = settings().interval;
     if (!found) {
       if (!troubled) log.error("events.trouble", {{"why", found.error().what()}});
       pause = trouble_interval;
@@ -179,15 +179,16 @@ void LiveFeed::wake_loops() {
 
 tl::expected<std::unique_ptr<LiveFeed::Permit>, LiveFeed::NotAdmitted> LiveFeed::admit(
     const std::string& session_id) {
+  const config::Events limits = settings();
   const std::lock_guard lock(mutex_);
   const auto refused = [this](NotAdmitted why) {
     ++counts_.refused;
     return tl::unexpected(why);
   };
   if (closing_) return refused(NotAdmitted::closing);
-  if (watchers_ >= settings_.watchers_max) return refused(NotAdmitted::too_many);
+  if (watchers_ >= limits.watchers_max) return refused(NotAdmitted::too_many);
   const auto at = watchers_of_.find(session_id);
-  if (at != watchers_of_.end() && at->second >= settings_.watchers_per_session_max)
+  if (at != watchers_of_.end() && at->second >= limits.watchers_per_session_max)
     return refused(NotAdmitted::too_many_of_session);
   ++watchers_;
   ++watchers_of_[session_id];

@@ -42,7 +42,7 @@ struct FeedCounts {
 class LiveFeed {
  public:
   /// `settings` must outlive it.
-  explicit LiveFeed(const config::Events& settings) : settings_(settings) {}
+  explicit LiveFeed(const config::LiveSettings& settings) : settings_(settings) {}
 
   /// Starts the loop on this worker; all of these must outlive the worker's last step.
   void start(relay::Worker& worker, const transcript::Journal& journal, store::TailStore& tails,
@@ -80,7 +80,7 @@ class LiveFeed {
   /// deadline.
   net::Awaitable<void> close(net::Executor executor, net::Clock::time_point deadline);
 
-  const config::Events& settings() const { return settings_; }
+  config::Events settings() const { return settings_.get()->events; }
   FeedCounts& counts() { return counts_; }
   void add_metrics(relay::MetricsPage& page) const;
 
@@ -107,7 +107,7 @@ class LiveFeed {
   void wake_loops();
   static void notify(const Subscriber& subscriber);
 
-  const config::Events& settings_;
+  const config::LiveSettings& settings_;
   FeedCounts counts_;
   mutable std::mutex mutex_;
   std::map<store::TailKey, Watched> watched_;

@@ -23,6 +23,12 @@ class PostAllowance {
 
   explicit PostAllowance(Amount most) : most_(most) {}
 
+  /// Amounts that were taken before still count.
+  void set_most(Amount most) {
+    const std::lock_guard lock(mutex_);
+    most_ = most;
+  }
+
   /// Takes that much; false, and nothing is taken, if it is more than what is left.
   bool take(const std::string& token, Amount amount, Time now) {
     const std::lock_guard lock(mutex_);
@@ -56,7 +62,7 @@ class PostAllowance {
     Amount amount;
     Time last{};
   };
-  const Amount most_;
+  Amount most_;
   std::mutex mutex_;
   Time forget_at_{};
   std::unordered_map<std::string, Posted> tokens_;

@@ -11,7 +11,7 @@ namespace verbatim::api {
 
 net::Awaitable<std::string> Readiness::prove_journal(net::Executor executor) {
   const auto start = [this](auto done) { parts_.health.prove_writable(done); };
-  const auto deadline = net::Clock::now() + parts_.settings.journal.slow_commit;
+  const auto deadline = net::Clock::now() + parts_.settings.get()->journal.slow_commit;
   const auto proved = co_await net::from_callback<store::StoreResult<>>(executor, deadline, start);
   if (!proved) co_return "the disk has not answered within journal.slow_commit";
   if (*proved) co_return std::string();

@@ -85,10 +85,16 @@ net::HttpResponse method_not_allowed(const std::string& allowed) {
 }  // namespace
 
 Api::Api(const ApiParts& parts)
-    : origins_(parts.settings.server),
-      post_limits_(parts.settings.posts),
+    : origins_(std::make_shared<const access::OriginRules>(parts.settings.get()->server)),
+      post_limits_(parts.settings.get()->posts),
       readiness_(parts),
       services_{parts, origins_, post_limits_, readiness_} {}
+
+void Api::reload() {
+  const auto settings = services_.settings.get();
+  origins_.set(std::make_shared<const access::OriginRules>(settings->server));
+  post_limits_.reload(settings->posts);
+}
 
 net::Awaitable<net::HttpResponse> Api::answer(net::HttpRequest request, relay::Worker& worker) {
   const std::string origin = admitted_origin(request);
@@ -118,7 +124,8 @@ void Api::add_privacy(const net::HttpRequest& request, net::HttpResponse& respon
     std::erase_if(response.headers, [](const auto& one) { return one.first == "Cache-Control"; });
     response.headers.emplace_back("Cache-Control", "no-store");
   }
-  const auto& tls = services_.settings.tls;
+  const auto settings = services_.settings.get();
+  const config::Tls& tls = settings->tls;
   const auto age = std::chrono::duration_cast<std::chrono::seconds>(tls.hsts_max_age).count();
   if (tls.enabled && age > 0 && keeps_to_tls(request.header("Host")))
     response.headers.emplace_back("Strict-Transport-Security", "max-age=" + std::to_string(age));
@@ -128,7 +135,7 @@ void Api::add_privacy(const net::HttpRequest& request, net::HttpResponse& respon
 /// Its client library reads its session and posts its copy. The page sets its credential as a
 /// header, so browser credentials (cookies) are not allowed.
 std::string Api::admitted_origin(const net::HttpRequest& request) const {
-  const bool named = origins_.names(request) && !request.path.starts_with("/web/");
+  const bool named = origins_.get()->names(request) && !request.path.starts_with("/web/");
   return named ? std::string(request.header("Origin")) : std::string();
 }
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "base/reloadable.hpp"
 #include "server/api/api_parts.hpp"
 #include "server/api/post_limits.hpp"
 #include "server/api/readiness.hpp"
@@ -24,6 +25,8 @@ class Api {
   Api& operator=(const Api&) = delete;
 
   net::Awaitable<net::HttpResponse> answer(net::HttpRequest request, relay::Worker& worker);
+  /// Takes over settings of which it has a form of its own. Any thread.
+  void reload();
   /// Looks at the head alone, before a body is read: a peer that may not call sends no body.
   net::BodyVerdict judge_body(const net::HttpRequest& head) const;
   /// Counts an answer.
@@ -34,7 +37,7 @@ class Api {
   void add_privacy(const net::HttpRequest& request, net::HttpResponse& response) const;
   net::Awaitable<net::HttpResponse> route(net::HttpRequest& request, relay::Worker& worker);
 
-  access::OriginRules origins_;
+  Reloadable<const access::OriginRules> origins_;
   PostLimits post_limits_;
   Readiness readiness_;
   const ApiServices services_;

@@ -17,7 +17,7 @@ Handler create_session_compatible, post_transcript_compatible, show_assignment_c
 // events.cpp
 Handler watch_session;
 // operator.cpp
-Handler health, openapi, ready, show_metrics, version;
+Handler health, openapi, ready, show_configuration, show_metrics, version;
 // pages.cpp
 Handler show_page, show_reference;
 // realtime.cpp
@@ -64,6 +64,7 @@ std::span<const Route> all_routes() {
        post_transcript_compatible},
       {"POST", "/api/internal/sessions", internal_service, create_session_compatible},
       {"GET", "/api/external/assignments/{id}/transcript", back_end, show_assignment_compatible},
+      {"GET", "/v1/config", back_end, show_configuration},
       {"GET", "/healthz", none, health},
       {"GET", "/readyz", none, ready},
       {"GET", "/metrics", none, show_metrics},

@@ -1,7 +1,6 @@
 #include "server/app/app.hpp"
 
 #include <algorithm>
-#include <boost/asio/basic_signal_set.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <csignal>
@@ -15,12 +14,14 @@
 #include "server/app/data_dir.hpp"
 #include "server/app/default_provider.hpp"
 #include "server/app/forward_before_commit.hpp"
+#include "server/app/heartbeat.hpp"
 #include "server/app/process.hpp"
 #include "server/app/relay_service.hpp"
+#include "server/app/reload.hpp"
+#include "server/app/shutdown.hpp"
 #include "server/app/simulator_app.hpp"
 #include "server/app/store_start.hpp"
 #include "server/net/answer_memory.hpp"
-#include "server/net/from_callback.hpp"
 #include "server/net/large_messages.hpp"
 #include "server/net/listener.hpp"
 #include "server/net/proxies.hpp"
@@ -45,8 +46,8 @@ namespace {
 /// Interval of the checks of the disk's free space and the journal's progress.
 constexpr auto storage_look_interval = std::chrono::milliseconds(250);
 
-/// Time for event-stream subscribers to read the last events; a slower one must reconnect.
-constexpr auto last_look_max = std::chrono::seconds(1);
+/// Interval of the state that the service manager shows.
+constexpr int looks_between_states = 40;
 
 std::size_t worker_count(int configured) {
   if (configured > 0) return static_cast<std::size_t>(configured);
@@ -60,10 +61,19 @@ const std::filesystem::path& whole_data_dir(const config::Settings& settings) {
   return settings.server.data_dir;
 }
 
-net::CertificateFiles certificate_files(const config::Tls& settings,
-                                        const std::filesystem::path& tls_dir) {
-  if (!settings.cert_file.empty()) return {settings.cert_file, settings.key_file};
-  return net::ensure_self_signed(tls_dir);
+std::string counted(std::size_t sessions) {
+  return std::to_string(sessions) + (sessions == 1 ? " conversation" : " conversations");
+}
+
+/// Sockets that a service manager has bound replace the configured addresses. Returns whether there
+/// are any.
+bool take_addresses(App::Options& options) {
+  const ServiceManager::Sockets& sockets = options.sockets;
+  if (sockets.clients >= 0)
+    options.settings.server.listen = net::address_of_passed(sockets.clients);
+  if (sockets.metrics >= 0)
+    options.settings.metrics.listen = net::address_of_passed(sockets.metrics);
+  return sockets.clients >= 0 || sockets.metrics >= 0;
 }
 
 using Workers = std::vector<std::unique_ptr<relay::Worker>>;
@@ -82,20 +92,25 @@ struct App::Parts {
   explicit Parts(Options given)
       : options(std::move(given)),
         settings(options.settings),
+        configured(settings),
+        passed(take_addresses(options)),
+        in_force(std::make_shared<const config::Settings>(settings)),
         hidden(std::make_shared<protocol::SecretFilter>(access::secrets_of(settings))),
         id_guard(settings),
         log(settings.log, access::redaction_of(hidden)),
+        service_manager(options.service_manager, log),
+        last_resort(log),
         data_dir(whole_data_dir(settings)),
         workers_wanted(worker_count(settings.server.threads)),
         metrics(workers_wanted),
-        feed(settings.events),
+        feed(in_force),
         journal_shares(settings.limits),
         registry(settings.session.sessions_max),
         admission_control(settings.limits),
         credentials(settings, data_dir, registry, revocations, feed, log),
         tls(nullptr),
         storage_watch(
-            settings, settings.server.data_dir, workers, registry, log, [this] { give_up(); },
+            in_force, settings.server.data_dir, workers, registry, log, [this] { give_up(); },
             [this] { catch_up(); }),
         store_start(settings, data_dir.database(), storage_watch, log) {
     if (!settings.server.core_dumps && forbid_dumps() != 0)
@@ -105,6 +120,7 @@ struct App::Parts {
     for (std::size_t i = 0; i < workers_wanted; ++i) {
       workers.push_back(std::make_unique<relay::Worker>(metrics.tally(i)));
     }
+    service_manager.starting("Starting: opening the store and recovering the journal.");
     store = store_start.open();
     storage_watch.watch(*store);
     storage_watch.look();
@@ -119,6 +135,7 @@ struct App::Parts {
     choose_provider();
     begin_tracing();
     webhooks = std::make_unique<webhooks::Webhooks>(settings.webhook, *store, tracer.get(), log);
+    in_force.set(std::make_shared<const config::Settings>(settings));
     if (!settings.capture.dir.empty())
       capture = std::make_unique<relay::Capture>(settings.capture.dir);
     suspended = std::make_unique<relay::SuspendedSessions>(*store, store->journal(), registry,
@@ -133,7 +150,7 @@ struct App::Parts {
     limits.large = &large_messages;
     limits.large_timeout = settings.server.large_message_timeout;
     upstream = std::make_unique<relay::Upstream>(settings.upstream, limits);
-    api = std::make_unique<api::Api>(api::ApiParts{settings,      credentials.authenticator(),
+    api = std::make_unique<api::Api>(api::ApiParts{in_force,      credentials.authenticator(),
                                                    *upstream,     *store,
                                                    *store,        *store,
                                                    *store,        *store,
@@ -146,10 +163,16 @@ struct App::Parts {
                                                    id_guard,      answers,
                                                    capture.get(), log});
     realtime = std::make_unique<relay::RealtimeEndpoint>(relay::RealtimeParts{
-        settings, credentials.authenticator(), *upstream, *store, conversations(), storage_watch,
+        in_force, credentials.authenticator(), *upstream, *store, conversations(), storage_watch,
         registry, revocations, *suspended, admission_control, journal_shares, descriptors,
         large_messages, requests, id_guard, relay::TapSources{capture.get()}, tracer.get(), log});
     listen();
+    reloader = std::make_unique<Reloader>(
+        ReloadParts{in_force, data_dir, *hidden, id_guard, credentials, tls,
+                    metrics.connection_counts(), *listener, metrics_listener.get(), *upstream,
+                    provider != nullptr, *webhooks, registry, admission_control, journal_shares,
+                    *erasure, *api, *realtime, log},
+        options.sources, std::move(configured));
     for (const int signal : {SIGTERM, SIGINT, SIGHUP}) signals.add(signal);
   }
 
@@ -167,7 +190,7 @@ struct App::Parts {
     join(workers);
     webhooks.reset();
     // All acknowledged data is durable; the rest of an orderly end must not block for ever.
-    const auto patience = settings.journal.stuck_commit + settings.journal.busy_timeout;
+    const auto patience = shutdown_times.to_flush(net::Clock::now());
     const bool held =
         store->state() == store::JournalState::unavailable && store->queue_bytes() > 0;
     if (!store->shut_down(patience)) {
@@ -175,8 +198,10 @@ struct App::Parts {
                                        {"now", "the next start recovers the journal"}});
       std::_Exit(1);  // the writer's thread cannot be joined
     }
+    const int code = held || store->journal().failed() ? 1 : exit_code;
+    last_resort.journal_closed(code);
     tracer.reset();
-    return held || store->journal().failed() ? 1 : exit_code;
+    return code;
   }
 
   /// Logs warnings about settings that are accepted but should be changed.
@@ -225,14 +250,10 @@ struct App::Parts {
                "simulated provider"}});
   }
 
-  void use_certificate(const config::Tls& from) {
-    auto context = net::server_context(certificate_files(from, data_dir.tls()));
-    metrics.connection_counts().certificate_expires_s = net::certificate_expiry_s(*context);
-    tls.set(std::move(context));
-  }
-
   void listen() {
-    if (settings.tls.enabled) use_certificate(settings.tls);
+    if (settings.tls.enabled)
+      use_certificate(net::server_context(certificate_files(settings.tls, data_dir)), tls,
+                      metrics.connection_counts());
     net::HttpLimits limits = net::http_limits(settings.server);
     limits.bodies = &bodies;
     std::vector<net::Target> places;
@@ -241,9 +262,10 @@ struct App::Parts {
       services.push_back(std::make_unique<RelayService>(*api, *realtime, *worker, !own_metrics));
       places.push_back(net::Target{worker->executor(), services.back().get()});
     }
-    listener = std::make_unique<net::Listener>(
-        control.get_executor(), settings.server.listen, settings.tls.enabled ? &tls : nullptr,
-        limits, net::connection_limits(settings.server), std::move(places), log);
+    listener = std::make_unique<net::Listener>(control.get_executor(), settings.server.listen,
+                                               settings.tls.enabled ? &tls : nullptr, limits,
+                                               net::connection_limits(settings.server),
+                                               std::move(places), log, options.sockets.clients);
     listener->share(descriptors, metrics.connection_counts());
     descriptors.begin();
     if (!own_metrics) return;
@@ -251,7 +273,8 @@ struct App::Parts {
     metrics_listener = std::make_unique<net::Listener>(
         control.get_executor(), settings.metrics.listen, nullptr, limits,
         net::connection_limits(settings.server),
-        std::vector<net::Target>{{workers.front()->executor(), services.back().get()}}, log);
+        std::vector<net::Target>{{workers.front()->executor(), services.back().get()}}, log,
+        options.sockets.metrics);
   }
 
   // --- the journal's thread -----------------------------------------------------------------
@@ -274,13 +297,39 @@ struct App::Parts {
 
   // --- the control thread -------------------------------------------------------------------
   net::Awaitable<void> watch_storage() {
-    asio::basic_waitable_timer<net::Clock, asio::wait_traits<net::Clock>, net::Executor> timer(
-        control.get_executor());
-    while (true) {
+    net::Timer timer(control.get_executor());
+    for (int looks = 1; true; ++looks) {
       timer.expires_after(storage_look_interval);
       co_await timer.async_wait(net::use_tuple);
       storage_watch.look();
       log.report_left_out(net::Clock::now());
+      if (looks % looks_between_states == 0 && !registry.draining())
+        service_manager.status(state_in_words());
+    }
+  }
+
+  std::string state_in_words() const {
+    const std::string refusal = storage_watch.refusal();
+    if (!refusal.empty()) return "No new conversation is admitted: " + refusal + ".";
+    return "Serving " + listener->url() + ": " + counted(registry.live()) + ".";
+  }
+
+  /// Proves to the service manager's watchdog that the threads of conversations move.
+  net::Awaitable<void> stay_alive() {
+    std::vector<net::Executor> executors;
+    for (const auto& worker : workers) executors.push_back(worker->executor());
+    Heartbeat heartbeat(std::move(executors), [this] { return store->writer_steps(); });
+    net::Timer timer(control.get_executor());
+    while (true) {
+      timer.expires_after(service_manager.alive_interval());
+      co_await timer.async_wait(net::use_tuple);
+      const std::string hang = heartbeat.threads_that_hang();
+      if (hang.empty()) {
+        service_manager.alive();
+      } else {
+        log.error("watchdog.withheld",
+                  {{"threads", hang}, {"now", "the service manager may restart this process"}});
+      }
     }
   }
 
@@ -292,11 +341,8 @@ struct App::Parts {
   net::Awaitable<void> serve() {
     co_await revoke_tokens_of_removed_keys();
     asio::co_spawn(control.get_executor(), watch_storage(), asio::detached);
-    if (settings.storage.retention.count() > 0) {
-      asio::co_spawn(control.get_executor(),
-                     erasure->keep_for(control.get_executor(), settings.storage.retention),
-                     asio::detached);
-    }
+    asio::co_spawn(control.get_executor(),
+                   erasure->keep_for_retention(control.get_executor(), in_force), asio::detached);
     asio::co_spawn(control.get_executor(), suspended->end_those_left(control.get_executor()),
                    asio::detached);
     listener->start();
@@ -305,107 +351,76 @@ struct App::Parts {
              {{"url", listener->url()},
               {"public_url", settings.server.public_url},
               {"data_dir", settings.server.data_dir.string()},
+              {"socket", passed ? "passed by the service manager" : "bound"},
               {"upstream", provider ? "simulated" : shown_address(settings.upstream.url)},
               {"development", credentials.authenticator().get()->development()},
               {"threads", workers.size()}});
     write_ready_file(options.ready_file, listener->url());
+    service_manager.ready(state_in_words());
+    if (service_manager.alive_interval().count() > 0)
+      asio::co_spawn(control.get_executor(), stay_alive(), asio::detached);
     while (exit_code == 0) {
       const auto [ec, signal] = co_await signals.async_wait(net::use_tuple);
       if (ec || signal != SIGHUP) break;
       reload();
     }
-    co_await drain();
+    co_await stop();
     control.stop();
   }
 
-  /// Existing upstream connections keep their key.
-  void use_provider_key_of(const config::Settings& fresh) {
-    const Secret& key = fresh.upstream.api_key;
-    if (key.reveal() == upstream->key()->reveal()) return;
-    if (key.empty()) {
-      log.warn("upstream.key_kept", {{"why", "the configuration names no upstream.api_key_file"},
-                                     {"now", "the previous key stays in use until a restart"}});
-    } else if (provider) {
-      log.warn("upstream.key_not_used", {{"why", "answers come from the simulated provider"},
-                                         {"now", "restart to use a real provider"}});
-    } else {
-      upstream->use_key(key);
-      log.info("upstream.key_replaced", {{"now", "new connections to the provider use it"}});
-    }
-  }
-
   void reload() {
+    service_manager.reloading();
     try {
-      const config::Settings fresh = config::load(options.sources);
-      hidden->add(access::secrets_of(fresh));
-      id_guard.add(fresh);
-      auto next_authenticator = credentials.make(fresh);
-      if (next_authenticator->development() && !credentials.authenticator().get()->development()) {
-        throw config::ConfigError(
-            "auth.api_keys is now empty, so development mode would admit every program on this "
-            "machine. The previous keys stay valid. Set another key, or restart the relay to use "
-            "development mode.");
-      }
-      if (settings.tls.enabled) use_certificate(fresh.tls);
-      credentials.use(std::move(next_authenticator));
+      reloader->run();
       asio::co_spawn(control.get_executor(), revoke_tokens_of_removed_keys(), asio::detached);
-      warn_of(fresh);
-      use_provider_key_of(fresh);
-      webhooks->reload(fresh.webhook);
-      log.set_level(fresh.log.level);
-      log.info("server.reloaded", {{"what", "certificates, keys, log level"}});
+      warn_of(*in_force.get());
     } catch (const std::exception& error) {
       log.error("server.not_reloaded", {{"why", error.what()}});
     }
+    service_manager.ready(state_in_words());
   }
 
-  net::Awaitable<void> drain() {
+  /// Ends all conversations, and everything that waits for them.
+  net::Awaitable<void> stop() {
+    const bool failed = store->journal().failed();
+    const config::Server server = in_force.get()->server;
+    const bool handover = !failed && server.restart == config::Restart::handover;
+    shutdown_times = ShutdownTimes::within(server.shutdown_grace, net::Clock::now());
+    last_resort.arm(shutdown_times.end_at);
     log.info("server.draining", {{"sessions", registry.live()}});
+    service_manager.stopping(std::string("Stopping: ") + counted(registry.live()) +
+                             (handover ? " go on in the next process." : " end."));
     listener->stop();
     if (metrics_listener) metrics_listener->stop();
-    const auto empty = registry.watch_empty(control.get_executor());
-    bool hurry = false;
-    signals.async_wait([&hurry, empty](error_code ec, int) {
-      if (ec) return;
-      hurry = true;
-      empty->notify();
-    });
-    if (store->journal().failed()) {
+    if (failed) {
       registry.drain(transcript::CloseReason::storage_failure, "the transcript cannot be saved");
-    } else if (settings.server.restart == config::Restart::handover) {
+    } else if (handover) {
       registry.drain_to_next("the server is restarting; come back");
     } else {
       registry.drain(transcript::CloseReason::server_shutdown, "the server is shutting down");
     }
-    const auto deadline = net::Clock::now() + settings.server.shutdown_grace;
-    // Even a hurried end waits for this: once a worker comes this far, each of its conversations
-    // has handed its last record to the journal.
-    for (const auto& worker : workers) {
-      const auto reached = [&worker](auto done) {
-        asio::post(worker->executor(), [done]() mutable { done(true); });
-      };
-      co_await net::from_callback<bool>(control.get_executor(), deadline, reached);
-    }
-    while (registry.live() > 0 && !hurry && net::Clock::now() < deadline) {
-      co_await empty->wait_until(deadline);
-    }
-    const auto shown = std::min(deadline, net::Clock::now() + last_look_max);
-    if (!hurry) co_await feed.close(control.get_executor(), shown);
-    signals.cancel();
+    co_await drain({control.get_executor(), signals, registry, *listener, feed, workers},
+                   shutdown_times);
     log.report_left_out(net::Clock::time_point::max());
     log.info("server.stopped", {{"sessions_left", registry.live()}});
   }
 
   Options options;
-  config::Settings& settings;
+  config::Settings& settings;   ///< at the start, with the provider that was chosen
+  config::Settings configured;  ///< as they were read
+  const bool passed;            ///< the service manager has bound sockets
+  config::LiveSettings in_force;
   std::shared_ptr<protocol::SecretFilter>
       hidden;  ///< secrets of the configuration, hidden in the log
   access::IdGuard id_guard;
   Log log;
+  ServiceManager service_manager;
+  ShutdownTimes shutdown_times{};
+  LastResort last_resort;  ///< outlives everything that may hang at the end
   DataDir data_dir;
   asio::io_context control{1};
   /// Destroyed last, so that a second signal during shutdown does not kill the process.
-  asio::basic_signal_set<net::Executor> signals{control.get_executor()};
+  Signals signals{control.get_executor()};
   std::size_t workers_wanted;
   relay::Metrics metrics;
   net::Descriptors descriptors;  ///< before the workers: their connections return descriptors
@@ -442,6 +457,7 @@ struct App::Parts {
   std::vector<std::unique_ptr<net::HttpService>> services;
   std::unique_ptr<net::Listener> listener;
   std::unique_ptr<net::Listener> metrics_listener;
+  std::unique_ptr<Reloader> reloader;
   int exit_code = 0;
 };
 

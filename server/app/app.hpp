@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "config/settings.hpp"
+#include "server/app/service_manager.hpp"
 
 namespace verbatim::app {
 
@@ -16,6 +17,8 @@ class App {
     config::Settings settings;
     config::Sources sources;           ///< read again at SIGHUP
     std::filesystem::path ready_file;  ///< written once connections are accepted; may be empty
+    ServiceManager::Address service_manager;
+    ServiceManager::Sockets sockets;
   };
 
   /// Opens the data directory, recovers the journal, and binds the listeners. Throws

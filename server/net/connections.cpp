@@ -58,14 +58,26 @@ tl::expected<Connections::PermitPtr, ConnectionRefusal> Connections::take(
   return tl::unexpected(*why);
 }
 
+void Connections::reload(Limits limits, std::shared_ptr<const TrustedProxies> proxies) {
+  proxies_.set(std::move(proxies));
+  const std::lock_guard lock(mutex_);
+  limits_ = limits;
+}
+
 std::string Connections::customer(const std::string& address) const {
-  const bool limited = !address.empty() && !is_loopback(address) && !proxies_->trusts(address);
+  const bool limited =
+      !address.empty() && !is_loopback(address) && !proxies_.get()->trusts(address);
   return limited ? customer_of(address) : std::string();
 }
 
 std::size_t Connections::open() const {
   const std::lock_guard lock(mutex_);
   return all_.open;
+}
+
+std::size_t Connections::busy() const {
+  const std::lock_guard lock(mutex_);
+  return all_.staying() - idle_.size();
 }
 
 // ---- with the mutex held -------------------------------------------------------------------

@@ -24,6 +24,7 @@
 
 #include "base/line_limit.hpp"
 #include "base/log.hpp"
+#include "base/reloadable.hpp"
 #include "config/settings.hpp"
 #include "server/net/async.hpp"
 #include "server/net/connection_counts.hpp"
@@ -41,6 +42,9 @@ class Connections : public std::enable_shared_from_this<Connections> {
   /// their own.
   Connections(Limits limits, std::shared_ptr<const TrustedProxies> proxies, Log& log)
       : limits_(limits), proxies_(std::move(proxies)), log_(log) {}
+
+  /// For the next connections. Those beyond a lower limit stay.
+  void reload(Limits limits, std::shared_ptr<const TrustedProxies> proxies);
 
   /// Permission for one connection, returned when it is destroyed.
   class Permit : public std::enable_shared_from_this<Permit> {
@@ -97,6 +101,8 @@ class Connections : public std::enable_shared_from_this<Connections> {
   void count_in(ConnectionCounts& counts) { counts_ = &counts; }
 
   std::size_t open() const;
+  /// Those that do not wait for a request.
+  std::size_t busy() const;
 
  private:
   struct Customer {
@@ -120,8 +126,8 @@ class Connections : public std::enable_shared_from_this<Connections> {
   void leave(Permit& place);
   void closed_idle();
 
-  const Limits limits_;
-  const std::shared_ptr<const TrustedProxies> proxies_;
+  Limits limits_;  ///< guarded by the mutex
+  Reloadable<const TrustedProxies> proxies_;
   Log& log_;
   ConnectionCounts* counts_ = nullptr;
 

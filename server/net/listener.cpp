@@ -4,8 +4,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/ip/basic_resolver.hpp>
+#include <cstring>
 #include <stdexcept>
 #include <utility>
 #include <variant>
@@ -52,9 +54,27 @@ HttpLimits http_limits(const config::Server& settings) {
           std::make_shared<const TrustedProxies>(settings.trusted_proxies)};
 }
 
+Endpoint address_of_passed(int descriptor) {
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  int listens = 0;
+  socklen_t listens_size = sizeof listens;
+  tcp::endpoint named;
+  const bool known =
+      ::getsockname(descriptor, reinterpret_cast<sockaddr*>(&address), &size) == 0 &&  // NOLINT
+      ::getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &listens, &listens_size) == 0;
+  const bool internet = address.ss_family == AF_INET || address.ss_family == AF_INET6;
+  if (!known || !internet || listens == 0)
+    throw std::runtime_error(
+        "the descriptor that the service manager passed (LISTEN_FDS) is not a listening TCP "
+        "socket: use ListenStream= with an address and a port");
+  std::memcpy(named.data(), &address, std::min<std::size_t>(size, named.capacity()));
+  return {named.address().to_string(), named.port()};
+}
+
 Listener::Listener(Executor control, const Endpoint& endpoint, const ServerTls* tls,
                    HttpLimits limits, Connections::Limits connections, std::vector<Target> places,
-                   Log& log)
+                   Log& log, int passed)
     : acceptor_(control),
       host_(endpoint.host),
       tls_(tls),
@@ -62,9 +82,25 @@ Listener::Listener(Executor control, const Endpoint& endpoint, const ServerTls* 
       connections_(std::make_shared<Connections>(connections, limits.proxies, log)),
       places_(std::move(places)),
       log_(log) {
+  passed >= 0 ? adopt(passed) : bind(endpoint);
+  error_code ec;
+  port_ = acceptor_.local_endpoint().port();
+  // So that refuse_waiting() never blocks.
+  acceptor_.non_blocking(true, ec);
+  spare_ = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+void Listener::adopt(int passed) {
+  const Endpoint endpoint = address_of_passed(passed);
+  host_ = endpoint.host;
+  protocol_ = asio::ip::make_address(endpoint.host).is_v6() ? tcp::v6() : tcp::v4();
+  acceptor_.assign(protocol_, passed);
+}
+
+void Listener::bind(const Endpoint& endpoint) {
   const std::string where = display(endpoint.host) + ":" + std::to_string(endpoint.port);
   error_code ec;
-  asio::ip::basic_resolver<tcp, Executor> resolver(control);
+  asio::ip::basic_resolver<tcp, Executor> resolver(acceptor_.get_executor());
   const auto found = resolver.resolve(endpoint.host, std::to_string(endpoint.port),
                                       asio::ip::resolver_base::passive, ec);
   if (ec || found.empty()) {
@@ -81,11 +117,7 @@ Listener::Listener(Executor control, const Endpoint& endpoint, const ServerTls* 
                              "server.listen (port 0 picks a free one).");
   }
   if (ec) throw std::runtime_error("cannot listen on " + where + ": " + ec.message());
-  port_ = acceptor_.local_endpoint().port();
   protocol_ = address.protocol();
-  // So that refuse_waiting() never blocks.
-  acceptor_.non_blocking(true, ec);
-  spare_ = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
 Listener::~Listener() {
@@ -101,6 +133,12 @@ void Listener::start() {
   asio::co_spawn(acceptor_.get_executor(), accept_loop(), [](std::exception_ptr bug) {
     if (bug) std::rethrow_exception(bug);
   });
+}
+
+void Listener::reload(HttpLimits limits, Connections::Limits connections) {
+  limits.bodies = limits_.bodies;
+  limits_ = std::move(limits);
+  connections_->reload(connections, limits_.proxies);
 }
 
 void Listener::stop() {

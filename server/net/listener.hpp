@@ -38,8 +38,9 @@ class Listener {
   /// `limits`: limits of one connection.
   /// `connections`: limits on their number.
   /// `places`: the workers. Their services must outlive the connections.
+  /// `passed`: a listening socket that a service manager bound, in place of `endpoint`; -1: none.
   Listener(Executor control, const Endpoint& endpoint, const ServerTls* tls, HttpLimits limits,
-           Connections::Limits connections, std::vector<Target> places, Log& log);
+           Connections::Limits connections, std::vector<Target> places, Log& log, int passed = -1);
   ~Listener();
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
@@ -52,13 +53,19 @@ class Listener {
   }
 
   void start();
+  /// Limits for the next connections. On the control thread.
+  void reload(HttpLimits limits, Connections::Limits connections);
   /// Accepts no more connections. On the control thread.
   void stop();
+  /// Connections that do not wait for their first or next request. Any thread.
+  std::size_t busy() const { return connections_->busy(); }
   /// The bound port (also if port 0 was configured), and the URL for clients.
   std::uint16_t port() const { return port_; }
   std::string url() const;
 
  private:
+  void bind(const Endpoint& endpoint);
+  void adopt(int passed);
   Awaitable<void> accept_loop();
   void place(Socket::native_handle_type descriptor, const Target& where,
              const std::string& address);
@@ -79,5 +86,9 @@ class Listener {
 };
 
 HttpLimits http_limits(const config::Server& settings);
+
+/// The address of a listening socket that a service manager passed. Throws std::runtime_error if
+/// the descriptor is no such socket of IPv4 or IPv6.
+Endpoint address_of_passed(int descriptor);
 
 }  // namespace verbatim::net

@@ -42,10 +42,10 @@ JournalShares::Part JournalShares::open(const std::string& owner, std::int64_t n
 
 std::shared_ptr<JournalShares::Account> JournalShares::account_of(const std::string& owner,
                                                                   std::int64_t now_ms) {
-  if (owner.empty()) return std::make_shared<Account>(limits_.journal_bytes_per_second);
+  if (owner.empty()) return std::make_shared<Account>(limits_.per_second);
   if (accounts_.size() >= forget_at_) forget_idle(now_ms);
   auto& account = accounts_[owner];
-  if (!account) account = std::make_shared<Account>(limits_.journal_bytes_per_second);
+  if (!account) account = std::make_shared<Account>(limits_.per_second);
   return account;
 }
 
@@ -61,13 +61,21 @@ void JournalShares::forget_idle(std::int64_t now_ms) {
   forget_at_ = std::max(few, 2 * accounts_.size());
 }
 
+void JournalShares::reload(const config::Limits& limits) {
+  const std::lock_guard lock(mutex_);
+  limits_.per_second = limits.journal_bytes_per_second;
+  limits_.per_minute = limits.journal_bytes_per_minute;
+  limits_.all_per_minute = limits.all_journal_bytes_per_minute;
+  for (const auto& [owner, account] : accounts_) account->pace.set_rate(limits_.per_second);
+}
+
 std::size_t JournalShares::owners() const {
   const std::lock_guard lock(mutex_);
   return accounts_.size();
 }
 
 std::int64_t JournalShares::wait_s(const std::string& owner, std::int64_t now_ms) const {
-  const std::size_t most = limits_.journal_bytes_per_minute;
+  const std::size_t most = limits_.per_minute;
   if (most == 0) return 0;
   const std::int64_t minute = now_ms / minute_ms;
   const std::lock_guard lock(mutex_);
@@ -90,9 +98,9 @@ std::optional<session::Limit> JournalShares::Share::add(std::size_t bytes, std::
   const std::int64_t minute = now_ms / minute_ms;
   // The last writes of an ending session do not count against the others.
   if (ends_in.load(std::memory_order_relaxed) == minute) return Limit::all_journal_bytes;
-  const std::size_t most = of.limits_.journal_bytes_per_minute;
+  const std::size_t most = of.limits_.per_minute;
   if (most != 0 && account->sum.add(bytes, minute) > most) return Limit::journal_bytes;
-  const std::size_t most_of_all = of.limits_.all_journal_bytes_per_minute;
+  const std::size_t most_of_all = of.limits_.all_per_minute;
   if (most_of_all == 0) return std::nullopt;
   sum.add(bytes, minute);
   if (of.all_.add(bytes, minute) > most_of_all) of.end_largest(minute);
@@ -104,8 +112,7 @@ std::optional<session::Limit> JournalShares::Share::add(std::size_t bytes, std::
 /// next write. If it writes no more in this minute, it may go on.
 void JournalShares::end_largest(std::int64_t minute) {
   const std::lock_guard lock(mutex_);
-  if (all_.in(minute) <= limits_.all_journal_bytes_per_minute)
-    return;  // another thread has ended one
+  if (all_.in(minute) <= limits_.all_per_minute) return;  // another thread has ended one
   Share* const one = largest(minute);
   if (one == nullptr) return;
   all_.take_off(one->sum.in(minute));

@@ -30,7 +30,10 @@ namespace verbatim::relay {
 
 class JournalShares {
  public:
-  explicit JournalShares(const config::Limits& limits) : limits_(limits) {}
+  explicit JournalShares(const config::Limits& limits) { reload(limits); }
+
+  /// New limits, at once and for all.
+  void reload(const config::Limits& limits);
 
   /// The share of one session.
   struct Part {
@@ -85,7 +88,12 @@ class JournalShares {
   void end_largest(std::int64_t minute);
   Share* largest(std::int64_t minute) const;
 
-  const config::Limits limits_;
+  /// Of config::Limits; 0: no limit. Read for each journaled message, without a lock.
+  struct {
+    std::atomic<std::size_t> per_second{0};
+    std::atomic<std::size_t> per_minute{0};
+    std::atomic<std::size_t> all_per_minute{0};
+  } limits_;
   Sum all_;
   mutable std::mutex mutex_;
   std::vector<Share*> shares_;

@@ -112,8 +112,8 @@ RealtimeEndpoint::Step<RealtimeEndpoint::Admitted> RealtimeEndpoint::admit_sessi
     const access::RealtimeCall& call, Worker& worker) const {
   Registry& registry = parts_.registry;
   const std::string& session_id = call.session_id;
-  const bool resumes = parts_.settings.session.resume_window.count() > 0;
-  const auto deadline = net::Clock::now() + 3 * parts_.settings.session.close_timeout;
+  const bool resumes = parts_.settings.get()->session.resume_window.count() > 0;
+  const auto deadline = net::Clock::now() + 3 * parts_.settings.get()->session.close_timeout;
   while (true) {
     const auto changed = registry.watch(session_id, worker.executor());
     switch (registry.admit(session_id, call.user)) {
@@ -170,7 +170,7 @@ std::optional<net::HttpResponse> RealtimeEndpoint::refuse_secrets(
 RealtimeEndpoint::Step<RealtimeEndpoint::Token> RealtimeEndpoint::token_of(
     const access::RealtimeCall& call, Worker& worker) const {
   if (!call.token) co_return Token();
-  const std::int64_t window = parts_.settings.session.resume_window.count();
+  const std::int64_t window = parts_.settings.get()->session.resume_window.count();
   const auto start = [&](auto done) {
     parts_.store.judge_token(access::use_of(*call.token, call.session_id), {now().wall, window},
                              done);
@@ -237,7 +237,8 @@ RealtimeEndpoint::Step<RealtimeEndpoint::Examined> RealtimeEndpoint::examine(
   const Moment requested_at = now();
   if (auto refusal = parts_.admission_control.refuse_address(request.remote))
     co_return tl::unexpected(std::move(*refusal));
-  auto read = access::examine_upgrade(request, *parts_.authenticator.get(), origins_, now().wall);
+  auto read =
+      access::examine_upgrade(request, *parts_.authenticator.get(), *origins_.get(), now().wall);
   if (!read) co_return access::not_admitted(std::move(read).error());
   Examined examined{*std::move(read), {}};
   access::RealtimeCall& call = examined.call;
@@ -293,7 +294,7 @@ net::Awaitable<void> RealtimeEndpoint::join(const access::RealtimeCall& call,
       {{"session", call.session_id}, {"remote", request.remote}, {"request", request.id}});
   co_await rejoin(parts_.registry, call.session_id, std::move(client),
                   {call.after, call.extension_events, call.dialect}, call.credential_id,
-                  parts_.revocations, worker, parts_.settings.session.close_timeout);
+                  parts_.revocations, worker, parts_.settings.get()->session.close_timeout);
 }
 
 net::Awaitable<void> RealtimeEndpoint::run_conversation(
@@ -349,7 +350,7 @@ RealtimeEndpoint::Step<RealtimeEndpoint::Begun> RealtimeEndpoint::begin(
   spec.private_metadata = token.private_json;
   // A transcription session has no model.
   if (!call.transcription)
-    spec.model = call.model.empty() ? parts_.settings.upstream.model : call.model;
+    spec.model = call.model.empty() ? parts_.settings.get()->upstream.model : call.model;
   spec.now = now().wall;
   const auto start = [&](auto done) { parts_.store.open_attempt(std::move(spec), done); };
   const auto opened = co_await net::from_callback<store::StoreResult<store::OpenedAttempt>>(
@@ -363,7 +364,8 @@ RealtimeEndpoint::Step<RealtimeEndpoint::Begun> RealtimeEndpoint::begin(
 net::Awaitable<std::unique_ptr<net::Peer>> RealtimeEndpoint::accept(
     const access::RealtimeCall& call, const net::HttpRequest& request, net::Transport transport,
     Worker& worker) const {
-  const config::Settings& settings = parts_.settings;
+  const auto in_force = parts_.settings.get();
+  const config::Settings& settings = *in_force;
   net::WebSocketLimits limits;
   limits.message_bytes_max = settings.session.client_message_bytes_max;
   limits.large = &parts_.large_messages;
@@ -389,7 +391,8 @@ std::unique_ptr<SessionDriver> RealtimeEndpoint::driver_for(
     const access::RealtimeCall& call, Begun begun, Token token,
     std::shared_ptr<access::UserAccount> account, std::unique_ptr<net::Peer> client,
     Worker& worker) const {
-  const config::Settings& settings = parts_.settings;
+  const auto in_force = parts_.settings.get();
+  const config::Settings& settings = *in_force;
   const store::OpenedAttempt& opened = begun.opened;
   session::SessionOptions options = session_options(settings, opened.attempt);
   options.provider = &parts_.upstream.dialect();
@@ -453,7 +456,7 @@ net::Awaitable<void> RealtimeEndpoint::converse(const access::RealtimeCall& call
     driver->credential_revoked(call.credential_id);
   if (parts_.journal.failed()) {
     driver->end(CloseReason::storage_failure, "the transcript cannot be saved");
-  } else if (!welcome && parts_.settings.server.restart == config::Restart::handover) {
+  } else if (!welcome && parts_.settings.get()->server.restart == config::Restart::handover) {
     driver->suspend("the server is restarting; come back");
   } else if (!welcome) {
     driver->end(CloseReason::server_shutdown, "the server is shutting down");

@@ -2,7 +2,7 @@
 // the request, opens the attempt in the journal (no call without a record), answers 101, and runs
 // the conversation.
 //
-// One object for all workers; immutable after construction. A refusal is the response to send.
+// One object for all workers; a reload replaces what it reads. A refusal is the response to send.
 #pragma once
 
 #include <optional>
@@ -34,7 +34,7 @@
 namespace verbatim::relay {
 
 struct RealtimeParts {
-  const config::Settings& settings;
+  const config::LiveSettings& settings;
   const Reloadable<const access::Authenticator>& authenticator;
   const Upstream& upstream;
   store::AdmissionStore& store;
@@ -57,7 +57,14 @@ struct RealtimeParts {
 class RealtimeEndpoint {
  public:
   explicit RealtimeEndpoint(RealtimeParts parts)
-      : parts_(parts), origins_(parts.settings.server), secrets_(parts.upstream.secrets()) {}
+      : parts_(parts),
+        origins_(std::make_shared<const access::OriginRules>(parts.settings.get()->server)),
+        secrets_(parts.upstream.secrets()) {}
+
+  /// Takes over settings of which it has a form of its own. Any thread.
+  void reload() {
+    origins_.set(std::make_shared<const access::OriginRules>(parts_.settings.get()->server));
+  }
 
   net::Awaitable<std::optional<net::HttpService::Refused>> upgrade(net::HttpRequest request,
                                                                    net::Transport transport,
@@ -119,7 +126,7 @@ class RealtimeEndpoint {
                   Worker& worker) const;
 
   RealtimeParts parts_;
-  access::OriginRules origins_;
+  Reloadable<const access::OriginRules> origins_;
   std::shared_ptr<const protocol::SecretFilter>
       secrets_;  ///< to remove from the provider's messages
 };

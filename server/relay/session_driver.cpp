@@ -145,6 +145,13 @@ void SessionDriver::when_settled(std::function<void()> done) {
 
 void SessionDriver::suspend(const std::string& why) { act(session_.suspend(why, now())); }
 
+void SessionDriver::cut() {
+  for (Link& link : links_) {
+    if (link.dial.abort) link.dial.abort();
+    if (link.is_open()) abort(link, {false, 0, "did not close before the server's end"});
+  }
+}
+
 void SessionDriver::journal_moved() {
   if (waits_since_us_ != 0) end_journal_wait();
   act(session_.journal_moved(now()));

@@ -62,6 +62,8 @@ class SessionDriver final : public JournalWaiter {
   /// Calls `done` once the session is settled: its final record is durable, or never will be.
   void when_settled(std::function<void()> done);
   void suspend(const std::string& why);
+  /// Aborts every connection: there is no time left to close them in order.
+  void cut();
   void journal_moved() override;
   /// Sets the first message to the client.
   void queue_first(std::string message);

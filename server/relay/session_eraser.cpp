@@ -95,15 +95,18 @@ net::Awaitable<Admission> Erasure::reserve_session(net::Executor executor, const
   }
 }
 
-net::Awaitable<void> Erasure::keep_for(net::Executor executor, milliseconds retention) {
-  VERBATIM_EXPECTS(retention.count() != 0);
-  net::Timer timer(executor);
-  const auto interval = std::clamp(retention / 10, look_interval_min, look_interval_max);
+net::Awaitable<void> Erasure::keep_for_retention(net::Executor executor,
+                                                 const config::LiveSettings& settings) {
+  net::AsyncEvent changed(executor);
+  retention_changed_ = &changed;
   while (true) {
-    const TimeMs before = now().wall - retention.count();
-    co_await erase_ended_before(executor, before);
-    timer.expires_after(interval);
-    co_await timer.async_wait(net::use_tuple);
+    const milliseconds retention = settings.get()->storage.retention;
+    auto next = net::Clock::time_point::max();
+    if (retention.count() > 0) {
+      co_await erase_ended_before(executor, now().wall - retention.count());
+      next = net::Clock::now() + std::clamp(retention / 10, look_interval_min, look_interval_max);
+    }
+    co_await changed.wait_until(next);
   }
 }
 

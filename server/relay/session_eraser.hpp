@@ -52,8 +52,13 @@ class Erasure {
 
   net::Awaitable<Erased> erase(net::Executor executor, const std::string& id, Why why,
                                const std::string& by);
-  /// Erases old sessions until the executor stops. Precondition: `retention` is not 0.
-  net::Awaitable<void> keep_for(net::Executor executor, config::milliseconds retention);
+  /// Erases sessions that are older than storage.retention until the executor stops.
+  net::Awaitable<void> keep_for_retention(net::Executor executor,
+                                          const config::LiveSettings& settings);
+  /// storage.retention may have changed. On the executor's thread.
+  void retention_changed() {
+    if (retention_changed_) retention_changed_->notify();
+  }
 
   /// Any thread.
   void add_metrics(MetricsPage& page) const;
@@ -71,6 +76,7 @@ class Erasure {
   Log& log_;
   std::atomic<std::uint64_t> by_request_{0};
   std::atomic<std::uint64_t> by_retention_{0};
+  net::AsyncEvent* retention_changed_ = nullptr;  ///< of keep_for_retention()
 };
 
 }  // namespace verbatim::relay

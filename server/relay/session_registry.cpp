@@ -182,6 +182,10 @@ void Registry::drain_to_next(const std::string& why) {
   with_all([why](SessionDriver& driver) { driver.suspend(why); });
 }
 
+void Registry::cut_all() {
+  with_all([](SessionDriver& driver) { driver.cut(); });
+}
+
 std::size_t Registry::live() const {
   const std::lock_guard lock(mutex_);
   return sessions_.size();

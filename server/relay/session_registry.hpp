@@ -5,6 +5,7 @@
 // waited for, never on a message's path.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -36,6 +37,8 @@ class Registry {
  public:
   explicit Registry(std::size_t sessions_max) : sessions_max_(sessions_max) {}
 
+  /// Sessions beyond it go on.
+  void set_sessions_max(std::size_t most) { sessions_max_ = most; }
   /// Reserves the id. `busy`: it is in use; watch(), join() or end() that session.
   Admission admit(const std::string& session_id, const std::string& user = {});
   /// The session runs now; notifies its watchers. On the worker's thread. Returns false if the
@@ -73,6 +76,9 @@ class Registry {
   void drain(transcript::CloseReason reason, const std::string& why);
   /// The same, but suspends each conversation that the next process can continue.
   void drain_to_next(const std::string& why);
+  /// Aborts the connections of all sessions. Sessions that have ended or are suspended are over
+  /// then.
+  void cut_all();
 
   std::size_t live() const;
   bool draining() const;
@@ -105,7 +111,7 @@ class Registry {
   void begin_draining();
   void with_all(const std::function<void(SessionDriver&)>& act);
 
-  const std::size_t sessions_max_;
+  std::atomic<std::size_t> sessions_max_;
   mutable std::mutex mutex_;
   bool draining_ = false;
   std::unordered_map<std::string, Entry> sessions_;

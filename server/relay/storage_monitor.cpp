@@ -24,7 +24,7 @@ std::uintmax_t at_most_share(std::uintmax_t configured, std::uintmax_t capacity,
 
 }  // namespace
 
-StorageWatch::StorageWatch(const config::Settings& settings, std::filesystem::path data_dir,
+StorageWatch::StorageWatch(const config::LiveSettings& settings, std::filesystem::path data_dir,
                            const std::vector<std::unique_ptr<Worker>>& workers, Registry& registry,
                            Log& log, std::function<void()> on_end, std::function<void()> on_recover)
     : settings_(settings),
@@ -58,7 +58,7 @@ void StorageWatch::look() {
 /// Logs the readers that keep the write-ahead log from being reset, and aborts our own.
 void StorageWatch::look_at_log() {
   const std::size_t bytes = store_->log_bytes();
-  const std::size_t most = settings_.journal.log_bytes_max;
+  const std::size_t most = settings_.get()->journal.log_bytes_max;
   const LogSize before = log_size_;
   // Back to small only after the log was reset.
   LogSize now = LogSize::small;
@@ -73,7 +73,7 @@ void StorageWatch::look_at_log() {
   }
   log_size_ = now;
   if (now != LogSize::small)
-    reads_broken_off_.fetch_add(store_->break_off_reads(at - settings_.journal.read_max),
+    reads_broken_off_.fetch_add(store_->break_off_reads(at - settings_.get()->journal.read_max),
                                 std::memory_order_relaxed);
   if (now == before) return;
   const std::string why = now == LogSize::small ? std::string() : warning() + refusal_of_log();
@@ -109,8 +109,9 @@ void StorageWatch::look_at_space() {
   const auto disk = std::filesystem::space(data_dir_, unknown);
   if (unknown) return;  // the journal reports the error
   free_bytes_ = disk.available;
-  const auto least = at_most_share(settings_.storage.free_space_min, disk.capacity, 20);
-  const auto little = at_most_share(settings_.storage.free_space_warn, disk.capacity, 5);
+  const config::Storage limits = settings_.get()->storage;
+  const auto least = at_most_share(limits.free_space_min, disk.capacity, 20);
+  const auto little = at_most_share(limits.free_space_warn, disk.capacity, 5);
   const Space before = space_;
   // Back only with some margin, so that the state does not alternate.
   const auto below = [&](std::uintmax_t limit, bool already) {
@@ -133,7 +134,7 @@ void StorageWatch::look_at_space() {
 }
 
 void StorageWatch::keep_ballast(std::uintmax_t free, std::uintmax_t capacity) {
-  const auto wanted = at_most_share(settings_.storage.ballast, capacity, 32);
+  const auto wanted = at_most_share(settings_.get()->storage.ballast, capacity, 32);
   std::error_code ec;
   if (wanted == 0 || ballast_refused_ || space_ != Space::enough || free < 2 * wanted ||
       store_->state() != JournalState::working || std::filesystem::exists(ballast(), ec)) {

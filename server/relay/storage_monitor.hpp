@@ -49,7 +49,7 @@ class StorageWatch final : public store::JournalListener {
   /// `workers`: their sessions are notified when the journal moves.
   /// `on_end`: called when the journal has failed for good, on the journal's or the control thread.
   /// `on_recover`: called on the journal's thread when the journal works again.
-  StorageWatch(const config::Settings& settings, std::filesystem::path data_dir,
+  StorageWatch(const config::LiveSettings& settings, std::filesystem::path data_dir,
                const std::vector<std::unique_ptr<Worker>>& workers, Registry& registry, Log& log,
                std::function<void()> on_end, std::function<void()> on_recover);
 
@@ -88,7 +88,7 @@ class StorageWatch final : public store::JournalListener {
   std::string refusal_of_log() const;
   void keep_ballast(std::uintmax_t free, std::uintmax_t capacity);
 
-  const config::Settings& settings_;
+  const config::LiveSettings& settings_;
   const std::filesystem::path data_dir_;
   const std::vector<std::unique_ptr<Worker>>& workers_;
   Registry& registry_;

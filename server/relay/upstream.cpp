@@ -42,22 +42,22 @@ tl::unexpected<DialFailure> unreachable(std::string why) {
 
 }  // namespace
 
-Upstream::Upstream(config::Upstream settings, net::WebSocketLimits limits,
+Upstream::Upstream(const config::Upstream& settings, net::WebSocketLimits limits,
                    const protocol::ProviderDialect& dialect)
-    : settings_(std::move(settings)),
-      key_(std::make_shared<const Secret>(settings_.api_key)),
-      hidden_(std::make_shared<protocol::SecretFilter>(access::secrets_of(settings_))),
+    : settings_(std::make_shared<const config::Upstream>(settings)),
+      key_(std::make_shared<const Secret>(settings.api_key)),
+      hidden_(std::make_shared<protocol::SecretFilter>(access::secrets_of(settings))),
       limits_(limits),
       dialect_(dialect),
-      tls_(net::client_context(settings_.ca_file)) {
-  limits_.message_bytes_max = settings_.message_bytes_max;
-  auto address = parse_address(settings_.url);
+      tls_(net::client_context(settings.ca_file)) {
+  limits_.message_bytes_max = settings.message_bytes_max;
+  auto address = parse_address(settings.url);
   if (!address) {
-    throw std::runtime_error("upstream.url is not a ws: or wss: address: " + settings_.url);
+    throw std::runtime_error("upstream.url is not a ws: or wss: address: " + settings.url);
   }
   address_ = std::move(*address);
-  if (!settings_.proxy.empty()) {
-    proxy_ = parse_address(settings_.proxy);
+  if (!settings.proxy.empty()) {
+    proxy_ = parse_address(settings.proxy);
     if (!proxy_ || proxy_->tls) {
       throw std::runtime_error("upstream.proxy must be http://[user:password@]host:port");
     }
@@ -126,12 +126,13 @@ net::Awaitable<Upstream::Connected> Upstream::connect(const net::Executor& execu
 }
 
 protocol::DialRequest Upstream::request(const Wanted& wanted) const {
+  const auto settings = settings_.get();
   protocol::DialWish wish;
   wish.target = address_.target;
-  wish.model_parameter = settings_.model_parameter;
-  wish.model = wanted.model.empty() ? settings_.model : wanted.model;
-  wish.organization = settings_.organization;
-  wish.project = settings_.project;
+  wish.model_parameter = settings->model_parameter;
+  wish.model = wanted.model.empty() ? settings->model : wanted.model;
+  wish.organization = settings->organization;
+  wish.project = settings->project;
   wish.type =
       wanted.transcription ? protocol::SessionType::transcription : protocol::SessionType::realtime;
   return dialect_.dial(wish);
@@ -139,14 +140,15 @@ protocol::DialRequest Upstream::request(const Wanted& wanted) const {
 
 net::Awaitable<tl::expected<std::unique_ptr<net::Peer>, DialFailure>> Upstream::dial(
     const net::Executor& executor, Wanted wanted, Dial& handle) const {
+  const auto settings = settings_.get();
   bool late = false;
-  const net::Deadline deadline(executor, settings_.connect_timeout, [&handle, &late] {
+  const net::Deadline deadline(executor, settings->connect_timeout, [&handle, &late] {
     late = true;
     if (handle.abort) handle.abort();
   });
-  const auto failed = [&late, this](bool refused, std::string why) {
+  const auto failed = [&late, &settings](bool refused, std::string why) {
     if (late) {
-      why = "no connection within " + std::to_string(settings_.connect_timeout.count()) +
+      why = "no connection within " + std::to_string(settings->connect_timeout.count()) +
             " ms (upstream.connect_timeout); last: " + why;
     }
     return DialFailure{refused, std::move(why)};
@@ -159,9 +161,9 @@ net::Awaitable<tl::expected<std::unique_ptr<net::Peer>, DialFailure>> Upstream::
   net::HeaderList headers;
   headers.emplace_back("User-Agent", "verbatim/" VERBATIM_VERSION);
   if (const auto key = key_.get(); !key->empty()) {
-    if (settings_.auth == config::UpstreamAuth::bearer) {
+    if (settings->auth == config::UpstreamAuth::bearer) {
       headers.emplace_back("Authorization", "Bearer " + key->reveal());
-    } else if (settings_.auth == config::UpstreamAuth::basic) {
+    } else if (settings->auth == config::UpstreamAuth::basic) {
       headers.emplace_back("Authorization", "Basic " + key->reveal());
     } else {
       headers.emplace_back("api-key", key->reveal());
@@ -189,8 +191,12 @@ net::Awaitable<tl::expected<std::unique_ptr<net::Peer>, DialFailure>> Upstream::
   co_return tl::unexpected(std::move(failure));
 }
 
+void Upstream::reload(const config::Upstream& settings) {
+  settings_.set(std::make_shared<const config::Upstream>(settings));
+}
+
 void Upstream::use_key(Secret key) {
-  config::Upstream fresh = settings_;
+  config::Upstream fresh = *settings_.get();
   fresh.api_key = key;
   hidden_->add(
       access::secrets_of(fresh));  // first: a peer may repeat the key as soon as it is sent
@@ -199,7 +205,7 @@ void Upstream::use_key(Secret key) {
 
 net::Awaitable<std::string> Upstream::probe(const net::Executor& executor) const {
   Dial handle;
-  const net::Deadline deadline(executor, settings_.connect_timeout, [&handle] {
+  const net::Deadline deadline(executor, settings_.get()->connect_timeout, [&handle] {
     if (handle.abort) handle.abort();
   });
   const Connected connected = co_await connect(executor, handle);

@@ -46,7 +46,7 @@ class Upstream {
   /// `dialect`: the provider's protocol.
   /// Throws std::runtime_error if the settings cannot work.
   explicit Upstream(
-      config::Upstream settings, net::WebSocketLimits limits = {},
+      const config::Upstream& settings, net::WebSocketLimits limits = {},
       const protocol::ProviderDialect& dialect = protocol::default_provider_dialect());
 
   struct Wanted {
@@ -56,6 +56,10 @@ class Upstream {
   };
   net::Awaitable<tl::expected<std::unique_ptr<net::Peer>, DialFailure>> dial(
       const net::Executor& executor, Wanted wanted, Dial& handle) const;
+
+  /// Takes over the settings of a dial: the model, names and time limits. Address, certificate
+  /// authority and proxy must be the same.
+  void reload(const config::Upstream& settings);
 
   /// Tries a connection with TLS, for /readyz. Returns an empty string on success, else the reason.
   net::Awaitable<std::string> probe(const net::Executor& executor) const;
@@ -73,7 +77,7 @@ class Upstream {
   protocol::DialRequest request(const Wanted& wanted) const;
   net::Awaitable<std::optional<std::string>> open_tunnel(net::Socket& socket) const;
 
-  config::Upstream settings_;  ///< without its key
+  Reloadable<const config::Upstream> settings_;  ///< its key may be an earlier one
   Reloadable<const Secret> key_;
   std::shared_ptr<protocol::SecretFilter> hidden_;
   net::WebSocketLimits limits_;

@@ -69,6 +69,7 @@ bool CommitQueue::take(std::vector<Job>& batch, std::chrono::milliseconds wait_a
   }
   waiting_ = false;
   nudged_ = false;
+  count_step();
   batch.swap(jobs_);
   return !batch.empty() || !stopped_;
 }
@@ -80,6 +81,7 @@ void CommitQueue::take_more(std::vector<Job>& batch) {
 }
 
 void CommitQueue::done_with(std::span<const Job> jobs) {
+  count_step();
   std::size_t bytes = 0;
   std::size_t large = 0;
   for (const Job& job : jobs) {
@@ -133,7 +135,9 @@ bool CommitQueue::break_off(const store::StorageError& why) {
 
 bool CommitQueue::pause(std::chrono::milliseconds how_long) {
   std::unique_lock lock(mutex_);
-  return !wake_.wait_for(lock, how_long, [this] { return stopped_; });
+  const bool stopped = wake_.wait_for(lock, how_long, [this] { return stopped_; });
+  count_step();
+  return !stopped;
 }
 
 }  // namespace verbatim::journal

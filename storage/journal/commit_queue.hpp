@@ -100,6 +100,8 @@ class CommitQueue {
 
   /// Any thread: wakes the writer, even if nothing is queued.
   void nudge();
+  /// Any thread: how often the writer came by here. It grows as long as the writer's thread lives.
+  std::uint64_t steps() const { return steps_.load(std::memory_order_relaxed); }
 
   /// Refuses further jobs; the writer finishes those that are queued.
   void stop();
@@ -117,6 +119,7 @@ class CommitQueue {
 
  private:
   static bool is_request(const Job& job);
+  void count_step() { steps_.fetch_add(1, std::memory_order_relaxed); }
 
   mutable std::mutex mutex_;
   std::condition_variable wake_;
@@ -133,6 +136,7 @@ class CommitQueue {
   std::unique_ptr<store::StorageError> no_requests_;
   std::atomic<bool> is_broken_{false};
   std::atomic<bool> crowded_{false};
+  std::atomic<std::uint64_t> steps_{0};
 };
 
 }  // namespace verbatim::journal

@@ -192,6 +192,11 @@ bool SqliteJournal::stuck() const {
   return writer && writer->stuck();
 }
 
+std::uint64_t SqliteJournal::writer_steps() {
+  impl_->queue.nudge();
+  return impl_->queue.steps();
+}
+
 std::size_t SqliteJournal::queue_bytes() const { return impl_->queue.bytes(); }
 
 std::size_t SqliteJournal::log_bytes() const {

@@ -76,6 +76,8 @@ class SqliteJournal final : public transcript::Journal {
   /// journal that failed for this cannot be destroyed until the disk answers.
   void check(std::chrono::steady_clock::time_point now);
   bool stuck() const;
+  /// Any thread: see store::StoreHealth::writer_steps().
+  std::uint64_t writer_steps();
   /// Bytes held or being written; bytes of the WAL.
   std::size_t queue_bytes() const;
   std::size_t log_bytes() const;

@@ -121,6 +121,7 @@ class SqliteStore final : public store::Store {
   std::string log_readers() const override;
   store::JournalStats take_stats() override { return journal_->take_stats(); }
   void check(Time now) override { journal_->check(now); }
+  std::uint64_t writer_steps() override { return journal_->writer_steps(); }
   std::size_t break_off_reads(Time begun_before) override;
   void prove_writable(store::Done<> done) override;
 

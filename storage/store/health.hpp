@@ -85,6 +85,9 @@ class StoreHealth {
   virtual JournalStats take_stats() = 0;
   /// Detects a commit that does not end. Call it a few times a second, from one thread.
   virtual void check(Time now) = 0;
+  /// How many steps the writing thread has taken. Asks it for one more, so the number grows while
+  /// that thread lives, also while it waits for a full disk. Any thread.
+  virtual std::uint64_t writer_steps() = 0;
   /// Breaks off the store's own reads that began before `time`; each ends with an error. Returns
   /// their number. Call it again if a read goes on: it may come between two steps.
   virtual std::size_t break_off_reads(Time begun_before) = 0;

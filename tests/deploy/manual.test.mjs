@@ -2,7 +2,7 @@
 // the tools that read them.
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { before, test } from 'node:test';
 import { readCommands } from '../../scripts/manual/commands.mjs';
 import { readSettings } from '../../scripts/manual/settings.mjs';
@@ -99,6 +99,10 @@ test('the unit is valid, and leaves the relay little: an exposure below 2.0', (t
   assert.equal(ran('systemd-analyze', '--man=no', 'verify', file), '');
   const output = ran('systemd-analyze', 'security', '--no-pager', '--offline=true', '--threshold=20', file);
   assert.match(output, /exposure level for verbatim\.service: [01]\.\d/);
+  // A socket unit is verified beside its service.
+  const socket = join(dirname(file), 'verbatim.socket');
+  writeFileSync(socket, readFileSync(inTree('deploy/deb/verbatim.socket')));
+  assert.equal(ran('systemd-analyze', '--man=no', 'verify', socket), '');
 });
 
 test("the packaged configuration is sound, hands over, and the unit's time suffices for it", () => {

@@ -56,7 +56,13 @@ test('on a bare Debian the package is installed, starts, talks, is upgraded duri
   await eventually(() => state() === 'active', 'the service is active');
   ok('systemd-analyze', '--man=no', 'verify', 'verbatim.service');
   await eventually(() => machine.run('verbatim', 'health', '--config', '/etc/verbatim/verbatim.toml').status === 0, 'the relay is ready');
+  const shown = (property) => ok('systemctl', 'show', '-P', property, 'verbatim').trim();
+  assert.equal(shown('Type'), 'notify');
+  assert.match(shown('StatusText'), /^Serving https:\/\/127\.0\.0\.1:8443/);
   ok('systemctl', 'reload', 'verbatim');
+  await eventually(() => /server\.reloaded/.test(ok('journalctl', '--no-pager', '-u', 'verbatim')), 'the configuration is read again');
+  assert.equal(state(), 'active');
+  assert.notEqual(shown('WatchdogTimestampMonotonic'), '0');
   assert.equal(ok('stat', '-c', '%U %a', '/var/lib/verbatim').trim(), 'verbatim 700');
   assert.equal(ok('stat', '-c', '%U:%G %a', '/etc/verbatim/verbatim.toml').trim(), 'root:verbatim 640');
 
@@ -71,6 +77,13 @@ test('on a bare Debian the package is installed, starts, talks, is upgraded duri
   assert.equal(attempt, 1);
   assert.deepEqual(turns.filter(({ role }) => role === 'user').map(({ text }) => text), ['Before the upgrade?', 'After the upgrade?']);
   assert.match(ok('journalctl', '--no-pager', '-u', 'verbatim'), /server\.ready/);
+
+  ok('systemctl', 'disable', '--now', 'verbatim.service');
+  ok('systemctl', 'enable', '--now', 'verbatim.socket');
+  const health = () => machine.run('verbatim', 'health', '--config', '/etc/verbatim/verbatim.toml').status === 0;
+  await eventually(health, 'a request at the socket starts the relay');
+  assert.equal(state(), 'active');
+  assert.match(ok('journalctl', '--no-pager', '-u', 'verbatim'), /socket="?passed by the service manager/);
 
   const files = ok('dpkg-query', '--listfiles', 'verbatim').split('\n').filter((path) => /verbatim/.test(path));
   assert.ok(files.length > 20, `the package has ${files.length} files`);

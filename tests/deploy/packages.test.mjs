@@ -40,6 +40,7 @@ test("the program's package has all its files, its libraries as dependencies, an
     'etc/verbatim/verbatim.toml',
     'usr/bin/verbatim',
     'usr/lib/systemd/system/verbatim.service',
+    'usr/lib/systemd/system/verbatim.socket',
     'usr/lib/sysusers.d/verbatim.conf',
     'usr/lib/tmpfiles.d/verbatim.conf',
     'usr/share/bash-completion/completions/verbatim',

@@ -269,6 +269,9 @@ test('every call and every error that is described is answered as described', as
 
   for (const [id, path] of [['health', '/healthz'], ['showMetrics', '/metrics'], ['version', '/version'], ['openapi', '/openapi.json']])
     await expect(200, id, path, stranger);
+  await expect(200, 'showConfiguration', '/v1/config');
+  await expect(401, 'showConfiguration', '/v1/config', stranger);
+  await expect(403, 'showConfiguration', '/v1/config', as);
   const page = await relay.request('/openapi.json');
   await expect(304, 'openapi', '/openapi.json', { headers: { 'if-none-match': page.headers.etag } });
   const pages = [['console', '/'], ['consoleFile', '/console/console.css'], ['clientLibrary', '/web/conversation.js'], ['reference', '/docs/api'], ['referenceFile', '/docs/reference.css']];

@@ -65,7 +65,7 @@ net::Awaitable<net::HttpResponse> show_captured(const ApiServices& api, RequestC
   response.content_type = "application/x-ndjson";
   response.headers.emplace_back("Cache-Control", "no-store");
   response.source = std::make_shared<CapturedStream>(
-      *api.capture, *file, api.settings.server.request_timeout, context.executor());
+      *api.capture, *file, api.settings.get()->server.request_timeout, context.executor());
   co_return response;
 }
 

@@ -72,11 +72,11 @@ net::Awaitable<std::optional<net::HttpResponse>> refuse_owner(const ApiServices&
 /// 413 if the upgrade would refuse the token's request for its length.
 std::optional<net::HttpResponse> refuse_length(const ApiServices& api,
                                                const access::TokenClaims& claims) {
-  const auto why =
-      access::too_long(api.authenticator.get()->mint(claims), api.settings.server.header_bytes_max,
-                       {{"'verbatim.metadata'", claims.metadata_json},
-                        {"'verbatim.user'", claims.user},
-                        {"'session.model'", claims.model}});
+  const auto why = access::too_long(api.authenticator.get()->mint(claims),
+                                    api.settings.get()->server.header_bytes_max,
+                                    {{"'verbatim.metadata'", claims.metadata_json},
+                                     {"'verbatim.user'", claims.user},
+                                     {"'session.model'", claims.model}});
   if (!why) return std::nullopt;
   return net::openai_error(413, "token_too_long", *why);
 }
@@ -118,7 +118,7 @@ store::ClientToken token_to_store(const access::TokenClaims& claims,
 
 /// The time at which tokens are judged.
 store::TokenClock clock_at(const ApiServices& api, TimeMs at) {
-  return {at, api.settings.session.resume_window.count()};
+  return {at, api.settings.get()->session.resume_window.count()};
 }
 
 net::Awaitable<net::Result<Minted>> mint(const ApiServices& api, const RequestContext& context,
@@ -155,7 +155,7 @@ net::Awaitable<net::Result<Minted>> mint(const ApiServices& api, const RequestCo
 
 net::Awaitable<net::HttpResponse> create_client_secret(const ApiServices& api,
                                                        RequestContext& context) {
-  auto read = requests::read_client_secret_request(context.request.body, api.settings);
+  auto read = requests::read_client_secret_request(context.request.body, *api.settings.get());
   if (!read) co_return std::move(read).error();
   const auto& asked = *read;
   auto outcome = co_await mint(api, context, asked);
@@ -171,7 +171,7 @@ net::Awaitable<net::HttpResponse> create_client_secret(const ApiServices& api,
 
 net::Awaitable<net::HttpResponse> create_beta_session(const ApiServices& api,
                                                       RequestContext& context) {
-  auto read = requests::read_beta_session_request(context.request.body, api.settings);
+  auto read = requests::read_beta_session_request(context.request.body, *api.settings.get());
   if (!read) co_return std::move(read).error();
   const auto& asked = *read;
   auto outcome = co_await mint(api, context, asked);

@@ -1,6 +1,7 @@
-// Calls of an operator's machines: health, readiness, metrics, version.
+// Calls of an operator's machines: health, readiness, metrics, version, configuration.
 #include <nlohmann/json.hpp>
 
+#include "config/settings.hpp"
 #include "server/api/handler.hpp"
 #include "server/api/live_feed.hpp"
 #include "server/api/openapi.hpp"
@@ -71,6 +72,12 @@ net::Awaitable<net::HttpResponse> show_metrics(const ApiServices& api, RequestCo
 
 net::Awaitable<net::HttpResponse> version(const ApiServices&, RequestContext&) {
   co_return json_response({{"name", "verbatim"}, {"version", VERBATIM_VERSION}});
+}
+
+net::Awaitable<net::HttpResponse> show_configuration(const ApiServices& api, RequestContext&) {
+  net::HttpResponse response;
+  response.body = config::to_json(*api.settings.get());
+  co_return response;
 }
 
 net::Awaitable<net::HttpResponse> openapi(const ApiServices&, RequestContext& context) {

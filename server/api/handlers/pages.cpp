@@ -45,7 +45,8 @@ net::Awaitable<net::HttpResponse> show_page(const ApiServices& api, RequestConte
   const std::string& path = context.request.path;
   const bool library = path.starts_with("/web/");
   const bool console = !library && !path.starts_with("/docs/");
-  const Asset* const asset = console && !api.settings.server.console ? nullptr : find_asset(path);
+  const Asset* const asset =
+      console && !api.settings.get()->server.console ? nullptr : find_asset(path);
   if (asset == nullptr)
     co_return net::problem(404, "not found", "There is nothing at " + path + ".");
   net::HttpResponse response = tagged(context.request, asset->etag, [asset] {

@@ -41,7 +41,7 @@ net::Awaitable<net::HttpResponse> count_due(const ApiServices& api, const Reques
                                             config::milliseconds age) {
   auto due = co_await ended_longer_ago(api, context, age, due_counted_max + 1);
   if (!due) co_return std::move(due).error();
-  co_return json_response({{"retention", duration_or_null(api.settings.storage.retention)},
+  co_return json_response({{"retention", duration_or_null(api.settings.get()->storage.retention)},
                            {"older_than", duration_or_null(age)},
                            {"due", std::min(due->size(), due_counted_max)},
                            {"due_is_exact", due->size() <= due_counted_max}});
@@ -50,7 +50,7 @@ net::Awaitable<net::HttpResponse> count_due(const ApiServices& api, const Reques
 }  // namespace
 
 net::Awaitable<net::HttpResponse> show_retention(const ApiServices& api, RequestContext& context) {
-  const config::milliseconds age = api.settings.storage.retention;
+  const config::milliseconds age = api.settings.get()->storage.retention;
   if (age.count() == 0)
     co_return json_response(
         {{"retention", nullptr}, {"older_than", nullptr}, {"due", 0}, {"due_is_exact", true}});
@@ -60,7 +60,8 @@ net::Awaitable<net::HttpResponse> show_retention(const ApiServices& api, Request
 net::Awaitable<net::HttpResponse> apply_retention(const ApiServices& api, RequestContext& context) {
   auto asked = requests::read_retention_request(context.request.body);
   if (!asked) co_return std::move(asked).error();
-  const config::milliseconds age = asked->older_than.value_or(api.settings.storage.retention);
+  const config::milliseconds age =
+      asked->older_than.value_or(api.settings.get()->storage.retention);
   if (age.count() == 0)
     co_return net::problem(400, "invalid value",
                            "storage.retention is 0s: sessions are kept for ever. Name an age with "

@@ -54,7 +54,7 @@ net::Awaitable<net::HttpResponse> end_session(const ApiServices& api, RequestCon
   if (!reason) co_return std::move(reason).error();
   if (auto refused = refuse_secrets(api.ids, {{"'reason'", *reason}}))
     co_return std::move(*refused);
-  const auto deadline = net::Clock::now() + api.settings.session.end_wait;
+  const auto deadline = net::Clock::now() + api.settings.get()->session.end_wait;
   while (true) {
     const Outcome outcome =
         co_await api.ender.end(context.executor(), context.id, *reason, deadline);

@@ -27,6 +27,9 @@ namespace {
 
 constexpr auto transcript_look_interval = std::chrono::seconds(1);
 
+/// A server that stops ends conversations at once: a longer wait would only delay its end.
+constexpr auto wait_of_a_stop = std::chrono::seconds(1);
+
 /// Posts with client tokens can use this fraction (1/n) of the bytes that all writers of an attempt
 /// may post. The rest stays for their back end.
 constexpr std::size_t clients_part_of_posts = 2;
@@ -113,8 +116,8 @@ net::Awaitable<net::Result<requests::PostedBody>> read_body(const ApiServices& a
                                                                      : store::MergeLane::quick;
   const auto call = [&](auto done) {
     api.copies.compute(lane, {"a posted copy", context.share()},
-                       [done, &request = context.request, &limits = api.settings.posts] {
-                         done(requests::read_posted_copy(request.body, limits));
+                       [done, &request = context.request, settings = api.settings.get()] {
+                         done(requests::read_posted_copy(request.body, settings->posts));
                        });
   };
   co_return co_await net::from_callback<net::Result<requests::PostedBody>>(context.executor(),
@@ -160,7 +163,7 @@ net::Awaitable<net::Result<store::KeptCopy>> keep(const ApiServices& api,
   posted.copy = {std::move(body.writer), std::move(body.turns)};
   posted.now = now().wall;
   posted.body = std::move(body.encoded);
-  posted.limits = limits_of(api.settings.posts, is_client);
+  posted.limits = limits_of(api.settings.get()->posts, is_client);
   PostAllowance& allowance = api.post_limits.of_tokens;
   const std::string token = is_client ? name_of(*context.principal.claims) : std::string();
   const PostAllowance::Amount amount{posted.copy.turns.size(), posted.body.size()};
@@ -195,22 +198,23 @@ net::Awaitable<net::HttpResponse> show_transcript(const ApiServices& api, Reques
   auto asked = requests::read_transcript_query(request);
   if (!asked) co_return std::move(asked).error();
   const requests::TranscriptQuery& query = *asked;
-  const auto deadline = net::Clock::now() + query.wait;
+  auto deadline = net::Clock::now() + query.wait;
   using Found = std::optional<store::TranscriptViews>;
-  const auto render = [id = context.id, query, deadline, owner = owner_of(context),
-                       &answers = api.answers](const Found& views) -> std::optional<Rendered> {
-    if (!views) return std::nullopt;
-    return render_within_memory(*views, id, query, deadline, answers, owner);
-  };
-  const auto call = [&](auto done) {
-    api.sessions.read_transcripts({context.id, query.attempt, query.all_attempts},
-                                  {"GET /v1/sessions/{id}/transcript", context.share()},
-                                  compute_then<Found>(render, done));
-  };
   while (true) {
     // Watch first, look then: an end in between notifies the watch.
     const auto ended = api.registry.watch(context.id, context.executor());
+    if (api.registry.draining()) deadline = std::min(deadline, net::Clock::now() + wait_of_a_stop);
     {
+      const auto render = [id = context.id, query, deadline, owner = owner_of(context),
+                           &answers = api.answers](const Found& views) -> std::optional<Rendered> {
+        if (!views) return std::nullopt;
+        return render_within_memory(*views, id, query, deadline, answers, owner);
+      };
+      const auto call = [&](auto done) {
+        api.sessions.read_transcripts({context.id, query.attempt, query.all_attempts},
+                                      {"GET /v1/sessions/{id}/transcript", context.share()},
+                                      compute_then<Found>(render, done));
+      };
       auto rendered = co_await find_in_store<Rendered>(api, context, call);
       if (!rendered) co_return std::move(rendered).error();
       if (!may_go_on(api, context)())

@@ -24,6 +24,8 @@ int serve(const Common& common, const ServeOptions& given) {
   options.sources = common.sources();
   options.settings = config::load(options.sources);
   options.ready_file = given.ready_file;
+  options.service_manager = ServiceManager::take_address();
+  options.sockets = ServiceManager::take_sockets();
   App app(std::move(options));
   return app.run();
 }

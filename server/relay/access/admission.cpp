@@ -60,10 +60,11 @@ std::optional<NotAdmitted> AdmissionControl::refuse_address(const std::string& a
 net::Awaitable<AdmissionResult<AdmissionControl::Permit>> AdmissionControl::admit(
     const std::string& user, bool by_token, TimeMs now, store::AdmissionStore& store,
     const net::Executor& executor) {
+  const auto limits = limits_.get();
   if (by_token) {
     const std::lock_guard lock(mutex_);
     std::size_t& count = sessions_[user];
-    if (limits_.sessions_per_user != 0 && count >= limits_.sessions_per_user) {
+    if (limits->sessions_per_user != 0 && count >= limits->sessions_per_user) {
       co_return not_admitted(too_many("too_many_sessions",
                                       "This user has as many conversations as one may have at "
                                       "once (limits.sessions_per_user). End one first.",
@@ -73,7 +74,7 @@ net::Awaitable<AdmissionResult<AdmissionControl::Permit>> AdmissionControl::admi
     ++count;
   }
   Permit place(this, user, by_token);
-  if (limits_.user_audio_seconds == 0 && limits_.user_tokens == 0) co_return std::move(place);
+  if (limits->user_audio_seconds == 0 && limits->user_tokens == 0) co_return std::move(place);
   const std::int64_t day = now / day_ms;
   // Opened before the store is read, so that a session that ends meanwhile is counted here or
   // there.
@@ -94,8 +95,8 @@ net::Awaitable<AdmissionResult<AdmissionControl::Permit>> AdmissionControl::admi
   const auto spent = [](std::int64_t is, std::size_t most, std::int64_t scale) {
     return most != 0 && is >= static_cast<std::int64_t>(most) * scale;
   };
-  const bool audio = spent(used.audio_ms(), limits_.user_audio_seconds, 1000);
-  const bool tokens = spent(used.total_tokens, limits_.user_tokens, 1);
+  const bool audio = spent(used.audio_ms(), limits->user_audio_seconds, 1000);
+  const bool tokens = spent(used.total_tokens, limits->user_tokens, 1);
   if (!audio && !tokens) co_return std::move(place);
   co_return not_admitted(too_many(audio ? "audio_seconds_spent" : "tokens_spent",
                                   std::string("This user has used the day's allowance (limits.") +

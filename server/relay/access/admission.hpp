@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "base/rate_limit.hpp"
+#include "base/reloadable.hpp"
 #include "config/settings.hpp"
 #include "server/net/async.hpp"
 #include "server/net/http_message.hpp"
@@ -70,7 +71,14 @@ tl::unexpected<NotAdmitted> not_admitted(net::HttpResponse response,
 class AdmissionControl {
  public:
   explicit AdmissionControl(const config::Limits& limits)
-      : limits_(limits), connects_(limits.connects_per_minute) {}
+      : limits_(std::make_shared<const config::Limits>(limits)),
+        connects_(limits.connects_per_minute) {}
+
+  /// New limits for the next requests and sessions.
+  void reload(const config::Limits& limits) {
+    limits_.set(std::make_shared<const config::Limits>(limits));
+    connects_.set_limit(limits.connects_per_minute);
+  }
 
   /// The refusal for an address that connects too often; empty if it may connect.
   std::optional<NotAdmitted> refuse_address(const std::string& address);
@@ -116,7 +124,7 @@ class AdmissionControl {
   void leave(const std::string& user, bool counted);
   std::shared_ptr<UserAccount> account_of(const std::string& user, std::int64_t day);
 
-  const config::Limits limits_;
+  Reloadable<const config::Limits> limits_;
   RateLimit connects_;
   std::mutex mutex_;
   std::unordered_map<std::string, std::size_t>

@@ -46,10 +46,11 @@ export class Program {
   stdout = '';
   stderr = '';
 
-  /** `openFiles`: the most file descriptors that it may have. */
-  constructor(args, { env = {}, openFiles } = {}) {
+  /** `openFiles`: the most file descriptors that it may have. `through`: a program that runs it. */
+  constructor(args, { env = {}, openFiles, through } = {}) {
     const limited = ['-c', `ulimit -n ${openFiles} && exec "$0" "$@"`, binary, ...args];
-    this.child = spawn(openFiles ? 'sh' : binary, openFiles ? limited : args, {
+    const direct = through ? [binary, ...args] : args;
+    this.child = spawn(openFiles ? 'sh' : (through ?? binary), openFiles ? limited : direct, {
       env: cleanEnvironment(env),
       stdio: ['ignore', 'pipe', 'pipe'],
     });

@@ -295,3 +295,37 @@ TEST_CASE("without a setting an address has a quarter of all connections", "[con
   server.connections_per_address = 7;
   CHECK(connection_limits(server).of_one_address == 7);
 }
+
+TEST_CASE("new limits and trusted proxies hold for the next connections, and those there stay",
+          "[limits][reload][P11]") {
+  Table table({100, 2});
+  const auto first = table.take(2, "192.0.2.1");
+  CHECK_FALSE(table.take("192.0.2.1"));
+  const auto reload = [&](Connections::Limits limits, const std::vector<std::string>& trusted) {
+    table.connections->reload(limits,
+                              std::make_shared<const TrustedProxies>(Table::networks(trusted)));
+  };
+  reload({100, 3}, {});
+  const auto third = table.take("192.0.2.1");
+  CHECK(third);
+  reload({100, 1}, {});
+  CHECK_FALSE(table.take("192.0.2.1"));
+  CHECK(table.connections->open() == 3);
+  reload({100, 1}, {"192.0.2.1"});
+  CHECK(table.take("192.0.2.1"));
+  reload({3, 1}, {"192.0.2.1"});
+  CHECK_FALSE(table.take("192.0.2.1"));
+}
+
+TEST_CASE("connections that do not wait for a request are busy", "[stop]") {
+  Table table({100, 100});
+  const auto waits = table.accept("192.0.2.1");
+  CHECK(table.connections->busy() == 0);
+  auto works = table.take("192.0.2.1");
+  CHECK(table.connections->busy() == 1);
+  waits->busy();
+  CHECK(table.connections->busy() == 2);
+  works.reset();
+  CHECK(table.connections->busy() == 1);
+  CHECK(table.connections->open() == 1);
+}

@@ -216,3 +216,28 @@ TEST_CASE("sessions on many threads count together", "[limits]") {
   CHECK_FALSE(last->add(1'000'000'000 - 4 * each * 10, 0));
   CHECK(last->add(1, 0));
 }
+
+TEST_CASE("new limits hold at once, for sessions that run as well", "[limits][reload][P11]") {
+  JournalShares shares(all_may(0));
+  const auto running = begun(shares, "ann");
+  CHECK_FALSE(running->add(5'000, 0));
+  shares.reload(each_may(1'000));
+  CHECK(running->add(1, 0));
+  CHECK(shares.wait_s("ann", 0) > 0);
+  shares.reload(all_may(0));
+  CHECK_FALSE(running->add(5'000, 0));
+  CHECK(shares.wait_s("ann", 0) == 0);
+}
+
+TEST_CASE("a new rate holds for users that have an account already", "[limits][reload][P11]") {
+  config::Limits limits = all_may(0);
+  limits.journal_bytes_per_second = 0;
+  JournalShares shares(limits);
+  const auto pace = shares.open("ann", 0).pace;
+  pace->brought(10'000, 0);
+  CHECK(pace->owed_ns(0) == 0);
+  limits.journal_bytes_per_second = 1'000;
+  shares.reload(limits);
+  pace->brought(10'000, 0);
+  CHECK(pace->owed_ns(0) == 10'000'000'000);
+}

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <future>
 #include <map>
 #include <thread>
 
@@ -358,4 +359,33 @@ TEST_CASE("only their owner can read the files", "[security][journal]") {
     REQUIRE(::stat((dir / name).c_str(), &status) == 0);
     CHECK((status.st_mode & 0777) == 0600);
   }
+}
+
+TEST_CASE("the journal's steps grow while its thread lives, also while it has nothing to do",
+          "[operation][watchdog][journal]") {
+  const TempDir dir;
+  JournalWatch watch;
+  SqliteJournal journal({.file = dir / "v.db"}, watch);
+  const auto moves = [&journal] {
+    const std::uint64_t before = journal.writer_steps();
+    while (journal.writer_steps() == before) std::this_thread::yield();
+  };
+  moves();
+  moves();
+
+  std::promise<void> hangs;
+  std::promise<void> released;
+  std::promise<void> done;
+  journal.execute(
+      [&](sqlite::Database&) {
+        hangs.set_value();
+        released.get_future().wait();
+      },
+      [&](const store::StorageError*) { done.set_value(); });
+  hangs.get_future().wait();
+  const std::uint64_t stopped = journal.writer_steps();
+  for (int asked = 0; asked < 1000; ++asked) CHECK(journal.writer_steps() == stopped);
+  released.set_value();
+  done.get_future().wait();
+  moves();
 }

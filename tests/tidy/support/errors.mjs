@@ -101,7 +101,7 @@ for (const file of files.filter((one) => /^web\/client\/\w+\.js$/.test(one))) {
 }
 
 /** Messages of a start that fails: for each `throw`, its literals one after the other. */
-const starts = productCpp.filter((file) => /^server\/(app\/(app|credentials|data_dir)|net\/(tls|listener))\.cpp$|^config\/settings\.cpp$|^storage\/sqlite\/(schema|store_files)\.cpp$|^storage\/maintenance\/recovery\.cpp$/.test(file));
+const starts = productCpp.filter((file) => /^server\/(app\/(app|credentials|data_dir|reload|service_manager)|net\/(tls|listener))\.cpp$|^config\/settings\.cpp$|^storage\/sqlite\/(schema|store_files)\.cpp$|^storage\/maintenance\/recovery\.cpp$/.test(file));
 export const startMessages = [];
 for (const { where, given } of calls(/\bthrow [\w:]+\(|\bfail(?:_unknown|_folder)?\(/g, starts)) {
   const text = given.flat().map((one) => one.text).join('');

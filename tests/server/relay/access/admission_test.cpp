@@ -141,3 +141,22 @@ TEST_CASE("while a session of a user runs, the store is not asked again", "[admi
   door.admit("ann");
   CHECK(door.store.waiting.size() == 1);
 }
+
+TEST_CASE("new limits hold for the next sessions and requests", "[P11][admission][reload]") {
+  Door door;
+  config::Limits limits = Door::limits();
+  limits.user_tokens = 0;
+  limits.sessions_per_user = 1;
+  limits.connects_per_minute = 1;
+  CHECK_FALSE(door.control.refuse_address("192.0.2.1"));
+  CHECK_FALSE(door.control.refuse_address("192.0.2.1"));
+  door.control.reload(limits);
+  CHECK_FALSE(door.control.refuse_address("192.0.2.1"));
+  CHECK(door.control.refuse_address("192.0.2.1"));
+  door.admit("ann");  // the store is not asked: no budget of a user is set any more
+  door.admit("ann");
+  REQUIRE(door.came.size() == 2);
+  CHECK(door.came[0].has_value());
+  REQUIRE_FALSE(door.came[1]);
+  CHECK(door.came[1].error().limit == AdmissionLimit::sessions_per_user);
+}
