@@ -50,7 +50,9 @@ class Store {
   void end() {
     finalise_attempt(database, attempt, {transcript::CloseReason::client_lost, 2, {}});
     // Its end has been announced: later changes are announced too.
-    begin_try(database, newest_message(database), "hook");
+    Query newest = database.query("SELECT max(id) FROM message");
+    REQUIRE(newest.step());
+    begin_try(database, newest.integer(0), "hook");
   }
   KeptCopy post(const std::string& writer, std::vector<transcript::CopyTurn> posted,
                 CopyLimits limits = {}) {
