@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
+#include <csignal>
 #include <cstdlib>
 
 #include "base/thread_name.hpp"
@@ -73,6 +74,10 @@ LastResort::~LastResort() {
 void LastResort::arm(net::Clock::time_point at) {
   thread_ = std::thread([this, at] {
     name_this_thread("last resort");
+    // It outlives the handlers of signals: a late one would end the process through this thread.
+    sigset_t every;
+    sigfillset(&every);
+    pthread_sigmask(SIG_BLOCK, &every, nullptr);
     wait(at);
   });
 }

@@ -29,18 +29,24 @@ struct Reason {
   std::string message;
 };
 
+/// Empty: there is no such text.
+std::string text_of(const json& object, const char* name) {
+  const auto found = object.find(name);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
 /// Reads either form of error that the service makes.
 Reason reason_of(const HttpResponse& refusal) {
   Reason reason;
   const json body = json::parse(refusal.body, nullptr, false);
   if (!body.is_object()) return reason;
   if (const auto error = body.find("error"); error != body.end() && error->is_object()) {
-    reason.type = error->value("type", reason.type);
-    reason.code = error->value("code", "");
-    reason.message = error->value("message", "");
+    if (std::string type = text_of(*error, "type"); !type.empty()) reason.type = std::move(type);
+    reason.code = text_of(*error, "code");
+    reason.message = text_of(*error, "message");
   } else {
-    reason.code = body.value("title", "");
-    reason.message = body.value("detail", "");
+    reason.code = text_of(body, "title");
+    reason.message = text_of(body, "detail");
     std::replace(reason.code.begin(), reason.code.end(), ' ', '_');
   }
   return reason;
