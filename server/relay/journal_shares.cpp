@@ -99,9 +99,7 @@ std::optional<session::Limit> JournalShares::Share::add(std::size_t bytes, std::
   // The last writes of an ending session do not count against the others.
   if (ends_in.load(std::memory_order_relaxed) == minute) return Limit::all_journal_bytes;
   const std::size_t most = of.limits_.per_minute;
-  // Counted without a limit as well: a reload may set one.
-  const std::uint64_t of_owner = account->sum.add(bytes, minute);
-  if (most != 0 && of_owner > most) return Limit::journal_bytes;
+  if (most != 0 && account->sum.add(bytes, minute) > most) return Limit::journal_bytes;
   const std::size_t most_of_all = of.limits_.all_per_minute;
   if (most_of_all == 0) return std::nullopt;
   sum.add(bytes, minute);
