@@ -371,9 +371,10 @@ struct App::Parts {
   void reload() {
     service_manager.reloading();
     try {
-      reloader->run();
+      const config::Reloaded done = reloader->run();
       asio::co_spawn(control.get_executor(), revoke_tokens_of_removed_keys(), asio::detached);
-      warn_of(*in_force.get());
+      warn_of(done.settings);
+      reloader->report(done);
     } catch (const std::exception& error) {
       log.error("server.not_reloaded", {{"why", error.what()}});
     }

@@ -29,7 +29,7 @@ void use_certificate(std::shared_ptr<asio::ssl::context> context, net::ServerTls
   tls.set(std::move(context));
 }
 
-void Reloader::run() {
+config::Reloaded Reloader::run() {
   const config::Settings fresh = config::load(sources_);
   parts_.hidden.add(access::secrets_of(fresh));
   parts_.ids.add(fresh);
@@ -51,8 +51,8 @@ void Reloader::run() {
   use_provider_key(fresh.upstream.api_key);
   next.settings.upstream.api_key = *parts_.upstream.key();
   take_over(next.settings);
-  report(next);
-  configured_ = std::move(next.settings);
+  configured_ = next.settings;
+  return next;
 }
 
 /// The start may have chosen the provider, and have got its sockets from a service manager.
@@ -96,14 +96,14 @@ void Reloader::use_provider_key(const Secret& fresh) {
   }
 }
 
-void Reloader::report(const config::Reloaded& next) const {
+void Reloader::report(const config::Reloaded& done) const {
   parts_.log.info("server.reloaded",
-                  {{"changed", list(next.changed)},
+                  {{"changed", list(done.changed)},
                    {"also", "certificates, secrets and templates were read again"}});
-  if (next.need_restart.empty()) return;
+  if (done.need_restart.empty()) return;
   parts_.log.warn(
       "server.restart_needed",
-      {{"keys", list(next.need_restart)}, {"now", "these changes have no effect until a restart"}});
+      {{"keys", list(done.need_restart)}, {"now", "these changes have no effect until a restart"}});
 }
 
 }  // namespace verbatim::app

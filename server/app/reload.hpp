@@ -62,13 +62,14 @@ class Reloader {
       : parts_(parts), sources_(std::move(sources)), configured_(std::move(configured)) {}
 
   /// Throws, and changes nothing, if the new configuration cannot be used.
-  void run();
+  config::Reloaded run();
+  /// Logs the keys that have changed, and those that need a restart.
+  void report(const config::Reloaded& done) const;
 
  private:
   config::Settings with_start_values(config::Settings next) const;
   void take_over(const config::Settings& next);
   void use_provider_key(const Secret& fresh);
-  void report(const config::Reloaded& next) const;
 
   ReloadParts parts_;
   const config::Sources sources_;
