@@ -222,6 +222,7 @@ TEST_CASE("new limits hold at once, for sessions that run as well", "[limits][re
   const auto running = begun(shares, "ann");
   CHECK_FALSE(running->add(5'000, 0));
   shares.reload(each_may(1'000));
+  CHECK_FALSE(running->add(1'000, 0));  // without a limit nothing was counted
   CHECK(running->add(1, 0));
   CHECK(shares.wait_s("ann", 0) > 0);
   shares.reload(all_may(0));
