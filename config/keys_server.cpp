@@ -10,7 +10,7 @@ std::vector<Key> make_server_keys() {
   return {
       key("server.listen", &S::server, &Server::listen, {"127.0.0.1", 8443}, endpoint(false),
           "Address for clients, the HTTP API and the console. The default is this machine only; "
-          "any other address needs auth.api_keys."),
+          "any other address needs auth.api_keys or auth.token_secret_file."),
       key("server.data_dir", &S::server, &Server::data_dir, "data", path("a directory", false),
           "All data: journal, transcripts, recordings, the self-made certificate."),
       key("server.allowed_origins", &S::server, &Server::allowed_origins, {}, origins(),
