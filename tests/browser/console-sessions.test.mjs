@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { describe, test } from 'node:test';
+import { eventually } from '../e2e/support/cell.mjs';
 import { Client, startRelay } from '../e2e/support/verbatim.mjs';
 import { rows, tabTo, words } from './support/console.mjs';
 import { open, recorded, relay, simulator, talkedOver, written } from './support/console-setup.mjs';
@@ -108,6 +109,28 @@ describe('sessions in the console', { concurrency: 3 }, () => {
     await ids('25 sessions, and there are more');
     await page.getByRole('link', { name: 'course=1' }).first().click();
     await ids(/^10 sessions$/);
+    assert.deepEqual(await page.wrongs(), []);
+  });
+
+  test('sessions are found by words that were said, and the place is shown', async (t) => {
+    const wall = await startRelay(t, { key: null, simulator });
+    const client = await Client.connectWithId(t, wall, { token: null });
+    client.send({
+      type: 'conversation.item.create',
+      item: { type: 'message', role: 'user', content: [{ type: 'input_text', text: 'A wrong invoice came.' }] },
+    });
+    await client.until(({ frames }) => frames.some((frame) => frame.includes('item.done')), 'the item');
+    await client.close();
+    await wall.transcript(client.id);
+    await eventually(
+      async () => (await wall.request('/v1/sessions?q=invoice')).json.sessions.length === 1,
+      'the index of words',
+    );
+    const page = await open(t, '#/sessions', {}, wall);
+    await page.getByLabel('Words, user, id or metadata').fill('invoice wrong');
+    await page.getByRole('button', { name: 'Search' }).click();
+    await rows(page).locator('.snippet').getByText('A wrong invoice came.').waitFor();
+    assert.deepEqual(await rows(page).locator('a.id').allTextContents(), [client.id]);
     assert.deepEqual(await page.wrongs(), []);
   });
 

@@ -221,6 +221,16 @@ describe('the console', { concurrency: 3 }, () => {
     assert.deepEqual(await page.wrongs(), []);
   });
 
+  test('the health page says so if metrics have an address of their own', async (t) => {
+    const apart = await startRelay(t, { key: null, simulator, set: ['metrics.listen=127.0.0.1:0'] });
+    const page = await open(t, '#/health', {}, apart);
+    await page.getByText('Metrics have an address of their own').waitFor();
+    assert.equal(await page.getByRole('alert').count(), 0);
+    assert.equal(await page.getByText('Current conversations').isVisible(), false);
+    await page.locator('.facts dt').getByText('Version').waitFor();
+    assert.deepEqual(await page.wrongs(), []);
+  });
+
   test('the health page describes its charts in words', async (t) => {
     const well = await startRelay(t, { key: null, simulator });
     const page = await open(t, '#/health', {}, well);

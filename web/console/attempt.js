@@ -198,7 +198,7 @@ async function receiptOf(transcript) {
       ['Cut off', String(receipt.interrupted)],
       ['Transcription failed', String(receipt.failed)],
       ['Tool calls', toolCalls(receipt)],
-      ['Complete', completeness(receipt)],
+      ['Transcript', completeness(receipt)],
     ]),
     element(
       'p',

@@ -43,12 +43,15 @@ export async function show({ page, signal }) {
     kind: 'Reason',
     nothing: 'None since the relay started.',
   });
-  page.append(
-    trouble,
-    state,
-    details,
-    element('div', { class: 'panels' }, live.element, journal.element, ended.element),
+  const note = element('p', { class: 'hint', hidden: true });
+  const panels = element(
+    'div',
+    { class: 'panels', hidden: true },
+    live.element,
+    journal.element,
+    ended.element,
   );
+  page.append(trouble, state, details, note, panels);
 
   const look = async () => {
     try {
@@ -57,20 +60,15 @@ export async function show({ page, signal }) {
         versionNow(signal),
         metricsNow(signal),
       ]);
-      trouble.replaceChildren(
-        ...(metrics
-          ? []
-          : [
-              problem(
-                'No metrics: metrics.listen serves them at another address, or the console may not read them.',
-              ),
-            ]),
-      );
+      trouble.replaceChildren();
       state.replaceChildren(...readinessOf(readiness));
-      if (metrics) {
-        looks.push({ time: Date.now(), metrics });
+      details.replaceChildren(detailsOf(version, metrics.known));
+      note.hidden = Boolean(metrics.known);
+      note.textContent = metrics.why ?? '';
+      panels.hidden = !metrics.known;
+      if (metrics.known) {
+        looks.push({ time: Date.now(), metrics: metrics.known });
         while (looks[0].time < Date.now() - kept) looks.shift();
-        details.replaceChildren(detailsOf(version, metrics));
         plot(live, journal, ended);
       }
     } catch (error) {
@@ -98,9 +96,16 @@ async function versionNow(signal) {
   return (await asked('/version', signal)).json();
 }
 
+/** The metrics as `known`, or `why` there are none here: with metrics.listen they have another address. */
 async function metricsNow(signal) {
   const answer = await asked('/metrics', signal);
-  return answer.ok ? parse(await answer.text()) : undefined;
+  if (answer.ok) return { known: parse(await answer.text()) };
+  return {
+    why:
+      answer.status === 404
+        ? 'Metrics have an address of their own (metrics.listen), so this page has no charts.'
+        : `The relay does not show its metrics here (${answer.status}), so this page has no charts.`,
+  };
 }
 
 function readinessOf({ status, checks: each }) {
@@ -129,6 +134,8 @@ function readinessOf({ status, checks: each }) {
 }
 
 function detailsOf({ version }, metrics) {
+  const updated = ['Updated', clock(Date.now())];
+  if (!metrics) return facts([['Version', version], updated]);
   const changes = valuesBy(metrics, 'verbatim_upstream_changes_total', 'before');
   const journal = [...valuesBy(metrics, 'verbatim_journal_state', 'state')].find(
     ([, value]) => value === 1,
@@ -144,7 +151,7 @@ function detailsOf({ version }, metrics) {
     ],
     ['Journal', journal && (failures ? `${journal}, ${counted(failures, 'failure')}` : journal)],
     ['Free disk space', free && `${(free / 1e9).toFixed(1)} GB`],
-    ['Updated', clock(Date.now())],
+    updated,
   ]);
 }
 

@@ -4,7 +4,7 @@ import { Attempt } from './attempt.js';
 import { choice, element, facts, labelled, problem } from './dom.js';
 import { exportButtons } from './exports.js';
 import { completeness, metadata } from './sessions.js';
-import { between, moment, reasonWords, sessionStatuses } from './words.js';
+import { between, grouped, moment, reasonWords, sessionStatuses } from './words.js';
 
 export async function show({ page, heading, id, query, signal }) {
   heading.replaceChildren('Session ', element('span', { class: 'id' }, id));
@@ -87,7 +87,7 @@ function summaryOf(session) {
   const over = session.status === 'final';
   const tokens =
     usage.total_tokens > 0 &&
-    `${usage.total_tokens} tokens (${usage.input_tokens} in, ${usage.output_tokens} out)`;
+    `${grouped(usage.total_tokens)} tokens (${grouped(usage.input_tokens)} in, ${grouped(usage.output_tokens)} out)`;
   const { input, output } = usage.audio_seconds;
   const audio = input + output > 0 && `${input.toFixed(1)} s in, ${output.toFixed(1)} s out`;
   const models = [...new Set(session.attempts.map(({ model }) => model))].filter(Boolean).join(', ');
@@ -95,7 +95,7 @@ function summaryOf(session) {
     ['User', session.user],
     ['Status', element('span', { class: `badge ${session.status}` }, sessionStatuses[session.status])],
     ['How it ended', over ? reasonWords(session.close_reason) : null],
-    ['Complete', over ? completeness(session) : null],
+    ['Transcript', over ? completeness(session) : null],
     ['Started', moment(session.created_at)],
     ['Duration', between(session.created_at, session.ended_at)],
     ['Turns', String(session.turns)],

@@ -1,4 +1,5 @@
-// The list of sessions, newest first, with a search by user, id or metadata and filters by status and day.
+// The list of sessions, newest first, with a search by words, user, id or metadata and filters by status
+// and day.
 import { Refused, read, sessionPath } from './api.js';
 import { choice, element, labelled, problem } from './dom.js';
 import { between, counted, moment, reasonWords, sessionStatuses } from './words.js';
@@ -20,7 +21,7 @@ export async function show({ page, query, signal }) {
       element(
         'tr',
         { role: 'row' },
-        ['Started', 'User', 'Session', 'Turns', 'Duration', 'How it ended', 'Complete'].map((name) =>
+        ['Started', 'User', 'Session', 'Turns', 'Duration', 'How it ended', 'Transcript'].map((name) =>
           element('th', { role: 'columnheader', scope: 'col' }, name),
         ),
       ),
@@ -30,15 +31,19 @@ export async function show({ page, query, signal }) {
   page.append(filters(query), found, table, element('p', { class: 'buttons' }, more));
 
   let cursor;
+  const shown = new Set(); // ids
   const load = async () => {
     more.disabled = true;
-    const { sessions, next_cursor: next } = await read(listPath(query, cursor), { signal });
-    // The search text may also be a session id, and the list cannot filter by id.
+    const { sessions, next_cursor: next, search_complete: indexed } = await read(listPath(query, cursor), {
+      signal,
+    });
+    // A session whose id is the whole text comes first.
     const asked = query.get('q');
     const byId = !cursor && asked && !asked.includes('=') ? await one(asked, signal) : undefined;
     cursor = next;
     const named = byId && (!query.get('status') || query.get('status') === byId.status) ? [byId] : [];
-    rows.append(...[...named, ...sessions].map(rowOf));
+    const fresh = [...named, ...sessions].filter(({ id }) => !shown.has(id) && shown.add(id));
+    rows.append(...fresh.map(rowOf));
     table.hidden = rows.children.length === 0;
     more.hidden = !next;
     more.disabled = false;
@@ -48,6 +53,7 @@ export async function show({ page, query, signal }) {
           ? 'No session matches.'
           : 'No sessions yet. Start the first one on the Talk page.'
         : `${counted(rows.children.length, 'session')}${next ? ', and there are more' : ''}`;
+    if (indexed === false) found.textContent += ' Not every stored conversation is in the index of words yet.';
   };
   more.addEventListener('click', () =>
     load().catch((error) => {
@@ -73,7 +79,10 @@ async function one(id, signal) {
   }
 }
 
-/** Builds the query of the API. The search text is a user, an id, metadata ("course=7"), or several of them. */
+/**
+ * Builds the query of the API. The search text is words that were said, the beginning of a user or an id,
+ * metadata ("course=7"), or text and metadata.
+ */
 function listPath(query, cursor) {
   const asked = new URLSearchParams({ limit: pageSize });
   for (const word of (query.get('q') ?? '')
@@ -82,7 +91,7 @@ function listPath(query, cursor) {
     .filter(Boolean)) {
     const at = word.indexOf('=');
     if (at > 0) asked.set(`metadata.${word.slice(0, at).replace(/^metadata\./, '')}`, word.slice(at + 1));
-    else asked.set('user', word);
+    else asked.set('q', word);
   }
   if (query.get('status')) asked.set('status', query.get('status'));
   // The chosen days are days in the local time zone.
@@ -98,7 +107,7 @@ function filters(query) {
     name: 'q',
     value: query.get('q') ?? '',
     autocomplete: 'off',
-    placeholder: 'ada, a session’s id, or course=7',
+    placeholder: 'wrong invoice, ada, an id, or course=7',
   });
   const status = choice(
     { name: 'status' },
@@ -115,7 +124,7 @@ function filters(query) {
   return element(
     'form',
     { class: 'filters', role: 'search', on: { submit: go } },
-    labelled('User, id or metadata', search),
+    labelled('Words, user, id or metadata', search),
     labelled('Status', status),
     labelled('From', since),
     labelled('To', until),
@@ -137,6 +146,7 @@ function rowOf(session) {
       'Session',
       element('a', { class: 'id', href: `#/sessions/${encodeURIComponent(session.id)}` }, session.id),
       metadata(session.metadata),
+      session.snippet && element('p', { class: 'snippet' }, `“${session.snippet}”`),
     ),
     cell(
       'Turns',
@@ -151,7 +161,7 @@ function rowOf(session) {
         ? (reasonWords(session.close_reason) ?? 'ended')
         : element('span', { class: `badge ${session.status}` }, sessionStatuses[session.status]),
     ),
-    cell('Complete', over ? completeness(session) : none),
+    cell('Transcript', over ? completeness(session) : none),
   );
 }
 

@@ -90,4 +90,9 @@ export function duration(ms) {
 
 export const between = (from, to) => (from && to ? duration(new Date(to) - new Date(from)) : null);
 
+const inGroups = new Intl.NumberFormat();
+
+/** Formats 81367 with the separators of the user's language. */
+export const grouped = (number) => inGroups.format(number);
+
 export const counted = (number, one, many = `${one}s`) => `${number} ${number === 1 ? one : many}`;
