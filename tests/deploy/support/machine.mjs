@@ -1,7 +1,7 @@
 // A bare Debian in a folder, as a machine of its own: systemd is its first process, and it has its own network,
 // with a loopback device only. Needs root, debootstrap and systemd-nspawn.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { Background, eventually } from './programs.mjs';
@@ -18,6 +18,7 @@ export class Machine {
     const base = process.env.VERBATIM_DEBIAN;
     if (base) execFileSync('cp', ['--archive', `${base}/.`, machine.root]);
     else execFileSync('debootstrap', ['--variant=minbase', 'bookworm', machine.root], { stdio: ['ignore', 'ignore', 'inherit'] });
+    chmodSync(machine.root, 0o755); // users other than root have to reach it
     return machine;
   }
 
