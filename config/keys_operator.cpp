@@ -15,7 +15,7 @@ std::vector<Key> make_operator_keys() {
                             {"info", LogLevel::info},
                             {"warn", LogLevel::warn},
                             {"error", LogLevel::error}}),
-          "debug adds a line for each state a session passes through. No level logs what is said.",
+          "debug adds lines about the simulated provider. No level logs what is said.",
           live),
       key("log.format", &S::log, &LogOptions::format, LogOptions{}.format,
           choice<LogFormat>({{"text", LogFormat::text}, {"json", LogFormat::json}}),

@@ -112,6 +112,10 @@ class Reader {
   }
 
   void read_file(const std::filesystem::path& path) {
+    // A container runtime makes a directory where the file that it should mount is missing.
+    std::error_code ignored;
+    if (std::filesystem::is_directory(path, ignored))
+      fail(path.string(), "cannot be read: it is a directory, not a file");
     std::ifstream stream(path, std::ios::binary);
     std::stringstream text;
     if (stream) text << stream.rdbuf();

@@ -5,6 +5,7 @@
 #include <boost/asio/detached.hpp>
 #include <csignal>
 #include <cstring>
+#include <initializer_list>
 #include <thread>
 
 #include "config/secrets.hpp"
@@ -42,6 +43,14 @@
 namespace verbatim::app {
 
 namespace {
+
+/// For the calling thread, and for those that it starts from now on.
+void set_signal_mask(int how, std::initializer_list<int> signals) {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int signal : signals) sigaddset(&set, signal);
+  pthread_sigmask(how, &set, nullptr);
+}
 
 /// Interval of the checks of the disk's free space and the journal's progress.
 constexpr auto storage_look_interval = std::chrono::milliseconds(250);
@@ -200,6 +209,7 @@ struct App::Parts {
     }
     const int code = held || store->journal().failed() ? 1 : exit_code;
     last_resort.journal_closed(code);
+    if (tracer) tracer->hurry(shutdown_times.to_flush(net::Clock::now()));
     tracer.reset();
     return code;
   }
@@ -462,15 +472,16 @@ struct App::Parts {
   int exit_code = 0;
 };
 
-App::App(Options options) : parts_(std::make_unique<Parts>(std::move(options))) {}
+void App::hold_reloads() { set_signal_mask(SIG_BLOCK, {SIGHUP}); }
+
+App::App(Options options) : parts_(std::make_unique<Parts>(std::move(options))) {
+  set_signal_mask(SIG_UNBLOCK, {SIGHUP});
+}
 
 App::~App() {
   // Our handlers work until the signal set is destroyed. After that, until the process exits, a
   // signal would kill it and hide the exit code.
-  sigset_t late;
-  sigemptyset(&late);
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&late, signal);
-  pthread_sigmask(SIG_BLOCK, &late, nullptr);
+  set_signal_mask(SIG_BLOCK, {SIGTERM, SIGINT, SIGHUP});
 }
 
 int App::run() {

@@ -21,6 +21,10 @@ class App {
     ServiceManager::Sockets sockets;
   };
 
+  /// From now on a SIGHUP waits until there is something to reload. Call it first, on the thread
+  /// that makes and runs the App.
+  static void hold_reloads();
+
   /// Opens the data directory, recovers the journal, and binds the listeners. Throws
   /// std::runtime_error or StorageError with a text for the operator; config::ConfigError if the
   /// settings contradict each other.

@@ -20,6 +20,9 @@ constexpr auto flush_time = std::chrono::seconds(1);
 /// Part of the flush time that is left for the end of the threads behind the journal.
 constexpr auto after_the_flush = milliseconds(200);
 
+/// Time for the process to leave: at the end it must be gone, not only about to go.
+constexpr auto leave_time = milliseconds(50);
+
 /// Time for event-stream subscribers to read the last events; a slower one must reconnect.
 constexpr auto last_look_max = std::chrono::seconds(1);
 
@@ -89,7 +92,7 @@ void LastResort::journal_closed(int exit_code) {
 
 void LastResort::wait(net::Clock::time_point at) {
   std::unique_lock lock(mutex_);
-  if (changed_.wait_until(lock, at, [this] { return over_; })) return;
+  if (changed_.wait_until(lock, at - leave_time, [this] { return over_; })) return;
   log_.warn("server.cut_off", {{"why", "a thread did not end within server.shutdown_grace"},
                                {"now", "the process ends at once"}});
   std::_Exit(exit_code_);

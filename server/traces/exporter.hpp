@@ -5,6 +5,7 @@
 // counted. Nothing else waits for it.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -38,6 +39,10 @@ class Exporter {
   Exporter(const config::Trace& settings, Log& log);
   /// Sends what is left, within trace.shutdown_timeout.
   ~Exporter();
+  /// At its end it takes no longer than this. Call it on the thread that ends it.
+  void hurry(std::chrono::milliseconds most) {
+    shutdown_timeout_ = std::min(shutdown_timeout_, most);
+  }
 
   /// For spans, from any thread.
   SpanQueue& queue() { return queue_; }
@@ -62,7 +67,7 @@ class Exporter {
 
   const std::size_t batch_max_;
   const std::chrono::milliseconds batch_interval_;
-  const std::chrono::milliseconds shutdown_timeout_;
+  std::chrono::milliseconds shutdown_timeout_;
   const BackoffOptions retries_;
   Log& log_;
   Attributes resource_;

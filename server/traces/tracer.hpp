@@ -54,6 +54,8 @@ class Tracer final : public relay::ObserverSource, public webhooks::DeliveryObse
                 const webhooks::CallReport& report) override;
   /// Any thread.
   void recovered(const RecoveryFacts& facts);
+  /// As Exporter::hurry().
+  void hurry(std::chrono::milliseconds most) { exporter_.hurry(most); }
   /// Any thread. `tracer`: null if nothing is traced; the metrics are there, and zero.
   static void add_metrics(relay::MetricsPage& page, const Tracer* tracer);
 

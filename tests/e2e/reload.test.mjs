@@ -1,9 +1,10 @@
 // SIGHUP: what changes while the relay runs, what does not, and what a mistake does.
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { eventually } from './support/cell.mjs';
+import { Program, whenReady } from './support/process.mjs';
 import { Provider } from './support/provider.mjs';
 import { Client, makeKey, refusal, run, startRelay, startSimulator, temporaryDirectory, within } from './support/verbatim.mjs';
 
@@ -211,4 +212,30 @@ test('the configuration in force is shown to a back end as the check prints it, 
   assert.deepEqual(Object.fromEntries(Object.entries(json).map(([name, keys]) => [name, Object.keys(keys)])), sections);
   assert.equal((await relay.request('/v1/config', { key: await relay.mint() })).status, 403);
   assert.equal((await relay.request('/v1/config', { key: undefined })).status, 401);
+});
+
+test('a SIGHUP during the start is carried out after it', async (t) => {
+  const directory = temporaryDirectory(t);
+  const program = new Program(['serve', '--ready-file', join(directory, 'ready.json'),
+    '--set', 'server.listen=127.0.0.1:0', '--set', `server.data_dir=${temporaryDirectory(t)}`]);
+  t.after(() => program.stop('SIGKILL'));
+  await program.logged('recovery.done');
+  program.child.kill('SIGHUP');
+  await whenReady(program, directory, 'ready.json');
+  await program.logged('server.reloaded');
+});
+
+test('a directory in the place of the configuration file is refused at the start, by check and by a reload', async (t) => {
+  const directory = temporaryDirectory(t);
+  for (const command of ['serve', 'check']) {
+    const { code, stderr } = await run([command, '--config', directory]);
+    assert.equal(code, 2);
+    assert.match(stderr, /cannot be read: it is a directory, not a file/);
+  }
+  const one = await Reloadable.start(t, { log: 'level = "info"' });
+  rmSync(one.file);
+  mkdirSync(one.file);
+  one.relay.program.child.kill('SIGHUP');
+  await one.relay.program.logged('it is a directory, not a file');
+  assert.equal((await one.relay.request('/v1/sessions')).status, 200, 'the key is still valid');
 });

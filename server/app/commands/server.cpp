@@ -20,6 +20,7 @@ void add_serve_options(CLI::App& parser, ServeOptions& options) {
 }
 
 int serve(const Common& common, const ServeOptions& given) {
+  App::hold_reloads();
   App::Options options;
   options.sources = common.sources();
   options.settings = config::load(options.sources);
