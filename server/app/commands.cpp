@@ -1,8 +1,12 @@
 #include "server/app/commands.hpp"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <csignal>
 #include <functional>
+#include <iostream>
 #include <string_view>
 
 #include "server/app/commands/families.hpp"
@@ -21,9 +25,19 @@ std::vector<Family> all_commands() {
           webhook_commands(),    developer_commands()};
 }
 
+/// The reader of a pipe, such as `head`, may leave when it has enough.
+bool is_pipe(int descriptor) {
+  struct stat file {};
+  return ::fstat(descriptor, &file) == 0 && (S_ISFIFO(file.st_mode) || S_ISSOCK(file.st_mode));
+}
+
 int guarded(const std::function<int()>& command) {
   try {
-    return command();
+    const int code = command();
+    // A full disk, for example: a script must not take half of a transcript or key for all of it.
+    if (!std::cout.flush() && code == 0 && !is_pipe(STDOUT_FILENO))
+      return fail("the output could not be written completely", exit_code::failed);
+    return code;
   } catch (const config::ConfigError& error) {
     return fail(error.what(), exit_code::bad_usage);
   } catch (const store::StorageError& error) {

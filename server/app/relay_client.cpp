@@ -81,7 +81,12 @@ RelayClient::RelayClient(const config::Settings& settings, const RelayOptions& o
     : url_(options.url.empty() ? own_url(settings) : options.url), ca_file_(options.ca_file) {
   while (url_.ends_with('/')) url_.pop_back();
   if (!options.key_file.empty()) {
-    key_ = config::read_secret_file(options.key_file);
+    try {
+      key_ = config::read_secret_file(options.key_file);
+    } catch (const std::exception& error) {
+      throw config::ConfigError("--key-file " + options.key_file + " " + error.what() +
+                                ". The first line of `verbatim keygen` alone is the key.");
+    }
   } else if (const char* const key = std::getenv(api_key_variable)) {
     key_ = Secret(key);
   }

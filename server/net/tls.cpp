@@ -191,10 +191,13 @@ asio::ssl::context client_context(const std::filesystem::path& ca_file) {
   if (ca_file.empty()) {
     context.set_default_verify_paths(ec);
   } else {
-    context.load_verify_file(ca_file.string(), ec);
-    if (ec) {
-      throw config::ConfigError("upstream.ca_file " + ca_file.string() +
-                                " cannot be used: " + ec.message());
+    std::string why = readable(ca_file);
+    if (why.empty()) {
+      context.load_verify_file(ca_file.string(), ec);
+      if (ec) why = ec.message();
+    }
+    if (!why.empty()) {
+      throw config::ConfigError("upstream.ca_file " + ca_file.string() + " cannot be used: " + why);
     }
   }
   return context;

@@ -35,7 +35,7 @@ constexpr Rule rules[] = {
      "SELECT count(*), 'row ' || min(seq) FROM journal JOIN attempt ON attempt.id = attempt "
      "WHERE seq < first_seq AND ended_at IS NULL"},
     {"attempts whose status and end contradict each other",
-     "SELECT count(*), 'attempt ' || min(id) FROM attempt WHERE status NOT BETWEEN 1 AND 3 "
+     "SELECT count(*), 'attempt ' || min(id) FROM attempt WHERE status NOT BETWEEN 0 AND 3 "
      "OR (status = 3) <> (ended_at IS NOT NULL) OR (status = 3) <> (close_reason IS NOT NULL) "
      "OR close_reason NOT BETWEEN 1 AND ?",
      transcript::close_reason_count},
@@ -58,7 +58,7 @@ constexpr Rule rules[] = {
      "WHERE NOT coalesce(json_valid(approval), 1))"},
     {"closed in order, with attempts open",
      "SELECT count(*), 'attempt ' || min(id) FROM attempt "
-     "WHERE ended_at IS NULL AND (SELECT clean FROM meta)"},
+     "WHERE ended_at IS NULL AND status <> 0 AND (SELECT clean FROM meta)"},
     {"missing or additional rows in meta",
      "SELECT abs(count(*) - 1), 'the last sequence was ' || max(last_seq) FROM meta"},
 };

@@ -171,12 +171,12 @@ void Indexer::open() {
   const SearchFile::Position then = files_->index.position();
   looked_to_ = 0;
   looked_through_ = false;
+  scrub_wanted_ = true;  // the last program may have been killed before it did so
   if (then.store == now.store && then.up_to <= now.up_to) return;
   sqlite::Transaction anew(files_->index.database());
   files_->index.clear();
   files_->index.move_to({now.store, 0});
   anew.commit();
-  scrub_wanted_ = true;
   if (now.up_to > 0) log_.info("search.indexing", {{"changes", now.up_to}});
 }
 
@@ -189,7 +189,8 @@ void Indexer::erase_waiting(std::vector<Erasure> waiting) {
       for (const std::int64_t row : files_->index.rows_named(one.session_id)) rows.push_back(row);
     files_->index.erase(rows);
     transaction.commit();
-    scrub_wanted_ = scrub_wanted_ || !rows.empty();
+    // Before the answer: it says that the words are gone from the files too.
+    if (!rows.empty()) scrub_wanted_ = !files_->index.scrub();
   } catch (const store::StorageError& error) {
     outcome = tl::unexpected(error);
   }

@@ -212,3 +212,15 @@ test('recover --dry-run reports what recover then does [P7]', async (t) => {
   const last = await json('check', '--data', setup.dataDir);
   assert.deepEqual([last.sound, last.counts.unreadable], [true, 1]);
 });
+
+test('a stopped relay whose session has only posted copies is sound', async (t) => {
+  const relay = await startRelay(t);
+  const made = await relay.request('/v1/sessions', { method: 'POST', body: { id: 'posted-only', user: 'ada' } });
+  assert.equal(made.status, 201, made.text);
+  const turns = [{ role: 'user', text: 'hi' }];
+  assert.equal((await relay.request('/v1/sessions/posted-only/transcript', { method: 'POST', body: { writer: 'agent', turns } })).status, 200);
+  assert.equal((await relay.program.stop()).code, 0);
+  const { code, stdout } = await run(['check', '--data', relay.dataDir]);
+  assert.equal(code, 0, stdout);
+  assert.doesNotMatch(stdout, /wrong|NOT sound/);
+});

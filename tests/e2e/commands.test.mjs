@@ -1,5 +1,7 @@
 // The command line: its help, wrong usage, and exit codes (0 ok, 1 failed, 2 wrong usage, 3 not found).
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { readCommands } from '../../scripts/manual/commands.mjs';
@@ -81,4 +83,12 @@ test('the help of each command has a phrase for every option', () => {
     assert.ok(about, path.join(' '));
     for (const { names, name, about: what } of [...options, ...positionals]) assert.ok(what, `${path.join(' ')} ${names ?? name}`);
   }
+});
+
+test('output that cannot be written completely is a failure', async (t) => {
+  const full = openSync('/dev/full', 'w');
+  t.after(() => closeSync(full));
+  const { status, stderr } = spawnSync(binary, ['keygen'], { stdio: ['ignore', full, 'pipe'], encoding: 'utf8' });
+  assert.equal(status, 1);
+  assert.match(stderr, /could not be written completely/);
 });

@@ -96,7 +96,7 @@ test('an agent that is silent because its responses fail is seen in session, met
   for (const id of ['r2', 'r3']) done(id, 'failed', { type: 'failed', error: { type: 'insufficient_quota', code: 'insufficient_quota', message: 'Your key sk-secret has no quota.' } });
   done('r4', 'incomplete', { type: 'incomplete', reason: 'a very strange reason' });
   await received(client, ({ response }) => response?.id === 'r4');
-  const expected = { by_status: { completed: 1, failed: 2, incomplete: 1 }, last_reason: 'other' };
+  const expected = { by_status: { completed: 1, failed: 2, incomplete: 1 }, last_reason: 'other', first_audio_ms: null };
   assert.deepEqual((await relay.request(`/v1/sessions/${client.id}`)).json.responses, expected); // while the session is live
   await client.close();
   await relay.transcript(client.id);

@@ -2,7 +2,7 @@
 // from the index.
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { existsSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { eventually } from './support/cell.mjs';
@@ -145,6 +145,18 @@ test('erased words are in no page of the index, also of a session that ended lon
   assert.deepEqual(json.sessions, []);
   await eventually(() => holders([relay.dataDir], planted).length === 0, 'no trace in any file');
   assert.equal((await found(relay, 'stays')).length, 16);
+});
+
+test('when the erasure is answered, the words are in no file of the index [P10]', async (t) => {
+  const relay = await startRelay(t);
+  const holds = (word) => ['search.index', 'search.index-wal'].filter((file) => existsSync(join(relay.dataDir, file)) && readFileSync(join(relay.dataDir, file)).includes(word));
+  for (const word of ['zanzibarquax', 'zanzibarquay', 'zanzibarquaz']) {
+    await posted(relay, word, [`we spoke of ${word}`]);
+    await found(relay, word);
+    assert.notDeepEqual(holds(word), []);
+    assert.equal((await relay.request(`/v1/sessions/${word}`, { method: 'DELETE' })).status, 204);
+    assert.deepEqual(holds(word), []);
+  }
 });
 
 test('the command line erases words beside a running relay, and finds them before [P10]', async (t) => {
