@@ -340,6 +340,10 @@ TEST_CASE("an older file keeps its messages: those that wait and those that are 
     it.conclude(1, DeliveryState::waiting, 500);
     it.conclude(2, DeliveryState::dead);
     // As version 7 had it.
+    it.database.run("DROP INDEX attempt_by_change");
+    it.database.run("ALTER TABLE attempt DROP COLUMN changed");
+    it.database.run("ALTER TABLE meta DROP COLUMN last_change");
+    it.database.run("ALTER TABLE meta DROP COLUMN store");
     it.database.run("DROP TABLE delivery_try");
     for (const char* index :
          {"message_pending", "message_done", "delivery_waiting", "delivery_due"})
