@@ -88,6 +88,8 @@ test('each query of the dashboard returns data when Prometheus reads a relay wit
   await converse(t, relay);
   await seen('verbatim_sessions_ended_total{reason="client_closed"} == 1');
   await seen('verbatim_webhook_calls_total{result="delivered"} > 0');
+  // A request's count appears with its first request, and a rate needs two looks at it.
+  await seen('rate(verbatim_http_requests_total[1m])');
   const failed = [];
   for (const { title, expr } of targets) {
     const samples = await prometheus.query(expr.replaceAll('$job', 'verbatim').replaceAll('$instance', '.*').replaceAll('$__rate_interval', '1m'));
