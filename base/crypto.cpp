@@ -5,10 +5,7 @@
 #include <openssl/hmac.h>
 #include <openssl/rand.h>
 
-#include <algorithm>
 #include <stdexcept>
-
-#include "base/ids.hpp"
 
 namespace verbatim {
 
@@ -59,13 +56,6 @@ std::string to_hex(std::string_view data) {
 
 bool equal_secrets(std::string_view a, std::string_view b) {
   return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
-}
-
-std::string new_id(std::string_view prefix, std::int64_t now_ms) {
-  const std::string random = random_bytes(10);
-  unsigned char raw[10];
-  std::copy(random.begin(), random.end(), raw);
-  return make_sortable_id(prefix, now_ms, raw);
 }
 
 }  // namespace verbatim

@@ -1,7 +1,6 @@
-// Digests, random bytes and ids, based on OpenSSL's libcrypto. Any thread.
+// Digests and random bytes, based on OpenSSL's libcrypto. Any thread.
 #pragma once
 
-#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -17,8 +16,5 @@ std::string to_hex(std::string_view data);
 
 /// Constant-time comparison: the duration does not depend on where the two differ.
 bool equal_secrets(std::string_view a, std::string_view b);
-
-/// An id such as `sess_...`, sortable by time; see base/ids.hpp.
-std::string new_id(std::string_view prefix, std::int64_t now_ms);
 
 }  // namespace verbatim

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <stdexcept>
 
@@ -33,6 +34,16 @@ void write_file_atomically(const std::filesystem::path& path, const std::string&
   ::close(file);
   if (!whole) refuse(aside);
   std::filesystem::rename(aside, path);
+}
+
+int open_nameless_file(const std::filesystem::path& folder) {
+  const int nameless = ::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+  if (nameless >= 0) return nameless;
+  // Not every file system supports O_TMPFILE; then the name exists for a moment.
+  std::string name = (folder / "verbatim-XXXXXX").string();
+  const int named = ::mkostemp(name.data(), O_CLOEXEC);
+  if (named >= 0) ::unlink(name.c_str());
+  return named;
 }
 
 }  // namespace verbatim

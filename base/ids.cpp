@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/crypto.hpp"
+
 namespace verbatim {
 namespace {
 
@@ -33,6 +35,13 @@ std::string make_sortable_id(std::string_view prefix, std::int64_t now_ms,
   append_base32(id, big_endian(random, 5), 8);
   append_base32(id, big_endian(random + 5, 5), 8);
   return id;
+}
+
+std::string new_sortable_id(std::string_view prefix, std::int64_t now_ms) {
+  const std::string random = random_bytes(10);
+  unsigned char raw[10];
+  std::copy(random.begin(), random.end(), raw);
+  return make_sortable_id(prefix, now_ms, raw);
 }
 
 bool is_valid_session_id(std::string_view id) {

@@ -4,17 +4,15 @@
 
 #include <chrono>
 #include <iterator>
-#include <nlohmann/json.hpp>
 
 #include "base/clock.hpp"
 #include "base/json/dump.hpp"
+#include "base/json/tree.hpp"
 #include "base/printable.hpp"
 
 namespace verbatim {
 
 namespace {
-
-using Json = nlohmann::json;
 
 const char* name(LogLevel level) {
   switch (level) {
@@ -33,6 +31,12 @@ const char* name(LogLevel level) {
 template <class Tree>
 std::string as_json(const Tree& value) {
   return without_controls(dump(value));
+}
+
+/// A line of a conversation that is not traced has no such field.
+bool is_left_out(std::string_view key, const LogValue& value) {
+  const auto* const text = std::get_if<std::string>(&value.value());
+  return key == "trace_id" && text && text->empty();
 }
 
 struct RepeatedLine {
@@ -76,9 +80,9 @@ void Log::write(LogLevel level, std::string_view event, LogFields fields) {
   const auto hide = [this](const std::string& text) { return redact_ ? redact_(text) : text; };
   std::string line;
   if (format_ == LogFormat::json) {
-    nlohmann::ordered_json object = {
-        {"time", iso_time(time)}, {"level", name(level)}, {"msg", event}};
+    OrderedJson object = {{"time", iso_time(time)}, {"level", name(level)}, {"msg", event}};
     for (const auto& [key, value] : fields) {
+      if (is_left_out(key, value)) continue;
       auto& slot = object[std::string(key)];
       std::visit(
           [&](const auto& v) {
@@ -94,6 +98,7 @@ void Log::write(LogLevel level, std::string_view event, LogFields fields) {
   } else {
     line = iso_time(time) + " " + name(level) + " " + std::string(event);
     for (const auto& [key, value] : fields) {
+      if (is_left_out(key, value)) continue;
       line += " " + std::string(key) + "=";
       std::visit(
           [&](const auto& v) {

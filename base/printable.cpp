@@ -4,24 +4,35 @@
 #include <array>
 #include <cstdint>
 #include <cstdio>
-#include <nlohmann/json.hpp>
 #include <string_view>
+#include <utility>
 
 #include "base/json/dump.hpp"
+#include "base/json/tree.hpp"
 
 namespace verbatim {
 
 namespace {
 
+bool is_within(std::uint32_t code, std::uint32_t first, std::uint32_t last) {
+  return code >= first && code <= last;
+}
+
+/// A terminal executes it, or shows the text around it in another order.
+bool is_executed(std::uint32_t code) {
+  return is_within(code, 0x7F, 0x9F) ||      // DEL and C1: some terminals read 0x9B as ESC [
+         is_within(code, 0x2028, 0x202E) ||  // separators of lines, embeddings and overrides
+         is_within(code, 0x2066, 0x2069);    // isolates
+}
+
 bool is_control(std::uint32_t code) {
-  const auto within = [code](std::uint32_t first, std::uint32_t last) {
-    return code >= first && code <= last;
-  };
-  return within(0x7F, 0x9F) ||      // DEL and C1: some terminals read 0x9B as ESC [
-         within(0x200B, 0x200F) ||  // zero-width characters; marks for text direction
-         within(0x2028, 0x202E) ||  // line and paragraph separators, embeddings and overrides
-         within(0x2066, 0x2069) ||  // isolates
+  return is_executed(code) ||
+         is_within(code, 0x200B, 0x200F) ||  // zero-width characters; marks for text direction
          code == 0x061C || code == 0xFEFF;
+}
+
+bool is_executed_in_lines(std::uint32_t code) {
+  return is_executed(code) || (code < ' ' && code != '\n' && code != '\t');
 }
 
 /// The code point of two or three bytes that begins at `at`, which is valid UTF-8; 0 for one of
@@ -38,6 +49,22 @@ std::uint32_t code_at(std::string_view text, std::size_t at, std::size_t& size) 
   return 0;
 }
 
+std::string escaped(std::string text, bool (*is_escaped)(std::uint32_t)) {
+  std::string out;
+  std::size_t copied = 0;
+  std::size_t size = 1;
+  for (std::size_t at = 0; at < text.size(); at += size) {
+    const std::uint32_t code = code_at(text, at, size);
+    if (size == 4 || !is_escaped(code)) continue;
+    std::array<char, 7> escape{};
+    std::snprintf(escape.data(), escape.size(), "\\u%04x", code);
+    out.append(text, copied, at - copied).append(escape.data());
+    copied = at + size;
+  }
+  if (copied == 0) return text;
+  return out.append(text, copied);
+}
+
 bool is_bare_word(const std::string& text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
     return c > ' ' && c <= '~' && c != '"' && c != '\\' && c != '=';
@@ -47,24 +74,16 @@ bool is_bare_word(const std::string& text) {
 }  // namespace
 
 std::string without_controls(std::string json_text) {
-  std::string out;
-  std::size_t copied = 0;
-  std::size_t size = 1;
-  for (std::size_t at = 0; at < json_text.size(); at += size) {
-    const std::uint32_t code = code_at(json_text, at, size);
-    if (!is_control(code)) continue;
-    std::array<char, 7> escape{};
-    std::snprintf(escape.data(), escape.size(), "\\u%04x", code);
-    out.append(json_text, copied, at - copied).append(escape.data());
-    copied = at + size;
-  }
-  if (copied == 0) return json_text;
-  return out.append(json_text, copied);
+  return escaped(std::move(json_text), is_control);
+}
+
+std::string for_terminal(std::string text) {
+  return escaped(std::move(text), is_executed_in_lines);
 }
 
 std::string printable(const std::string& text) {
   if (is_bare_word(text)) return text;
-  const nlohmann::json value(text);
+  const Json value(text);
   return without_controls(dump(value));
 }
 

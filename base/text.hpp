@@ -2,7 +2,7 @@
 // - a provider may split a surrogate pair between two deltas, so append() must join the halves;
 // - text must never reach a log line, so there is no implicit conversion to a string.
 //
-// Pure value; one thread at a time. Source of the rule: protocol timelines, rule 10 (21, 21b).
+// Pure value; one thread at a time. Source: docs/transcript-rules.md, rule 10.
 #pragma once
 
 #include <cstddef>

@@ -179,6 +179,20 @@ std::string without_parameter(const std::string& target, const std::string& name
   return target.substr(0, mark) + kept;
 }
 
+std::string percent_encoded(std::string_view text) {
+  constexpr char digits[] = "0123456789ABCDEF";
+  std::string out;
+  for (const char c : text) {
+    if (is_one_of(c, letters_and_digits) || is_one_of(c, "-._~")) {
+      out.push_back(c);
+      continue;
+    }
+    const auto byte = static_cast<unsigned char>(c);
+    out += {'%', digits[byte >> 4], digits[byte & 15]};
+  }
+  return out;
+}
+
 std::optional<std::string> percent_decoded(std::string_view text, bool plus_is_space) {
   std::string out;
   out.reserve(text.size());

@@ -55,6 +55,8 @@ std::string without_password(std::string_view url);
 /// The same target without the query parameter `name`.
 std::string without_parameter(const std::string& target, const std::string& name);
 
+/// Writes every character but letters, digits and `-._~` as `%XX`: for a part of a path or a query.
+std::string percent_encoded(std::string_view text);
 /// Decodes `%XX`, and `+` as a blank if `plus_is_space`. nullopt: an escape is incomplete or not
 /// hexadecimal.
 std::optional<std::string> percent_decoded(std::string_view text, bool plus_is_space);

@@ -22,8 +22,8 @@ constexpr std::string_view opening =
 #
 # SIGHUP (`systemctl reload verbatim`) reads everything again. A key with the line "Changes while
 # running." then has its new value for new conversations, connections and requests. Any other key
-# needs a restart; the log names each that differs (server.reloaded). If something in the new
-# configuration is wrong, the log says what, and the previous one stays in use.
+# needs a restart; the log names each that differs (server.restart_needed). If something in the
+# new configuration is wrong, the log says what, and the previous one stays in use.
 #
 # Secrets never stand in this file or on the command line. They come from a file of their own
 # (`..._file`) or from the environment. A line break at the end of such a file is not part of the

@@ -294,23 +294,33 @@ std::string without_query_values(const std::string& url) {
   return shown;
 }
 
-}  // namespace
-
-Format<std::string> upstream_url() {
-  return {Shape::text, "a ws:// or wss:// URL without user or password, or nothing",
-          [](const Value& value, Source) {
+/// A URL of one of two schemes, or nothing. `user_advice` and `fragment_advice` follow what is said
+/// of such a part: neither may be there.
+Format<std::string> service_url(const char* accepts, const char* plain, const char* secure,
+                                const char* user_advice, const char* fragment_advice) {
+  return {Shape::text, accepts,
+          [=](const Value& value, Source) {
             const std::string& text = string_of(value);
             if (text.empty()) return text;
             const Url url = required_url(text);
-            if (url.scheme != "ws" && url.scheme != "wss") {
+            if (url.scheme != plain && url.scheme != secure) {
               throw BadValue("has the scheme " + url.scheme);
             }
-            if (url.user_info) throw BadValue("contains a user or password");
-            // RFC 6455, section 3.
-            if (!url.fragment.empty()) throw BadValue("has a fragment; write # as %23");
+            if (url.user_info)
+              throw BadValue(std::string("contains a user or password") + user_advice);
+            if (!url.fragment.empty())
+              throw BadValue(std::string("has a fragment") + fragment_advice);
             return text;
           },
           [](const std::string& text) { return Value(without_query_values(text)); }};
+}
+
+}  // namespace
+
+Format<std::string> upstream_url() {
+  // No fragment: RFC 6455, section 3.
+  return service_url("a ws:// or wss:// URL without user or password, or nothing", "ws", "wss", "",
+                     "; write # as %23");
 }
 
 Format<std::string> proxy_url() {
@@ -335,20 +345,8 @@ Format<std::string> proxy_url() {
 }
 
 Format<std::string> collector_url() {
-  return {Shape::text, "an http:// or https:// URL without user or password, or nothing",
-          [](const Value& value, Source) {
-            const std::string& text = string_of(value);
-            if (text.empty()) return text;
-            const Url url = required_url(text);
-            if (url.scheme != "http" && url.scheme != "https") {
-              throw BadValue("has the scheme " + url.scheme);
-            }
-            if (url.user_info)
-              throw BadValue("contains a user or password; use trace.otlp_headers_file");
-            if (!url.fragment.empty()) throw BadValue("has a fragment");
-            return text;
-          },
-          [](const std::string& text) { return Value(without_query_values(text)); }};
+  return service_url("an http:// or https:// URL without user or password, or nothing", "http",
+                     "https", "; use trace.otlp_headers_file", "");
 }
 
 Format<std::vector<ApiKey>> api_keys() {
@@ -368,6 +366,17 @@ Format<std::vector<ApiKey>> api_keys() {
           }};
 }
 
+namespace {
+
+Value print_target(const WebhookTarget& target) {
+  Value shown{{"name", target.name}, {"url", without_query_values(target.url)}};
+  if (!target.events.empty()) shown["events"] = target.events;
+  if (target.allow_private) shown["allow_private"] = true;
+  return shown;
+}
+
+}  // namespace
+
 Format<std::vector<WebhookTarget>> webhook_targets() {
   return {Shape::list, "a list of { url = \"https://...\", secret_file = \"...\" }",
           [](const Value& value, Source source) {
@@ -384,7 +393,7 @@ Format<std::vector<WebhookTarget>> webhook_targets() {
           },
           [](const std::vector<WebhookTarget>& list) {
             Value result = Value::array();
-            for (const WebhookTarget& target : list) result.push_back({{"name", target.name}});
+            for (const WebhookTarget& target : list) result.push_back(print_target(target));
             return result;
           }};
 }

@@ -6,18 +6,18 @@
 
 #include <algorithm>
 #include <functional>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "base/json/tree.hpp"
 #include "config/settings.hpp"
 #include "config/values.hpp"
 
 namespace verbatim::config {
 
 /// A TOML value as JSON, for reading and printing.
-using Value = nlohmann::ordered_json;
+using Value = OrderedJson;
 
 /// How a plain string (environment, --set) becomes a value.
 enum class Shape { text, integer, boolean, list };
@@ -59,6 +59,7 @@ Format<std::vector<std::string>> fields(std::string accepts);
 Format<std::vector<InstructionTemplate>> instruction_templates();
 Format<std::vector<ApiKey>> api_keys();
 Format<std::vector<WebhookTarget>> webhook_targets();
+Format<std::vector<ModelPrices>> model_prices();
 /// The secret itself. `advice` is the error message if it comes from anywhere but the environment.
 Format<Secret> secret(std::string accepts, std::string advice);
 /// The name of the file that holds the secret. Prints nothing, because the path is not stored.

@@ -12,7 +12,7 @@ std::vector<Key> make_server_keys() {
           "Address for clients, the HTTP API and the console. The default is this machine only; "
           "any other address needs auth.api_keys or auth.token_secret_file."),
       key("server.data_dir", &S::server, &Server::data_dir, "data", path("a directory", false),
-          "All data: journal, transcripts, recordings, the self-made certificate."),
+          "All data: journal, transcripts, recordings, the self-signed certificate."),
       key("server.allowed_origins", &S::server, &Server::allowed_origins, {}, origins(),
           "Origins of browser pages that may connect. Pages of this server itself always may. "
           "The origin is checked if the token comes in a subprotocol, or if no token is needed: "
@@ -32,8 +32,9 @@ std::vector<Key> make_server_keys() {
           live),
       key("server.shutdown_grace", &S::server, &Server::shutdown_grace, 8s, duration(0s, 10min),
           "The time from SIGTERM to the end of the process: for closes, open requests and the "
-          "journal's last write together. A second before the end, peers that have not closed are "
-          "cut. Stay below the limit of the supervisor (systemd 90s, Docker 10s).",
+          "journal's last write together. A second before the end, connections that are still open "
+          "are "
+          "aborted. Stay below the limit of the supervisor (systemd 90s, Docker 10s).",
           live),
       key("server.restart", &S::server, &Server::restart, Restart::end,
           choice<Restart>({{"end", Restart::end}, {"handover", Restart::handover}}),
@@ -64,7 +65,7 @@ std::vector<Key> make_server_keys() {
           "other lines.",
           live),
       key("server.body_bytes_max", &S::server, &Server::body_bytes_max, 4 * MiB, bytes(KiB, GiB),
-          "A request's body. The largest are posted transcripts."),
+          "A request's body. The largest are posted transcripts.", live),
       key("server.bodies_bytes_max", &S::server, &Server::bodies_bytes_max, 64 * MiB,
           bytes(64 * KiB, 1024 * GiB),
           "Memory for the bodies of all requests together, from arrival until they are handled. "
@@ -72,14 +73,16 @@ std::vector<Key> make_server_keys() {
           "requests are always served (server.connections_max bounds them). Client tokens "
           "together get half, the tokens of one user an eighth. A value below four times "
           "server.body_bytes_max is raised to that. A body is never read if the route does not "
-          "use it or the sender may not send it."),
+          "use it or the sender may not send it.",
+          live),
       key("server.answers_bytes_max", &S::server, &Server::answers_bytes_max, 128 * MiB,
           bytes(64 * KiB, 1024 * GiB),
           "Memory for the answers to all requests together, until the peer has read them, for "
           "server.request_timeout at most. An answer beyond it gets 503. Answers of up to 64 KiB "
           "are not counted, so short ones are always sent (server.connections_max bounds them). "
           "Client tokens together get half; the tokens of one user, or a session that back ends "
-          "read, get an eighth. A peer that holds no other answer may have one of any length."),
+          "read, get an eighth. A peer that holds no other answer may have one of any length.",
+          live),
       key("server.handshake_timeout", &S::server, &Server::handshake_timeout, 5s,
           duration(100ms, 5min),
           "Time for the TLS handshake, and for the headers of each request from the first byte. "
@@ -97,12 +100,14 @@ std::vector<Key> make_server_keys() {
           "messages never wait. One user, or one conversation of a back end, may hold a quarter "
           "of the part for unsent messages and one message more. Others then do not wait for a "
           "stalled one (docs/limits.md). A value below the larger of "
-          "session.client_message_bytes_max and upstream.message_bytes_max is raised to it."),
+          "session.client_message_bytes_max and upstream.message_bytes_max is raised to it.",
+          live),
       key("server.large_message_timeout", &S::server, &Server::large_message_timeout, 30s,
           duration(100ms, 1h),
           "Each MiB of a large message must arrive within this time, so that a stalled or slow "
           "one does not hold memory for ever. Otherwise the connection closes with 1008, and its "
-          "conversation goes on."),
+          "conversation goes on.",
+          live),
       key("server.core_dumps", &S::server, &Server::core_dumps, false, boolean(),
           "Allow core dumps, and tracing (gdb, strace) by other processes of the same user. Off "
           "by default: the memory holds the provider's key, tokens and what is said."),

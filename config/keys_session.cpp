@@ -10,7 +10,10 @@ std::vector<Key> make_session_keys() {
   return {
       key("session.resume_window", &S::session, &Session::resume_window, 30s, duration(0s, 24h),
           "How long a conversation waits for a client that was lost. 0s: it ends at once, and a "
-          "newer connection of the same session ends the one before."),
+          "newer connection of the same session ends the one before. A changed value is for "
+          "conversations that begin later; those that a restart has left wait as long as it was "
+          "at the start.",
+          live),
       key("session.resume_buffer_bytes_max", &S::session, &Session::resume_buffer_bytes_max,
           512 * KiB, bytes(4 * KiB, GiB),
           "Messages kept for a client that reconnects and says how many it has (`after=N`). "
@@ -32,7 +35,8 @@ std::vector<Key> make_session_keys() {
           "unlinked temporary file in server.data_dir, which is gone with the conversation, so "
           "that memory does not grow with its length. They are read when a client or a new "
           "connection to the provider needs the whole conversation, when an event names them, "
-          "and at the end."),
+          "and at the end.",
+          live),
       key("session.item_bytes_max", &S::session, &Session::item_bytes_max, 24 * MiB,
           bytes(KiB, 64 * MiB),
           "The largest item that is sent again to a new connection to the provider: its JSON as "
@@ -59,10 +63,12 @@ std::vector<Key> make_session_keys() {
           "answer it is lost.",
           live),
       key("session.close_timeout", &S::session, &Session::close_timeout, 5s, duration(100ms, 1min),
-          "Time for a peer to answer a close."),
+          "Time for a peer to answer a close.", live),
       key("session.end_wait", &S::session, &Session::end_wait, 5s, duration(100ms, 1min),
           "How long POST /v1/sessions/{id}/end waits until the disk has confirmed the session's "
-          "final record. After that it answers 202; the record is written once the disk works.",
+          "final record, and DELETE until no file has text of it. After that they answer 202; the "
+          "record is written once the disk works, and the text is gone once nothing else reads "
+          "the files.",
           live),
       key("session.sessions_max", &S::session, &Session::sessions_max, 1'000,
           number<std::size_t>(1, 1'000'000),
@@ -71,7 +77,8 @@ std::vector<Key> make_session_keys() {
           24 * MiB, bytes(KiB, 64 * MiB),
           "One event of a client. The provider takes 15 MiB of audio in one append, which are 20 "
           "MiB of base64, and photographs come as data URLs. A longer event closes the "
-          "connection with 1009, and the conversation waits for its client as after any loss."),
+          "connection with 1009, and the conversation waits for its client as after any loss.",
+          live),
       key("session.client_queue_bytes_max", &S::session, &Session::client_queue_bytes_max, 4 * MiB,
           bytes(4 * KiB, GiB),
           "Messages that wait for a client. If they reach this, the provider is no longer read.",

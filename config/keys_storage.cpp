@@ -16,6 +16,12 @@ std::vector<Key> make_storage_keys() {
       key("journal.queue_bytes_max", &S::journal, &Journal::queue_bytes_max, 64 * MiB,
           bytes(64 * KiB, 16 * GiB),
           "Data that waits for the disk. Beyond it nothing more is read from client or provider."),
+      key("journal.commit_interval", &S::journal, &Journal::commit_interval, 4ms,
+          duration(0s, 100ms),
+          "A commit begins at least this long after the one before, so that many rows share one "
+          "sync of the disk. Text waits that long at most; text after a pause, ends, admissions, "
+          "webhooks and the first audio of an answer do not wait. 0 commits as fast as the disk "
+          "allows."),
       key("journal.batch_rows_max", &S::journal, &Journal::batch_rows_max, 1'000,
           number<std::size_t>(1, 100'000),
           "Rows and bytes of one commit, at most, so that no commit takes long."),
@@ -141,9 +147,17 @@ std::vector<Key> make_storage_keys() {
           "The longest connection of a subscriber. It can resume; its permission is then checked "
           "again.",
           live),
+      key("events.list_interval", &S::events, &Events::list_interval, 1s, duration(100ms, 1min),
+          "The same for the stream of a list (GET /v1/live), which reads the list each time.",
+          live),
       key("capture.dir", &S::capture, &Capture::dir, {}, path("a directory, or nothing"),
           "Every connection's events are written here as JSON Lines, for `verbatim replay` and "
           "`simulate`. They hold what was said, audio included. Empty: off."),
+      key("capture.start", &S::capture, &Capture::start, CaptureStart::always,
+          choice<CaptureStart>(
+              {{"always", CaptureStart::always}, {"on_request", CaptureStart::on_request}}),
+          "on_request: an attempt is captured from the moment a back end asks for it (POST "
+          "/v1/sessions/{id}/captured)."),
   };
 }
 

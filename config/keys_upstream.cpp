@@ -82,7 +82,8 @@ std::vector<Key> make_upstream_keys() {
           "One message of the provider. An audio delta has some kilobytes; a long item that is "
           "retrieved can have megabytes. The provider also repeats what a client has sent, at "
           "worst with each letter as \\uXXXX: three times session.client_message_bytes_max. A "
-          "longer message is dropped."),
+          "longer message is dropped.",
+          live),
       key("upstream.reconnect_attempts_max", &S::upstream, &Upstream::reconnect_attempts_max, 5,
           number<std::size_t>(0, 1000),
           "After the connection to the provider is lost: how many times in a row to try a new "

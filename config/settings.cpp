@@ -13,6 +13,7 @@
 #include "base/ascii.hpp"
 #include "base/edit_distance.hpp"
 #include "config/effective.hpp"
+#include "config/fleet_check.hpp"
 #include "config/keys.hpp"
 #include "config/values.hpp"
 
@@ -54,12 +55,6 @@ Nearest nearest_key(const std::string& name) {
                   nearest_key(name).key->name);
 }
 
-bool is_of_this_machine(std::string_view written) {
-  const std::string host = lower_case(written);
-  return host == "localhost" || host.ends_with(".localhost") || host == "::1" ||
-         (host.starts_with("127.") && host.find_first_not_of("0123456789.") == std::string::npos);
-}
-
 Value to_value(const toml::node& node) {
   if (const auto* text = node.as_string()) return text->get();
   if (const auto* number = node.as_integer()) return number->get();
@@ -96,8 +91,15 @@ class Reader {
     for (const auto check : {&Reader::require_pair, &Reader::require_ttl_below_its_max,
                              &Reader::require_metrics_elsewhere, &Reader::require_another_disk})
       collect([&] { (this->*check)(); });
+    for (const Contradiction& one : contradictions_of_fleet(settings_))
+      collect([&] {
+        if (!rejected(one.key) && !rejected(one.other)) fail(where(one.key), one.what);
+      });
     wrong.insert(wrong.end(), wrong_.begin(), wrong_.end());
-    if (wrong_.empty()) warn_of_clear_text();
+    if (wrong_.empty()) {
+      warn_of_clear_text();
+      warn_of_unverified_database(settings_);
+    }
     return std::move(settings_);
   }
 

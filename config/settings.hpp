@@ -169,6 +169,7 @@ enum class Durability { power, process };
 struct Journal {
   Durability durability{};
   std::size_t queue_bytes_max = 0;
+  milliseconds commit_interval{};
   std::size_t batch_rows_max = 0;
   std::size_t batch_bytes_max = 0;
   milliseconds busy_timeout{};
@@ -207,13 +208,35 @@ struct Events {
   std::size_t watchers_max = 0;
   std::size_t watchers_per_session_max = 0;
   milliseconds interval{};       ///< between two reads of the journal
+  milliseconds list_interval{};  ///< between two reads of the list of sessions
   milliseconds heartbeat{};      ///< sent when there is nothing else
   milliseconds write_timeout{};  ///< for a subscriber that reads nothing
   milliseconds connection_max{};
 };
 
+/// Attempts are captured from their beginning, or from the moment a back end asks for it.
+enum class CaptureStart { always, on_request };
+
 struct Capture {
   std::filesystem::path dir;  ///< empty: off
+  CaptureStart start{};
+};
+
+/// Prices of a model's tokens, each for a million of them.
+struct ModelPrices {
+  std::string model;  ///< its name, or the beginning of it
+  double text_input = 0;
+  double text_input_cached = 0;
+  double text_output = 0;
+  double audio_input = 0;
+  double audio_input_cached = 0;
+  double audio_output = 0;
+};
+
+/// For the console's pages; `server.console` serves them.
+struct Console {
+  std::string currency;
+  std::vector<ModelPrices> prices;  ///< the first one that fits a model counts
 };
 
 /// Traces for an OpenTelemetry collector.
@@ -232,6 +255,35 @@ struct Trace {
   milliseconds retry_min{};
   milliseconds retry_max{};
   milliseconds shutdown_timeout{};
+};
+
+/// Text is confirmed to the database after or before it is sent on.
+enum class Ship { behind, before };
+/// With `Ship::before`, while the database cannot be reached.
+enum class WhenUnreachable { refuse, go_on };
+
+/// Several relays with one database.
+struct Fleet {
+  Secret url;                     ///< of the database; empty: this relay is alone
+  std::filesystem::path ca_file;  ///< empty: the system's
+  std::string peer_url;           ///< https://host:port; empty: other relays cannot reach this one
+  milliseconds peer_timeout{};
+  Ship ship{};
+  bool require_replica = false;
+  WhenUnreachable when_unreachable{};
+  milliseconds linger{};
+  std::size_t batch_events_max = 0;
+  std::size_t batch_bytes_max = 0;
+  std::size_t batches_in_flight = 0;
+  milliseconds connect_timeout{};
+  milliseconds silence_max{};  ///< of a connection that should answer
+  milliseconds retry_min{};
+  milliseconds retry_max{};
+  milliseconds keep_shipped{};
+  std::size_t backlog_bytes_max = 0;
+  std::size_t read_bytes_max = 0;
+  milliseconds lease_ttl{};   ///< by the database's clock
+  milliseconds dead_after{};  ///< after the end of a lease
 };
 
 struct Metrics {
@@ -288,7 +340,9 @@ struct Settings {
   Posts posts;
   Events events;
   Capture capture;
+  Console console;
   Trace trace;
+  Fleet fleet;
   Metrics metrics;
   LogOptions log;
   Webhook webhook;

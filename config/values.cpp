@@ -7,6 +7,7 @@
 #include <limits>
 #include <utility>
 
+#include "base/ascii.hpp"
 #include "base/url.hpp"
 #include "base/utf8.hpp"
 
@@ -97,6 +98,12 @@ Endpoint parse_endpoint(std::string_view text) {
 
 std::string print_endpoint(const Endpoint& endpoint) {
   return endpoint.host.empty() ? "" : authority(endpoint.host, std::to_string(endpoint.port));
+}
+
+bool is_of_this_machine(std::string_view written) {
+  const std::string host = lower_case(written);
+  return host == "localhost" || host.ends_with(".localhost") || host == "::1" ||
+         (host.starts_with("127.") && host.find_first_not_of("0123456789.") == std::string::npos);
 }
 
 Url required_url(std::string_view text) { return with_host(parse_url(text)); }

@@ -38,6 +38,8 @@ std::string print_endpoint(const Endpoint&);
 
 /// Like verbatim::parse_url(), for a host that can be connected to. Throws BadValue.
 Url required_url(std::string_view);
+/// Whether a host can only be this machine.
+bool is_of_this_machine(std::string_view host);
 
 /// Throws for control characters and text that is not UTF-8: values reach headers and logs.
 void require_plain_text(std::string_view);

@@ -89,6 +89,8 @@ class Budget {
     std::int64_t most = 0;
   };
 
+  /// The session began `elapsed_ms` ago, in an earlier process.
+  void began_before(std::int64_t elapsed_ms) { started_ms_ -= elapsed_ms; }
   /// Whether a client is attached that has asked for warnings. None is given before the first call.
   void listen(bool listens) { listens_ = listens; }
   /// Restarts the idle timeout: a client event or an answer came. Raw microphone frames do not

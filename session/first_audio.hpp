@@ -33,11 +33,13 @@ class FirstAudioTimer {
   /// only then.
   bool awaits() const { return answer_.has_value(); }
 
-  /// Audio of the provider that goes to a client who is there.
-  void audio(const transcript::AudioDelta& audio, std::int64_t received_us) {
-    if (answer_->received_us == 0 &&
-        (audio.response_id.empty() || audio.response_id == answer_->response_id))
-      answer_->received_us = received_us;
+  /// Audio of the provider that goes to a client who is there. True: it is the awaited one.
+  bool audio(const transcript::AudioDelta& audio, std::int64_t received_us) {
+    if (answer_->received_us != 0 ||
+        (!audio.response_id.empty() && audio.response_id != answer_->response_id))
+      return false;
+    answer_->received_us = received_us;
+    return true;
   }
 
   /// The client was sent an audio message, received at `received_us`. Returns the wait in

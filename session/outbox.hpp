@@ -9,7 +9,7 @@
 //
 // There is one outbox for each direction of a session. The client's outbox also numbers the
 // messages that it hands out and retains the latest ones. A client that comes back with `after=N`
-// gets every message after number N (the interface, section 2).
+// gets every message after number N (docs/resume.md).
 //
 // Pure; lives on its session's thread. It does no I/O: the driver asks ready(), takes the head and
 // writes it.

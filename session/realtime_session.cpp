@@ -50,8 +50,8 @@ RealtimeSession::RealtimeSession(SessionIdentity identity, SessionOptions option
   budget_.listen(client_.extension_events());
   if (const auto wanted = provider().read_session(options_.session_config_json).wants_transcription)
     settings_.hide_transcription(!*wanted);
+  dialogue_.transcribes = options_.transcription;
   transcript_.not_before(identity_.started_at);
-  transcribes_ = options_.transcription;
   pace_.time_passed(now.mono_ms);  // the user's other sessions may be above the rate
 }
 
@@ -115,9 +115,16 @@ void RealtimeSession::handle_client(protocol::Message& message, Moment now) {
                     request == protocol::ClientRequest::create_item
                         ? provider().read_client(queued->bytes)
                         : std::nullopt);
-  if (settings) settings_requests_.queued(queued, SettingsRequests::Purpose::client, asks);
+  if (settings) dialogue().client_asked(queued, asks);
   upstream_.push(placed_where_known(std::move(queued)), needs);
   spend(now);
+}
+
+SettingsDialogue RealtimeSession::dialogue() {
+  return {
+      dialogue_,
+      {provider(), settings_, upstream_, client_, policy_, unanswered_},
+      {options_.session_config_json, options_.transcription_model, options_.input_transcription}};
 }
 
 ItemRequests RealtimeSession::item_requests() const {
@@ -157,19 +164,16 @@ protocol::MessagePtr RealtimeSession::placed_where_known(protocol::MessagePtr me
 // A client that names no model shows its kind of session only by its first update of the settings,
 // but the provider needs it in the URL. So a new connection is dialled, as if it were the first.
 void RealtimeSession::become_transcription() {
-  if (transcribes_ || !options_.model.empty() || !transcript_.chain().empty()) return;
-  transcribes_ = true;
-  hides_created_ = upstream_.created() && !held_created_;
-  held_created_.reset();
-  holds_created_ = false;
+  if (transcribes() || !options_.model.empty() || !transcript_.chain().empty()) return;
+  dialogue_.transcribes = true;
+  hides_created_ = upstream_.created() && !dialogue_.held_created;
+  dialogue().start_over();
   upstream_.start_over();
   const bool hides_words = settings_.hides_transcription();
   settings_ = {};
   facts_ = {};
   if (hides_words) settings_.hide_transcription(true);
   unanswered_ = {};
-  settings_requests_ = {};
-  transcription_on_ = transcription_refused_ = false;
 }
 
 Changes RealtimeSession::refuse_frame(const std::string& why) {
@@ -223,7 +227,7 @@ void RealtimeSession::leave_for_good(transcript::CloseReason reason, const std::
 }
 
 bool RealtimeSession::transcription_expected() const {
-  return transcription_on_ && (speech_open_ || transcript_.awaiting_transcription());
+  return dialogue_.transcription_on && (speech_open_ || transcript_.awaiting_transcription());
 }
 
 void RealtimeSession::finish_if_transcribed(Moment now) {
@@ -257,8 +261,8 @@ void RealtimeSession::resync(const ClientReturn& how, Moment now) {
   client_.restart(how.after.value_or(0));
   journal_.take_settled_turns();  // the snapshot shows them
   // the provider's session is still to come
-  if ((settings_.empty() || held_created_) && !how.after) return;
-  held_created_.reset();
+  if ((settings_.empty() || dialogue_.held_created) && !how.after) return;
+  dialogue_.held_created.reset();
   if (how.after && !how.extension_events) {
     send_error("server_error", "messages_not_kept",
                "The messages after number " + std::to_string(*how.after) +
@@ -339,15 +343,15 @@ std::int64_t RealtimeSession::next_deadline_ms() const {
   if (ended()) return never;
   if (pending_reason_) return grace_deadline_ms_;
   std::int64_t next = std::min({budget_.next_deadline_ms(), upstream_.next_deadline_ms(),
-                                client_.next_deadline_ms(journal_.durable(), speech_open_)});
-  if (held_created_) next = std::min(next, held_created_->until_ms);
+                                client_.next_deadline_ms(journal_.durable(), speech_open_),
+                                dialogue_.next_deadline_ms()});
   if (pace_.holds()) next = std::min(next, pace_.ends_at_ms());
   return next;
 }
 
 Changes RealtimeSession::take_changes() {
   return std::exchange(changes_, Changes()) | client_.take_changes() | upstream_.take_changes() |
-         journal_.take_changes();
+         journal_.take_changes() | dialogue_.take_changes();
 }
 
 Changes RealtimeSession::journal_moved(Moment now) {
@@ -419,6 +423,15 @@ std::optional<transcript::Sequence> RealtimeSession::record_first_audio(Moment n
     needs = *recorded;
   }
   return needs;
+}
+
+std::optional<transcript::Sequence> RealtimeSession::record_settings(Moment now) {
+  if (!settings_.unrecorded()) return transcript::Sequence{0};
+  // Until the provider has accepted what the token binds, no process may continue without it.
+  if (dialogue_.requests.has_own() && binds_settings(options_.session_config_json))
+    return transcript::Sequence{0};
+  settings_.was_recorded();
+  return record({{}, transcript::SettingsChanged{settings_.to_json()}}, now);
 }
 
 void RealtimeSession::spend(Moment now) {

@@ -37,7 +37,7 @@
 #include "session/protocol/secret_filter.hpp"
 #include "session/protocol/session_settings.hpp"
 #include "session/session_journal.hpp"
-#include "session/settings_requests.hpp"
+#include "session/settings_dialogue.hpp"
 #include "session/transcript/close_reason.hpp"
 #include "session/transcript/journal.hpp"
 #include "session/transcript/spill.hpp"
@@ -153,7 +153,7 @@ class RealtimeSession {
   }
 
   /// Upstream connections are dialled for a transcription session.
-  bool transcribes() const { return transcribes_; }
+  bool transcribes() const { return dialogue_.transcribes; }
 
   /// Whether an answer's first audio is awaited: call audio_sent() for audio that was sent.
   bool awaits_first_audio() const { return first_audio_.awaits(); }
@@ -226,7 +226,7 @@ class RealtimeSession {
   };
   const Counts& counts() const { return counts_; }
   /// The provider's error code for the last refused relay request.
-  const std::string& refused_code() const { return refused_code_; }
+  const std::string& refused_code() const { return dialogue_.refused_code; }
   /// The latest limit that was near or reached.
   const std::optional<Budget::Notice>& last_limit() const { return last_limit_; }
   /// The result of the latest rebuild.
@@ -236,12 +236,6 @@ class RealtimeSession {
   const transcript::ResponseCounts& responses() const { return transcript_.responses(); }
 
  private:
-  struct HeldCreated {
-    protocol::Message message;
-    transcript::Sequence needs;
-    std::int64_t until_ms;
-  };
-
   static constexpr std::int64_t never = std::numeric_limits<std::int64_t>::max();
 
   // realtime_session.cpp: the client
@@ -253,9 +247,6 @@ class RealtimeSession {
                   std::string client_event_id = {});
   protocol::Message error_message(const protocol::ErrorEvent& error);
   void become_transcription();
-  protocol::SessionType type() const {
-    return transcribes_ ? protocol::SessionType::transcription : protocol::SessionType::realtime;
-  }
   void resync(const ClientReturn& how, Moment now);
   void leave_for_good(transcript::CloseReason reason, const std::string& why, Moment now);
   void finish_if_transcribed(Moment now);
@@ -275,6 +266,7 @@ class RealtimeSession {
   std::optional<std::string> without_secrets(std::string_view message) const;
   void send_turn_events();
   ItemRequests item_requests() const;
+  SettingsDialogue dialogue();
   /// True if the relay has answered: the provider would refuse a request that the conversation
   /// allows.
   bool answered_here(protocol::ClientRequest request, const protocol::Message& message, Moment now);
@@ -289,25 +281,12 @@ class RealtimeSession {
   std::optional<transcript::Sequence> record_audio(Moment now);
   /// The same for how long the client waited for answers.
   std::optional<transcript::Sequence> record_first_audio(Moment now);
+  /// Records the settings in force if the journal has others: another process may have to continue.
+  std::optional<transcript::Sequence> record_settings(Moment now);
   void spend(Moment now);
   /// A limit is near: warns the client. A limit is reached: ends the session.
   void handle_limit(const Budget::Notice& notice, Moment now);
   std::string own_event_id();
-
-  // realtime_session_settings.cpp: the session's settings, and what a client sees of them
-  std::string_view transcription_model() const;
-  void request_settings(std::string update, SettingsRequests::Purpose purpose);
-  void request_configuration();
-  void request_transcription();
-  void request_less(SettingsRequests::Purpose refused);
-  bool answers_relay(const transcript::Event& event, const protocol::Message& message, Moment now);
-  bool refuses_relay(const transcript::ProviderError& error, const protocol::Message& message,
-                     Moment now);
-  void configuration_seen(bool transcription_on);
-  bool is_hidden(std::string_view type) const;
-  void hide_from_client(protocol::Message& message) const;
-  void hold_created(protocol::Message message, transcript::Sequence needs, Moment now);
-  void release_created(std::string_view in_force = {});
 
   // realtime_session_ending.cpp: time, and the end
   void handle_time(Moment now);
@@ -317,11 +296,13 @@ class RealtimeSession {
 
   // realtime_session_upstream.cpp: the provider
   void current_said(protocol::Message message, Moment now);
+  bool is_for_relay(const transcript::Event& event, const protocol::Message& message, Moment now);
   void pass_audio(protocol::Message message, const std::optional<transcript::Event>& event,
                   Moment now);
   void match_request(transcript::Event& event, protocol::Message& message);
   void show_behind(const std::string& previous, transcript::Event& event,
                    protocol::Message& message);
+  bool is_over(const transcript::Event& event) const;
   void record_and_answer(protocol::ServerReading said, protocol::Message message, bool shown,
                          Moment now);
   void next_said(const protocol::Message& message, Moment now);
@@ -358,18 +339,11 @@ class RealtimeSession {
 
   Unanswered unanswered_;
   std::unique_ptr<protocol::OpenAnswers> answers_;
-  bool transcribes_ = false;
+  SettingsDialogue::State dialogue_;
   /// the client already has session.created, from an earlier connection
   bool hides_created_ = false;
   bool speech_open_ = false;        ///< begun, not committed
   bool audio_uncommitted_ = false;  ///< the client has sent some since the last commit
-  SettingsRequests settings_requests_;
-  bool transcription_on_ = false;
-  /// requested, and the provider left it off: do not request again
-  bool transcription_refused_ = false;
-  bool holds_created_ = false;  ///< session.created waits for the token's settings
-  std::optional<HeldCreated> held_created_;
-  std::string refused_code_;
 
   /// the client is gone; transcriptions are still awaited
   std::optional<transcript::CloseReason> pending_reason_;

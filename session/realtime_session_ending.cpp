@@ -1,4 +1,5 @@
 // Deadlines, and how a session ends or leaves this process. Part of RealtimeSession, on its thread.
+#include <algorithm>
 #include <utility>
 
 #include "session/protocol/message_kind.hpp"
@@ -37,7 +38,7 @@ void RealtimeSession::handle_time(Moment now) {
     return;
   }
   client_.time_passed(now);
-  if (held_created_ && now.mono_ms >= held_created_->until_ms) release_created();
+  dialogue().time_passed(now);
   if (pace_.holds()) note(Change::client_readable);
   pace_.time_passed(now.mono_ms);
   if (speech_open_ && client_.commit_due(now))
@@ -136,7 +137,7 @@ void RealtimeSession::close_what_is_open(transcript::CloseReason reason, const s
   note(Change::ended | Change::awaits_journal);
   if (settled()) note(Change::settled);
   upstream_.clear();
-  release_created();
+  dialogue().release_created();
   if (!client_.end()) return;
   const bool kept = journal_.final() != 0 && !journal_.failed();
   if (!kept) client_.drop_unsaved(journal_.durable());
@@ -162,8 +163,11 @@ Changes RealtimeSession::take_up(transcript::Transcript transcript,
   if (settings.leaves_transcription_open() && settings_.hides_transcription())
     settings.hide_transcription(true);  // as the client's token sets it
   settings_ = std::move(settings);
+  settings_.changed();
   facts_ = provider().read_session(settings_.session_json());
-  transcribes_ = transcribes_ || facts_.transcribes;
+  if (facts_.transcribes) dialogue_.transcribes = true;
+  if (identity_.started_at != 0)
+    budget_.began_before(std::max<std::int64_t>(0, now.wall - identity_.started_at));
   meter_.resume({transcript_.used().input_audio_ms, transcript_.used().output_audio_ms});
   const std::string shown = created_message(provider(), settings_, {});
   if (const auto formats = provider().read_server(shown).formats) meter_.configured(*formats);
@@ -179,6 +183,7 @@ Changes RealtimeSession::take_up(transcript::Transcript transcript,
             transcript::UpstreamLost{
                 std::string(transcript::to_string(transcript::CloseReason::upstream_lost))}},
            now);
+  record_settings(now);  // the handover had them outside the journal
   return take_changes();
 }
 

@@ -31,7 +31,7 @@ std::optional<bool> transcription_in(const transcript::Event& event) {
 
 std::optional<UpstreamId> RealtimeSession::take_dial(Moment now) {
   if (ended()) return std::nullopt;
-  return upstream_.take_dial(now, is_silent(), /*takes_items=*/!transcribes_);
+  return upstream_.take_dial(now, is_silent(), /*takes_items=*/!transcribes());
 }
 
 bool RealtimeSession::wants_dial(Moment now) const {
@@ -42,14 +42,14 @@ protocol::MessagePtr RealtimeSession::take_for(UpstreamId upstream) {
   auto [message, of_conversation] =
       upstream_.take(upstream, journal_.durable(), transcript_, journal_.last());
   if (of_conversation && !unanswered_.empty()) unanswered_.sent(message);
-  if (of_conversation && !settings_requests_.empty()) settings_requests_.sent(message);
+  if (of_conversation && !dialogue_.requests.empty()) dialogue_.requests.sent(message);
   return std::move(message);
 }
 
 Changes RealtimeSession::upstream_opened(UpstreamId upstream, Moment now) {
   if (ended()) return take_changes();
   upstream_.opened(upstream, now);
-  if (upstream_.is_current(upstream)) request_configuration();
+  if (upstream_.is_current(upstream)) dialogue().request_configuration();
   return take_changes();
 }
 
@@ -90,10 +90,10 @@ void RealtimeSession::current_said(protocol::Message message, Moment now) {
   answers_->see(seen.type, words);
   if (said.formats) meter_.configured(*said.formats);
   policy_.configured(seen.type, words);
-  const bool ours = said.event && answers_relay(*said.event, message, now);
-  const bool shown = !ours && !is_hidden(seen.type);
+  const bool ours = said.event && is_for_relay(*said.event, message, now);
+  const bool shown = !ours && !dialogue().is_hidden(seen.type);
   if (!said.event) {
-    release_created();
+    dialogue().release_created();
     hide_fields(policy_, message);
     if (shown) client_.answer(std::move(message));
     return;
@@ -104,13 +104,25 @@ void RealtimeSession::current_said(protocol::Message message, Moment now) {
   record_and_answer(std::move(said), std::move(message), shown, now);
 }
 
+/// True if the event answers a request of the relay; no client gets it then.
+bool RealtimeSession::is_for_relay(const transcript::Event& event, const protocol::Message& message,
+                                   Moment now) {
+  using Addressee = SettingsDialogue::Addressee;
+  const Addressee addressee = dialogue().addressee(event, message, now);
+  if (addressee == Addressee::relay_refused) {
+    ++counts_.own_requests_refused;
+    note(Change::counts);
+  }
+  return addressee != Addressee::client;
+}
+
 /// `event`: of the audio; nullopt: the message has none.
 void RealtimeSession::pass_audio(protocol::Message message,
                                  const std::optional<transcript::Event>& event, Moment now) {
   if (event && !transcript_.apply(*event, now.wall).repeat)
     audio_said(std::get<transcript::AudioDelta>(event->body), message.received_us);
   budget_.active(now.mono_ms);
-  release_created();
+  dialogue().release_created();
   client_.answer(std::move(message));
   spend(now);
 }
@@ -135,6 +147,14 @@ void RealtimeSession::show_behind(const std::string& previous, transcript::Event
   message.bytes = provider().placed_behind(message.bytes, previous);
 }
 
+/// A response is over, or what stands for one in a transcription session: the audio so far is
+/// measured and journaled.
+bool RealtimeSession::is_over(const transcript::Event& event) const {
+  if (std::holds_alternative<transcript::ResponseEnded>(event.body)) return true;
+  const auto* const done = std::get_if<transcript::TextDone>(&event.body);
+  return transcribes() && done != nullptr && done->transcription;
+}
+
 /// Records the event; the client gets the message when the event is durable.
 void RealtimeSession::record_and_answer(protocol::ServerReading said, protocol::Message message,
                                         bool shown, Moment now) {
@@ -143,27 +163,29 @@ void RealtimeSession::record_and_answer(protocol::ServerReading said, protocol::
   const bool created = session_created != nullptr;
   if (created) upstream_.plan_rotation(session_created->expires_at_s, now);
   const bool speech = std::holds_alternative<transcript::SpeechStarted>(said.event->body);
-  const bool response_over = std::holds_alternative<transcript::ResponseEnded>(said.event->body);
-  const auto needs = record(*std::move(said.event), now);
-  if (!needs) return;
-  const auto usage_needs = record_usage(std::move(said.transcription_usage), response_over, now);
+  const bool over = is_over(*said.event);
+  const auto event_needs = record(*std::move(said.event), now);
+  if (!event_needs) return;
+  const auto usage_needs = record_usage(std::move(said.transcription_usage), over, now);
   if (!usage_needs) return;
+  const auto settings_needs = record_settings(now);
+  if (!settings_needs) return;
+  const transcript::Sequence needs = std::max({*event_needs, *usage_needs, *settings_needs});
   if (transcription)
-    hide_from_client(message);
+    dialogue().hide_from_client(message);
   else
     hide_fields(policy_, message);
   if (created && std::exchange(hides_created_, false)) {
-    holds_created_ = false;
-  } else if (created && holds_created_) {
-    hold_created(std::move(message), *needs, now);
+    dialogue_.holds_created = false;
+  } else if (created && dialogue_.holds_created) {
+    dialogue().hold_created(std::move(message), needs, now);
   } else if (shown) {
-    release_created();
-    client_.answer(std::move(message), std::max(*needs, *usage_needs));
+    dialogue().release_created();
+    client_.answer(std::move(message), needs);
   }
   send_turn_events();
-  if (transcription) configuration_seen(*transcription);
-  // Transcription must be on by the first speech, however earlier requests were answered.
-  if (speech && !transcription_on_) request_transcription();
+  if (transcription) dialogue().transcription_seen(*transcription);
+  if (speech) dialogue().speech_began();
   finish_if_transcribed(now);
   spend(now);
   if (upstream_.next() && !ended()) try_carry_over(now);
@@ -171,7 +193,9 @@ void RealtimeSession::record_and_answer(protocol::ServerReading said, protocol::
 
 void RealtimeSession::audio_said(const transcript::AudioDelta& audio, std::int64_t received_us) {
   meter_.provider_sent(audio);
-  if (first_audio_.awaits() && client_.attached()) first_audio_.audio(audio, received_us);
+  if (!first_audio_.awaits() || !client_.attached()) return;
+  // It may wait in the outbox for the text before it, whose commit the journal would delay.
+  if (first_audio_.audio(audio, received_us)) journal_.hurry();
 }
 
 protocol::ServerReading RealtimeSession::read(std::string_view message) const {
@@ -244,7 +268,7 @@ void RealtimeSession::try_carry_over(Moment now) {
 bool RealtimeSession::is_silent() const {
   const bool half_said = speech_open_ || (audio_uncommitted_ && !facts_.detects_turns);
   return upstream_.created() && !half_said && !transcript_.is_answering() && unanswered_.empty() &&
-         settings_requests_.empty() && !transcript_.awaiting_transcription();
+         dialogue_.requests.empty() && !transcript_.awaiting_transcription();
 }
 
 void RealtimeSession::carry_over(Moment now) {
@@ -252,14 +276,14 @@ void RealtimeSession::carry_over(Moment now) {
   ++(after_loss ? counts_.reconnected : counts_.rotated);
   note(Change::counts);
   speech_open_ = false;
-  settings_requests_.connection_lost();
+  dialogue_.requests.connection_lost();
   count_rebuild(upstream_.current()->rebuild());
   const transcript::Event session_created = *upstream_.current()->session_created();
   upstream_.plan_rotation(std::get<transcript::UpstreamOpened>(session_created.body).expires_at_s,
                           now);
   if (!record(session_created, now)) return;
   if (const auto& configuration = upstream_.current()->configuration()) {
-    transcription_on_ =
+    dialogue_.transcription_on =
         std::get<transcript::SessionConfigured>(configuration->body).transcription_on;
     if (!record(*configuration, now)) return;
   }
@@ -273,8 +297,7 @@ void RealtimeSession::carry_over(Moment now) {
   const auto again = unanswered_.take_sent();
   for (auto request = again.rbegin(); request != again.rend(); ++request) {
     if (request->kind == Unanswered::Request::Kind::settings)
-      settings_requests_.queued(request->message, SettingsRequests::Purpose::client,
-                                facts_in(request->message->bytes));
+      dialogue().client_asked(request->message, facts_in(request->message->bytes));
     upstream_.push_first(placed_where_known(request->message), request->needs);
   }
   if (facts_.answers_by_itself && !unanswered_.has_response() && transcript_.awaiting_answer()) {
@@ -336,7 +359,7 @@ Changes RealtimeSession::upstream_unavailable(UpstreamId upstream, transcript::C
 void RealtimeSession::lose_upstream(transcript::CloseReason reason, const std::string& why,
                                     Moment now) {
   upstream_.drop_current();
-  release_created();
+  dialogue().release_created();
   // A first connection that never sent a message counts as a refusal, not a loss. After the client
   // has left for good, no replacement is needed.
   if (!upstream_.created() || pending_reason_ || !upstream_.may_reconnect(now))

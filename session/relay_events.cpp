@@ -19,7 +19,7 @@ bool binds_settings(std::string_view config_json) {
 
 std::string session_event(const std::string& session_id, int attempt, std::int64_t resume_window_ms,
                           const ResumeInfo& resume) {
-  return nlohmann::json{
+  return Json{
       {"type", "verbatim.session"}, {"event_id", std::string(own_event_prefix) + session_id},
       {"session_id", session_id},   {"attempt", attempt},
       {"resumed", resume.resumed},  {"replayed", resume.replayed},
@@ -29,17 +29,16 @@ std::string session_event(const std::string& session_id, int attempt, std::int64
 
 std::string upstream_event(std::string_view state, std::string_view reason,
                            std::string_view event_id) {
-  return nlohmann::json{
-      {"type", "verbatim.upstream"},
-      {"event_id", event_id},
-      {"state", state},
-      {"reason", reason.empty() ? nlohmann::json(nullptr) : nlohmann::json(reason)}}
+  return Json{{"type", "verbatim.upstream"},
+              {"event_id", event_id},
+              {"state", state},
+              {"reason", reason.empty() ? Json(nullptr) : Json(reason)}}
       .dump();
 }
 
 std::string restored_event(const Rebuild& rebuild, std::string_view event_id) {
   const auto list = [](const std::vector<Rebuild::Missing>& items) {
-    nlohmann::json all = nlohmann::json::array();
+    Json all = Json::array();
     for (const Rebuild::Missing& one : items)
       all.push_back({{"item_id", one.item_id}, {"why", one.why}});
     return all;
@@ -53,32 +52,32 @@ std::string restored_event(const Rebuild& rebuild, std::string_view event_id) {
 }
 
 std::string turn_event(const transcript::Turn& turn, std::string_view event_id) {
-  return nlohmann::json{{"type", "verbatim.turn"},
-                        {"event_id", event_id},
-                        {"item_id", turn.item_id},
-                        {"role", transcript::to_string(turn.role)},
-                        {"status", transcript::to_string(turn.status)},
-                        {"ordinal", turn.ordinal}}
-      .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return Json{{"type", "verbatim.turn"},
+              {"event_id", event_id},
+              {"item_id", turn.item_id},
+              {"role", transcript::to_string(turn.role)},
+              {"status", transcript::to_string(turn.status)},
+              {"ordinal", turn.ordinal}}
+      .dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 std::string ending_event(const std::string& session_id, transcript::CloseReason reason,
                          std::int64_t in_ms, std::string_view event_id) {
-  return nlohmann::json{{"type", "verbatim.ending"},
-                        {"event_id", event_id},
-                        {"session_id", session_id},
-                        {"close_reason", transcript::to_string(reason)},
-                        {"in_ms", in_ms}}
+  return Json{{"type", "verbatim.ending"},
+              {"event_id", event_id},
+              {"session_id", session_id},
+              {"close_reason", transcript::to_string(reason)},
+              {"in_ms", in_ms}}
       .dump();
 }
 
 std::string limit_event(const std::string& session_id, const Budget::Notice& near,
                         std::string_view event_id) {
-  nlohmann::json event{{"type", "verbatim.ending"},
-                       {"event_id", event_id},
-                       {"session_id", session_id},
-                       {"close_reason", transcript::to_string(close_reason(near.limit))},
-                       {"limit", to_string(near.limit)}};
+  Json event{{"type", "verbatim.ending"},
+             {"event_id", event_id},
+             {"session_id", session_id},
+             {"close_reason", transcript::to_string(close_reason(near.limit))},
+             {"limit", to_string(near.limit)}};
   const bool clock = near.limit == Limit::max_duration || near.limit == Limit::idle_timeout;
   const bool audio = near.limit == Limit::audio_seconds || near.limit == Limit::user_audio_seconds;
   if (clock) {
@@ -92,10 +91,10 @@ std::string limit_event(const std::string& session_id, const Budget::Notice& nea
 
 std::string ended_event(const std::string& session_id, transcript::CloseReason reason,
                         std::string_view event_id, std::string_view detail) {
-  nlohmann::json event{{"type", "verbatim.ended"},
-                       {"event_id", event_id},
-                       {"session_id", session_id},
-                       {"close_reason", transcript::to_string(reason)}};
+  Json event{{"type", "verbatim.ended"},
+             {"event_id", event_id},
+             {"session_id", session_id},
+             {"close_reason", transcript::to_string(reason)}};
   if (!detail.empty()) event["detail"] = detail;
   return dump(event);
 }

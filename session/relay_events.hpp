@@ -29,7 +29,7 @@ bool is_own_request(std::string_view event_id);
 /// True if a token's `session` object sets a field that a client can see.
 bool binds_settings(std::string_view config_json);
 
-/// The facts of a resume in a verbatim.session event. Extension events (the interface, section 2)
+/// The facts of a resume in a verbatim.session event. Extension events (docs/resume.md)
 /// go only to clients that ask for them.
 struct ResumeInfo {
   bool resumed = false;

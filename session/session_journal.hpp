@@ -60,6 +60,8 @@ class SessionJournal {
   transcript::Sequence durable() const { return journal_.durable(); }
   bool failed() const { return journal_.failed(); }
   bool crowded() const { return journal_.crowded(); }
+  /// Everything recorded becomes durable without the pause between two commits.
+  void hurry() { journal_.hurry(); }
   Changes take_changes() { return std::exchange(changes_, Changes()); }
 
  private:

@@ -1,6 +1,6 @@
 // The conversation so far, for a returning client whose missed messages are not retained. It is
-// written as the provider's own events, as if the client had just connected (the interface, section
-// 2).
+// written as the provider's own events, as if the client had just connected
+// (docs/resume.md).
 //
 // Pure; any thread.
 #pragma once

@@ -1,6 +1,6 @@
 // One upstream connection (to the provider), from the dial until it carries the conversation. The
 // first one of a session carries it at once. A later one is first given the settings in force and
-// then the items in order (P8), because the provider has no resume (protocol notes, section 2).
+// then the items in order (P8), because the provider has no resume.
 // Until it has accepted them, its messages go to the relay and not to the client.
 //
 // Pure; part of a RealtimeSession, on its thread. Functions that read the transcript may throw

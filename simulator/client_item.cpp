@@ -17,12 +17,12 @@ constexpr std::array<Role, 3> roles = {{{"user", {"input_text", "input_audio", "
                                         {"system", {"input_text", "", ""}},
                                         {"assistant", {"output_text", "", ""}}}};
 
-bool has_string(const Json& object, const char* name) {
+bool has_string(const OrderedJson& object, const char* name) {
   const auto found = object.find(name);
   return found != object.end() && found->is_string();
 }
 
-std::optional<ClientFault> check_content(const Json& part, const Role& role,
+std::optional<ClientFault> check_content(const OrderedJson& part, const Role& role,
                                          const std::string& path) {
   if (!part.is_object() || !has_string(part, "type")) return missing_parameter(path + ".type");
   const auto type = part["type"].get<std::string>();
@@ -38,7 +38,7 @@ std::optional<ClientFault> check_content(const Json& part, const Role& role,
   return std::nullopt;
 }
 
-std::optional<ClientFault> check_message(const Json& item) {
+std::optional<ClientFault> check_message(const OrderedJson& item) {
   if (!has_string(item, "role")) return missing_parameter("item.role");
   const auto role = std::find_if(roles.begin(), roles.end(),
                                  [&](const Role& known) { return item["role"] == known.name; });
@@ -58,11 +58,11 @@ std::optional<ClientFault> check_message(const Json& item) {
   return std::nullopt;
 }
 
-Json normal_content(const Json& part) {
+OrderedJson normal_content(const OrderedJson& part) {
   const auto type = part.at("type").get<std::string>();
   if (type == "input_audio") {
     const auto words = part.find("transcript");
-    return {{"type", type}, {"transcript", words == part.end() ? Json(nullptr) : *words}};
+    return {{"type", type}, {"transcript", words == part.end() ? OrderedJson(nullptr) : *words}};
   }
   if (type == "input_image") return {{"type", type}};
   return {{"type", type}, {"text", part.at("text")}};
@@ -70,7 +70,7 @@ Json normal_content(const Json& part) {
 
 }  // namespace
 
-std::optional<ClientFault> check_client_item(const Json& item) {
+std::optional<ClientFault> check_client_item(const OrderedJson& item) {
   if (!item.is_object()) return missing_parameter("item");
   if (!has_string(item, "type")) return missing_parameter("item.type");
   const auto type = item["type"].get<std::string>();
@@ -93,7 +93,7 @@ std::optional<ClientFault> check_client_item(const Json& item) {
                      "item.type"};
 }
 
-Json normal_item(const Json& item) {
+OrderedJson normal_item(const OrderedJson& item) {
   if (item.at("type") == "function_call_output") {
     // Providers send these items without a status.
     return {{"id", item.at("id")},
@@ -106,8 +106,8 @@ Json normal_item(const Json& item) {
             {"status", "completed"},         {"name", item.at("name")},
             {"call_id", item.at("call_id")}, {"arguments", item.at("arguments")}};
   }
-  Json content = Json::array();
-  for (const Json& part : item.at("content")) content.push_back(normal_content(part));
+  OrderedJson content = OrderedJson::array();
+  for (const OrderedJson& part : item.at("content")) content.push_back(normal_content(part));
   return {{"id", item.at("id")},
           {"type", "message"},
           {"status", "completed"},

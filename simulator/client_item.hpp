@@ -8,10 +8,10 @@
 
 namespace verbatim::simulator {
 
-std::optional<ClientFault> check_client_item(const Json& item);
+std::optional<ClientFault> check_client_item(const OrderedJson& item);
 
 /// The item with the provider's fields in the provider's order, without audio and images.
 /// Precondition: the item has been checked, and its id is set.
-Json normal_item(const Json& item);
+OrderedJson normal_item(const OrderedJson& item);
 
 }  // namespace verbatim::simulator

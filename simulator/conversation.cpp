@@ -12,11 +12,11 @@ std::string id_of(const ConversationItem& item) { return item.json.at("id").get<
 
 }  // namespace
 
-std::string text_of(const Json& item) {
+std::string text_of(const OrderedJson& item) {
   std::string text;
   const auto content = item.find("content");
   if (content == item.end()) return text;
-  for (const Json& part : *content) {
+  for (const OrderedJson& part : *content) {
     const auto words = part.find("text");
     if (words == part.end() || !words->is_string()) continue;
     if (!text.empty()) text += ' ';
@@ -64,7 +64,7 @@ std::string Conversation::last_id() const {
   return items_.empty() ? std::string() : id_of(items_.back());
 }
 
-Json Conversation::previous_of(const std::string& id) const {
+OrderedJson Conversation::previous_of(const std::string& id) const {
   const auto found = by_id_.find(id);
   if (found == by_id_.end() || found->second == items_.begin()) return nullptr;
   return std::prev(found->second)->json.at("id");

@@ -14,7 +14,7 @@
 namespace verbatim::simulator {
 
 struct ConversationItem {
-  Json json;                  ///< as in conversation.item.added
+  OrderedJson json;           ///< as in conversation.item.added
   std::string words;          ///< of a spoken answer: the whole generated text
   std::int64_t audio_ms = 0;  ///< of a spoken answer: length of its audio
   bool truncated = false;
@@ -42,7 +42,7 @@ class Conversation {
   const ConversationItem* last() const { return items_.empty() ? nullptr : &items_.back(); }
 
   /// The id of the predecessor; null for the first item.
-  Json previous_of(const std::string& id) const;
+  OrderedJson previous_of(const std::string& id) const;
   bool is_second(const std::string& id) const;
 
   /// The text of the last user message; empty if the last one was spoken or there is none.
@@ -60,6 +60,6 @@ class Conversation {
 };
 
 /// The texts of a message's content, joined by spaces.
-std::string text_of(const Json& item);
+std::string text_of(const OrderedJson& item);
 
 }  // namespace verbatim::simulator

@@ -23,10 +23,10 @@ Emitter::Emitter(Outgoing& outgoing, Ids& ids, const Profile& profile, const Fau
   ids_.be_odd(faults.odd_ids);
 }
 
-void Emitter::send(std::string_view type, const Json& fields) {
+void Emitter::send(std::string_view type, const OrderedJson& fields) {
   VERBATIM_EXPECTS(fields.is_object() || fields.is_null());
-  Json event = {{"type", type}, {"event_id", ids_.make("event_")}};
-  event.update(fields.is_null() ? Json::object() : fields);
+  OrderedJson event = {{"type", type}, {"event_id", ids_.make("event_")}};
+  event.update(fields.is_null() ? OrderedJson::object() : fields);
   leave_out(event);
   spelled_.clear();
   if (spelling_) {
@@ -34,14 +34,14 @@ void Emitter::send(std::string_view type, const Json& fields) {
   } else {
     spelled_.push_back(std::move(event));
   }
-  for (const Json& spelled : spelled_) {
+  for (const OrderedJson& spelled : spelled_) {
     if (faults_.no_session_created && spelled["type"] == "session.created") continue;
     outgoing_.event(spelled.dump());
   }
 }
 
 /// Removes what providers other than OpenAI do not send.
-void Emitter::leave_out(Json& event) {
+void Emitter::leave_out(OrderedJson& event) {
   const auto previous = event.find("previous_item_id");
   if (previous != event.end() && faults_.null_previous > 0 &&
       random_.chance(faults_.null_previous)) {
@@ -58,7 +58,7 @@ void Emitter::leave_out(Json& event) {
 
 void Emitter::error(const ClientFault& fault, const std::string& client_event_id) {
   const auto or_null = [](const std::string& value) {
-    return value.empty() ? Json(nullptr) : Json(value);
+    return value.empty() ? OrderedJson(nullptr) : OrderedJson(value);
   };
   send("error", {{"error",
                   {{"type", "invalid_request_error"},

@@ -3,11 +3,11 @@
 #pragma once
 
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/json/tree.hpp"
 #include "simulator/faults.hpp"
 #include "simulator/ids.hpp"
 #include "simulator/outgoing.hpp"
@@ -16,8 +16,6 @@
 #include "simulator/spelling.hpp"
 
 namespace verbatim::simulator {
-
-using Json = Spelling::Json;
 
 /// An error in a client's event.
 struct ClientFault {
@@ -33,7 +31,7 @@ class Emitter {
           std::uint64_t seed);
 
   /// Precondition: `fields` is an object (or null for none) of valid UTF-8.
-  void send(std::string_view type, const Json& fields = {});
+  void send(std::string_view type, const OrderedJson& fields = {});
 
   /// Names the client's event if the event had an id.
   void error(const ClientFault& fault, const std::string& client_event_id);
@@ -46,7 +44,7 @@ class Emitter {
   Ids& ids() { return ids_; }
 
  private:
-  void leave_out(Json& event);
+  void leave_out(OrderedJson& event);
 
   Outgoing& outgoing_;
   Ids& ids_;
@@ -54,7 +52,7 @@ class Emitter {
   Random random_;
   bool plain_;  ///< audio deltas need no tree: OpenAI's spelling, complete and plain ids
   std::unique_ptr<Spelling> spelling_;
-  std::vector<Json> spelled_;  // reused to avoid allocations
+  std::vector<OrderedJson> spelled_;  // reused to avoid allocations
 };
 
 }  // namespace verbatim::simulator

@@ -96,6 +96,23 @@ constexpr Chance chances[] = {{"binary", &Faults::binary},
                               {"null_previous", &Faults::null_previous},
                               {"no_item_ids", &Faults::no_item_ids}};
 
+/// A fault whose argument is a whole number. False: it is another one.
+bool add_whole(Faults& faults, const Fault& fault) {
+  const auto number = [&fault] { return fault.whole(fault.argument, Fault::counts); };
+  if (fault.name == "drop_after") {
+    faults.drop_after = number();
+  } else if (fault.name == "hang_after") {
+    faults.hang_after = number();
+  } else if (fault.name == "late_transcription") {
+    faults.late_transcription_ms = static_cast<std::int64_t>(number());
+  } else if (fault.name == "expire_after") {
+    faults.expire_after_ms = static_cast<std::int64_t>(number());
+  } else {
+    return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 void Faults::add_one(std::string_view piece) {
@@ -114,17 +131,12 @@ void Faults::add_one(std::string_view piece) {
     this->*known.member = fault.has_argument ? fault.fraction(0, 1) : 1;
     return;
   }
+  if (add_whole(*this, fault)) return;
   if (fault.name == "silent") {
     if (fault.has_argument) fault.refuse("takes no argument");
     hang_after = 0;
-  } else if (fault.name == "drop_after") {
-    drop_after = fault.whole(fault.argument, Fault::counts);
   } else if (fault.name == "close_after") {
     close_after = fault.close();
-  } else if (fault.name == "hang_after") {
-    hang_after = fault.whole(fault.argument, Fault::counts);
-  } else if (fault.name == "late_transcription") {
-    late_transcription_ms = static_cast<std::int64_t>(fault.whole(fault.argument, Fault::counts));
   } else if (fault.name == "duplicate") {
     duplicate = fault.fraction(0, 1);
   } else if (fault.name == "slow") {
@@ -134,8 +146,6 @@ void Faults::add_one(std::string_view piece) {
       fault.refuse("needs an error code of 1 to 80 bytes, for example invalid_api_key");
     }
     error_first = fault.argument;
-  } else if (fault.name == "expire_after") {
-    expire_after_ms = static_cast<std::int64_t>(fault.whole(fault.argument, Fault::counts));
   } else if (fault.name == "profile") {
     profile = profile_named(fault.argument).name;
   } else {

@@ -18,7 +18,7 @@ ClientFault no_such_item(const std::string& doing, const std::string& code, cons
 }
 
 /// The string under `name`, or nullptr.
-const std::string* string_in(const Json& event, const char* name) {
+const std::string* string_in(const OrderedJson& event, const char* name) {
   const auto found = event.find(name);
   return found == event.end() || !found->is_string() ? nullptr
                                                      : &found->get_ref<const std::string&>();
@@ -33,9 +33,9 @@ std::string LiveSession::new_item_id() {
   return id;
 }
 
-LiveSession::Refusal LiveSession::create_item(const Json& event, std::int64_t) {
+LiveSession::Refusal LiveSession::create_item(const OrderedJson& event, std::int64_t) {
   if (!event.contains("item")) return missing_parameter("item");
-  Json item = event["item"];
+  OrderedJson item = event["item"];
   const std::string* const event_id = string_in(event, "event_id");
   const bool rebuilds = event_id != nullptr && event_id->starts_with(session::own_event_prefix);
   if (rebuilds && faults_.refuse_history > 0 && random_.chance(faults_.refuse_history)) {
@@ -70,21 +70,22 @@ LiveSession::Refusal LiveSession::create_item(const Json& event, std::int64_t) {
         "Tool call ID '" + item["call_id"].get<std::string>() + "' not found in conversation.",
         "item.call_id"};
   }
-  const Json shown = normal_item(item);
+  const OrderedJson shown = normal_item(item);
   const auto new_id = shown["id"].get<std::string>();
   conversation_.insert({shown, {}, 0, false, 0}, after);
   if (profile_.echoes_items) {
     echoed_ = new_id;
     return std::nullopt;
   }
-  const Json fields = {{"previous_item_id", conversation_.previous_of(new_id)}, {"item", shown}};
+  const OrderedJson fields = {{"previous_item_id", conversation_.previous_of(new_id)},
+                              {"item", shown}};
   emitter_.send("conversation.item.added", fields);
   emitter_.send("conversation.item.done", fields);
   return std::nullopt;
 }
 
 /// Sends conversation.item.created for items that the provider understands, and nothing for others.
-void LiveSession::echo_item(const Json& item) {
+void LiveSession::echo_item(const OrderedJson& item) {
   const auto role = item.value("role", std::string());
   const bool understood = item["type"] == "function_call_output" || role == "user";
   if (!understood) return;
@@ -92,22 +93,23 @@ void LiveSession::echo_item(const Json& item) {
   const std::string& previous = last == echoed_ ? echoed_as_ : last;
   emitter_.send(
       "conversation.item.created",
-      {{"previous_item_id", previous.empty() ? Json(nullptr) : Json(previous)}, {"item", item}});
+      {{"previous_item_id", previous.empty() ? OrderedJson(nullptr) : OrderedJson(previous)},
+       {"item", item}});
   echoed_as_ = item.value("id", std::string());
 }
 
-LiveSession::Refusal LiveSession::retrieve_item(const Json& event, std::int64_t) {
+LiveSession::Refusal LiveSession::retrieve_item(const OrderedJson& event, std::int64_t) {
   const std::string* const id = string_in(event, "item_id");
   if (id == nullptr) return missing_parameter("item_id");
   const ConversationItem* const item = conversation_.find(*id);
   if (item == nullptr) {
     return no_such_item("retrieving", "item_retrieve_invalid_item_id", *id, "item_id");
   }
-  Json shown = item->json;
+  OrderedJson shown = item->json;
   if (!item->words.empty() && !shown["content"].empty()) {
     // Generate the answer's audio again instead of storing it: the same text gives the same
     // samples.
-    Json& part = shown["content"][0];
+    OrderedJson& part = shown["content"][0];
     if (item->truncated) part["transcript"] = nullptr;
     const std::string bytes = encode_audio(output_format_of(config_.json()["audio"]["output"]),
                                            Voice(item->words).speak(item->audio_ms));
@@ -119,7 +121,7 @@ LiveSession::Refusal LiveSession::retrieve_item(const Json& event, std::int64_t)
   return std::nullopt;
 }
 
-LiveSession::Refusal LiveSession::delete_item(const Json& event, std::int64_t) {
+LiveSession::Refusal LiveSession::delete_item(const OrderedJson& event, std::int64_t) {
   const std::string* const id = string_in(event, "item_id");
   if (id == nullptr) return missing_parameter("item_id");
   if (!conversation_.erase(*id)) {
@@ -129,7 +131,7 @@ LiveSession::Refusal LiveSession::delete_item(const Json& event, std::int64_t) {
   return std::nullopt;
 }
 
-LiveSession::Refusal LiveSession::truncate_item(const Json& event, std::int64_t) {
+LiveSession::Refusal LiveSession::truncate_item(const OrderedJson& event, std::int64_t) {
   const std::string* const id = string_in(event, "item_id");
   if (id == nullptr) return missing_parameter("item_id");
   for (const char* name : {"content_index", "audio_end_ms"}) {

@@ -27,10 +27,11 @@ std::string lowered(std::string_view text) {
 }
 
 /// Arguments that fit the first level of a function's schema.
-std::string invented_arguments(const Json& tool) {
-  Json arguments = Json::object();
-  const Json schema = tool.value("parameters", Json::object());
-  const Json properties = schema.is_object() ? schema.value("properties", Json::object()) : schema;
+std::string invented_arguments(const OrderedJson& tool) {
+  OrderedJson arguments = OrderedJson::object();
+  const OrderedJson schema = tool.value("parameters", OrderedJson::object());
+  const OrderedJson properties =
+      schema.is_object() ? schema.value("properties", OrderedJson::object()) : schema;
   for (const auto& [name, property] : properties.items()) {
     const auto type = property.value("type", std::string("string"));
     const auto choices = property.find("enum");
@@ -41,9 +42,9 @@ std::string invented_arguments(const Json& tool) {
     } else if (type == "boolean") {
       arguments[name] = true;
     } else if (type == "array") {
-      arguments[name] = Json::array();
+      arguments[name] = OrderedJson::array();
     } else if (type == "object") {
-      arguments[name] = Json::object();
+      arguments[name] = OrderedJson::object();
     } else {
       arguments[name] = "example";
     }
@@ -52,10 +53,11 @@ std::string invented_arguments(const Json& tool) {
 }
 
 /// The function to call, or nullptr.
-const Json* called_tool(const Json& tools, const Json& choice, const std::string& user_text) {
+const OrderedJson* called_tool(const OrderedJson& tools, const OrderedJson& choice,
+                               const std::string& user_text) {
   if (!tools.is_array() || choice == "none") return nullptr;
   const std::string wish = lowered(user_text);
-  for (const Json& tool : tools) {
+  for (const OrderedJson& tool : tools) {
     if (!tool.is_object() || tool.value("type", "") != "function") continue;
     const auto name = tool.value("name", std::string());
     if (name.empty()) continue;
@@ -76,7 +78,7 @@ Response* LiveSession::active() {
 }
 
 ResponsePlan LiveSession::default_plan() const {
-  const Json& session = config_.json();
+  const OrderedJson& session = config_.json();
   ResponsePlan plan;
   plan.conversation_id = conversation_id_;
   plan.modalities = session["output_modalities"];
@@ -87,14 +89,14 @@ ResponsePlan LiveSession::default_plan() const {
   return plan;
 }
 
-void LiveSession::choose_words(const Json& request, ResponsePlan& plan) {
+void LiveSession::choose_words(const OrderedJson& request, ResponsePlan& plan) {
   ++answers_;
   std::string typed;
   const ConversationItem* const last = conversation_.last();
-  Json last_item = last == nullptr ? Json::object() : last->json;
+  OrderedJson last_item = last == nullptr ? OrderedJson::object() : last->json;
   if (const auto input = request.find("input"); input != request.end() && input->is_array()) {
-    last_item = Json::object();
-    for (const Json& given : *input) {
+    last_item = OrderedJson::object();
+    for (const OrderedJson& given : *input) {
       const ConversationItem* const known =
           given.value("type", "") == "item_reference"
               ? conversation_.find(given.value("id", std::string()))
@@ -110,9 +112,9 @@ void LiveSession::choose_words(const Json& request, ResponsePlan& plan) {
     plan.words += shortened(last_item["output"].get_ref<const std::string&>(), 400);
     return;
   }
-  const Json& session = config_.json();
-  const Json tools = request.value("tools", session["tools"]);
-  if (const Json* tool =
+  const OrderedJson& session = config_.json();
+  const OrderedJson tools = request.value("tools", session["tools"]);
+  if (const OrderedJson* tool =
           called_tool(tools, request.value("tool_choice", session["tool_choice"]), typed)) {
     plan.call_name = (*tool)["name"].get<std::string>();
     plan.words = invented_arguments(*tool);
@@ -136,14 +138,14 @@ void LiveSession::send_rate_limits() {
   if (!random_.chance(0.5)) return;
   const auto remaining = static_cast<std::int64_t>(15'000'000 - 100 - random_.below(900));
   emitter_.send("rate_limits.updated",
-                {{"rate_limits", Json::array({{{"name", "tokens"},
-                                               {"limit", 15'000'000},
-                                               {"remaining", remaining},
-                                               {"reset_seconds", 0.002}}})}});
+                {{"rate_limits", OrderedJson::array({{{"name", "tokens"},
+                                                      {"limit", 15'000'000},
+                                                      {"remaining", remaining},
+                                                      {"reset_seconds", 0.002}}})}});
 }
 
-LiveSession::Refusal LiveSession::create_response(const Json& event, std::int64_t now_ms) {
-  const Json request = event.value("response", Json::object());
+LiveSession::Refusal LiveSession::create_response(const OrderedJson& event, std::int64_t now_ms) {
+  const OrderedJson request = event.value("response", OrderedJson::object());
   if (!request.is_object()) {
     return ClientFault{"invalid_type", "Invalid type for 'response': expected an object.",
                        "response"};
@@ -160,15 +162,15 @@ LiveSession::Refusal LiveSession::create_response(const Json& event, std::int64_
     plan.modalities = request["output_modalities"];
     if (auto fault = check_modalities(plan.modalities, "response.output_modalities")) return fault;
   }
-  const Json audio = request.value("audio", Json::object());
+  const OrderedJson audio = request.value("audio", OrderedJson::object());
   if (audio.is_object() && audio.contains("output")) {
     if (auto fault = check_audio_output(audio["output"], "response.audio.output", profile_))
       return fault;
     plan.audio_output.update(audio["output"]);
   }
   plan.max_output_tokens = request.value("max_output_tokens", plan.max_output_tokens);
-  plan.metadata = request.value("metadata", Json());
-  const bool out_of_band = request.value("conversation", Json("auto")) == "none";
+  plan.metadata = request.value("metadata", OrderedJson());
+  const bool out_of_band = request.value("conversation", OrderedJson("auto")) == "none";
   if (out_of_band) plan.conversation_id = nullptr;
   const Response* const running = active();
   if (!out_of_band && running != nullptr) {
@@ -185,7 +187,7 @@ LiveSession::Refusal LiveSession::create_response(const Json& event, std::int64_
   return std::nullopt;
 }
 
-LiveSession::Refusal LiveSession::cancel_response(const Json& event, std::int64_t) {
+LiveSession::Refusal LiveSession::cancel_response(const OrderedJson& event, std::int64_t) {
   const auto wanted = event.find("response_id");
   const auto found = std::find_if(responses_.begin(), responses_.end(), [&](const auto& response) {
     return wanted == event.end() || wanted->is_null() ? response->in_conversation()

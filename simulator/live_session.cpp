@@ -17,24 +17,24 @@ constexpr std::int64_t commit_ms_min = 100;
 /// The name of the transcription deployment, for providers with deployments.
 constexpr std::string_view transcription_deployment = "transcribe";
 
-std::string event_id_of(const Json& event) {
+std::string event_id_of(const OrderedJson& event) {
   const auto id = event.find("event_id");
   return id != event.end() && id->is_string() ? id->get<std::string>() : std::string();
 }
 
-Json spoken_item(const std::string& id, const std::string& status) {
+OrderedJson spoken_item(const std::string& id, const std::string& status) {
   return {{"id", id},
           {"type", "message"},
           {"status", status},
           {"role", "user"},
-          {"content", Json::array({{{"type", "input_audio"}, {"transcript", nullptr}}})}};
+          {"content", OrderedJson::array({{{"type", "input_audio"}, {"transcript", nullptr}}})}};
 }
 
 }  // namespace
 
 struct LiveSession::Handler {
   std::string_view type;
-  Refusal (LiveSession::*handle)(const Json&, std::int64_t);
+  Refusal (LiveSession::*handle)(const OrderedJson&, std::int64_t);
 };
 
 LiveSession::LiveSession(const Setting& setting, Emitter& emitter, std::int64_t now_ms)
@@ -88,7 +88,7 @@ void LiveSession::on_message(std::string_view message, std::int64_t now_ms) {
   if (is_audio_append(message) && append_audio(message, now_ms)) {
     return;
   }
-  const Json event = Json::parse(message, nullptr, /*allow_exceptions=*/false);
+  const OrderedJson event = OrderedJson::parse(message, nullptr, /*allow_exceptions=*/false);
   if (!event.is_object()) {
     return emitter_.error({"invalid_json", "The event is not a JSON object.", ""}, "");
   }
@@ -100,14 +100,14 @@ void LiveSession::on_message(std::string_view message, std::int64_t now_ms) {
   Refusal refusal;
   try {
     refusal = dispatch(type->get<std::string>(), event, now_ms);
-  } catch (const Json::exception&) {
+  } catch (const OrderedJson::exception&) {
     // A nested field has an unexpected type. Report it as an error of the client.
     refusal = ClientFault{"invalid_value", "A field of the event has a value of a wrong kind.", ""};
   }
   if (refusal) emitter_.error(*refusal, id);
 }
 
-LiveSession::Refusal LiveSession::dispatch(const std::string& type, const Json& event,
+LiveSession::Refusal LiveSession::dispatch(const std::string& type, const OrderedJson& event,
                                            std::int64_t now_ms) {
   static constexpr std::array<Handler, 9> handlers = {{
       {"session.update", &LiveSession::update_session},
@@ -141,7 +141,7 @@ LiveSession::Refusal LiveSession::dispatch(const std::string& type, const Json& 
                      "Invalid value: '" + type + "'. Supported values are: " + known + ".", "type"};
 }
 
-LiveSession::Refusal LiveSession::update_session(const Json& event, std::int64_t) {
+LiveSession::Refusal LiveSession::update_session(const OrderedJson& event, std::int64_t) {
   if (!event.contains("session")) return missing_parameter("session");
   if (auto fault = config_.update(event["session"], model_has_spoken_)) return fault;
   emitter_.send("session.updated", {{"session", config_.json()}});
@@ -217,7 +217,7 @@ void LiveSession::speech_started(std::int64_t at_ms) {
   emitter_.send("input_audio_buffer.speech_started",
                 {{"audio_start_ms", at_ms}, {"item_id", speaking_->item_id()}});
   if (profile_.early_items) {
-    const Json item = spoken_item(speaking_->item_id(), "in_progress");
+    const OrderedJson item = spoken_item(speaking_->item_id(), "in_progress");
     conversation_.append({item, {}, 0, false, 0});
     emitter_.send(
         "conversation.item.added",
@@ -249,24 +249,24 @@ void LiveSession::answer(std::int64_t now_ms) {
   }
   ResponsePlan plan = default_plan();
   plan.announced = profile_.announces_answers;
-  choose_words(Json::object(), plan);
+  choose_words(OrderedJson::object(), plan);
   start_response(std::move(plan), now_ms);
 }
 
 void LiveSession::commit_utterance(bool speech, std::int64_t length_ms, std::int64_t now_ms) {
   if (!speaking_) speaking_.emplace(new_transcription());
   const std::string& id = speaking_->item_id();
-  const Json item = spoken_item(id, "completed");
+  const OrderedJson item = spoken_item(id, "completed");
   const bool known = conversation_.find(id) != nullptr;
   if (!known) conversation_.append({item, {}, 0, false, 0});
-  const Json previous = conversation_.previous_of(id);
+  const OrderedJson previous = conversation_.previous_of(id);
   emitter_.send("input_audio_buffer.committed", {{"previous_item_id", previous}, {"item_id", id}});
   if (!known) {
     emitter_.send("conversation.item.added", {{"previous_item_id", previous}, {"item", item}});
   }
   const bool quirk = conversation_.is_second(id);
   emitter_.send("conversation.item.done",
-                {{"previous_item_id", quirk ? Json(nullptr) : previous}, {"item", item}});
+                {{"previous_item_id", quirk ? OrderedJson(nullptr) : previous}, {"item", item}});
   speaking_->commit(speech, length_ms, pace_, now_ms);
   if (!speaking_->done()) transcribing_.push_back(std::move(*speaking_));
   empty_buffer();
@@ -278,7 +278,7 @@ void LiveSession::empty_buffer() {
   speech_buffered_ = false;
 }
 
-LiveSession::Refusal LiveSession::commit_buffer(const Json&, std::int64_t now_ms) {
+LiveSession::Refusal LiveSession::commit_buffer(const OrderedJson&, std::int64_t now_ms) {
   const std::int64_t ms = config_.input_format().ms_in(buffered_bytes_);
   if (ms < commit_ms_min) {
     return ClientFault{"input_audio_buffer_commit_empty",
@@ -293,7 +293,7 @@ LiveSession::Refusal LiveSession::commit_buffer(const Json&, std::int64_t now_ms
   return std::nullopt;
 }
 
-LiveSession::Refusal LiveSession::clear_buffer(const Json&, std::int64_t) {
+LiveSession::Refusal LiveSession::clear_buffer(const OrderedJson&, std::int64_t) {
   empty_buffer();
   detector_.restart();
   emitter_.send("input_audio_buffer.cleared");

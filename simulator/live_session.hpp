@@ -45,18 +45,18 @@ class LiveSession final : public Provider {
   using Refusal = std::optional<ClientFault>;
   struct Handler;
 
-  Refusal dispatch(const std::string& type, const Json& event, std::int64_t now_ms);
+  Refusal dispatch(const std::string& type, const OrderedJson& event, std::int64_t now_ms);
 
   // Client events, in live_session.cpp, live_items.cpp and live_responses.cpp.
-  Refusal update_session(const Json& event, std::int64_t now_ms);
-  Refusal commit_buffer(const Json& event, std::int64_t now_ms);
-  Refusal clear_buffer(const Json& event, std::int64_t now_ms);
-  Refusal create_item(const Json& event, std::int64_t now_ms);
-  Refusal retrieve_item(const Json& event, std::int64_t now_ms);
-  Refusal delete_item(const Json& event, std::int64_t now_ms);
-  Refusal truncate_item(const Json& event, std::int64_t now_ms);
-  Refusal create_response(const Json& event, std::int64_t now_ms);
-  Refusal cancel_response(const Json& event, std::int64_t now_ms);
+  Refusal update_session(const OrderedJson& event, std::int64_t now_ms);
+  Refusal commit_buffer(const OrderedJson& event, std::int64_t now_ms);
+  Refusal clear_buffer(const OrderedJson& event, std::int64_t now_ms);
+  Refusal create_item(const OrderedJson& event, std::int64_t now_ms);
+  Refusal retrieve_item(const OrderedJson& event, std::int64_t now_ms);
+  Refusal delete_item(const OrderedJson& event, std::int64_t now_ms);
+  Refusal truncate_item(const OrderedJson& event, std::int64_t now_ms);
+  Refusal create_response(const OrderedJson& event, std::int64_t now_ms);
+  Refusal cancel_response(const OrderedJson& event, std::int64_t now_ms);
 
   /// Handles appended audio without a JSON tree, because most messages are of this type. Returns
   /// false for any other message and for a malformed one.
@@ -74,9 +74,9 @@ class LiveSession final : public Provider {
   Response* active();
   void start_response(ResponsePlan plan, std::int64_t now_ms);
   void answer(std::int64_t now_ms);
-  void echo_item(const Json& item);
+  void echo_item(const OrderedJson& item);
   ResponsePlan default_plan() const;
-  void choose_words(const Json& request, ResponsePlan& plan);
+  void choose_words(const OrderedJson& request, ResponsePlan& plan);
   void send_rate_limits();  ///< sent at random, as by the provider
 
   Faults faults_;

@@ -60,7 +60,7 @@ void Response::add_output(const std::string& words, bool call) {
   output.item_id = emitter_.ids().make("item_");
   if (call) output.call_id = emitter_.ids().make("call_");
   output.words = words;
-  output.spoken = !call && plan_.modalities == Json::array({"audio"});
+  output.spoken = !call && plan_.modalities == OrderedJson::array({"audio"});
   output.voice = Voice(words);
   outputs_.push_back(std::move(output));
 }
@@ -151,7 +151,7 @@ void Response::cancel(const std::string& reason) {
 void Response::open() {
   Output& output = current();
   output.status = "in_progress";
-  const Json started = item(output);
+  const OrderedJson started = item(output);
   emitter_.send("response.output_item.added",
                 {{"response_id", id_}, {"output_index", current_}, {"item", started}});
   if (in_conversation()) {
@@ -162,9 +162,9 @@ void Response::open() {
                   {{"previous_item_id", output.previous}, {"item", started}});
   }
   if (output.call()) return;
-  Json fields = place(output);
-  fields["part"] = output.spoken ? Json{{"type", "audio"}, {"transcript", ""}}
-                                 : Json{{"type", "text"}, {"text", ""}};
+  OrderedJson fields = place(output);
+  fields["part"] = output.spoken ? OrderedJson{{"type", "audio"}, {"transcript", ""}}
+                                 : OrderedJson{{"type", "text"}, {"text", ""}};
   emitter_.send("response.content_part.added", fields);
 }
 
@@ -172,7 +172,7 @@ void Response::say(const std::string& text) {
   Output& output = current();
   output.said += text;
   ++said_pieces_;
-  Json fields = place(output);
+  OrderedJson fields = place(output);
   fields["delta"] = text;
   fields["obfuscation"] = emitter_.ids().obfuscation(text.size());
   if (output.call()) return emitter_.send("response.function_call_arguments.delta", fields);
@@ -198,42 +198,43 @@ void Response::close(const std::string& status) {
   Output& output = current();
   close_part(output);
   output.status = status == "completed" ? "completed" : "incomplete";
-  const Json ended = item(output);
+  const OrderedJson ended = item(output);
   if (in_conversation()) {
     if (ConversationItem* mine = conversation_.find(output.item_id)) mine->json = ended;
     // As with the provider, previous_item_id is wrong for the conversation's second item.
-    const Json previous = output.second ? Json(nullptr) : output.previous;
+    const OrderedJson previous = output.second ? OrderedJson(nullptr) : output.previous;
     emitter_.send("conversation.item.done", {{"previous_item_id", previous}, {"item", ended}});
   }
   emitter_.send("response.output_item.done",
                 {{"response_id", id_}, {"output_index", current_}, {"item", ended}});
 }
 
-void Response::finish(const std::string& status, const Json& details) {
+void Response::finish(const std::string& status, const OrderedJson& details) {
   done_ = true;
   close(status);
   emitter_.send("response.done", {{"response", json(status, details)}});
 }
 
 void Response::close_part(const Output& output) {
-  Json fields = place(output);
+  OrderedJson fields = place(output);
   if (output.call()) {
     fields["name"] = plan_.call_name;
     fields["arguments"] = output.said;
     return emitter_.send("response.function_call_arguments.done", fields);
   }
   if (output.spoken) emitter_.send("response.output_audio.done", fields);
-  Json words = fields;
+  OrderedJson words = fields;
   words[output.spoken ? "transcript" : "text"] = output.said;
   emitter_.send(
       output.spoken ? "response.output_audio_transcript.done" : "response.output_text.done", words);
-  fields["part"] = output.spoken ? Json{{"type", "audio"}, {"transcript", output.said}}
-                                 : Json{{"type", "text"}, {"text", output.said}};
+  fields["part"] = output.spoken ? OrderedJson{{"type", "audio"}, {"transcript", output.said}}
+                                 : OrderedJson{{"type", "text"}, {"text", output.said}};
   emitter_.send("response.content_part.done", fields);
 }
 
-Json Response::place(const Output& output) const {
-  Json fields = {{"response_id", id_}, {"item_id", output.item_id}, {"output_index", current_}};
+OrderedJson Response::place(const Output& output) const {
+  OrderedJson fields = {
+      {"response_id", id_}, {"item_id", output.item_id}, {"output_index", current_}};
   if (output.call()) {
     fields["call_id"] = output.call_id;
   } else {
@@ -242,15 +243,16 @@ Json Response::place(const Output& output) const {
   return fields;
 }
 
-Json Response::item(const Output& output) const {
+OrderedJson Response::item(const Output& output) const {
   if (output.call()) {
     return {{"id", output.item_id},    {"type", "function_call"},   {"status", output.status},
             {"name", plan_.call_name}, {"call_id", output.call_id}, {"arguments", output.said}};
   }
-  Json content = Json::array();
+  OrderedJson content = OrderedJson::array();
   if (output.status != "in_progress") {
-    content.push_back(output.spoken ? Json{{"type", "output_audio"}, {"transcript", output.said}}
-                                    : Json{{"type", "output_text"}, {"text", output.said}});
+    content.push_back(output.spoken
+                          ? OrderedJson{{"type", "output_audio"}, {"transcript", output.said}}
+                          : OrderedJson{{"type", "output_text"}, {"text", output.said}});
   }
   return {{"id", output.item_id},
           {"type", "message"},
@@ -259,13 +261,13 @@ Json Response::item(const Output& output) const {
           {"content", content}};
 }
 
-Json Response::json(const std::string& status, const Json& details) const {
-  Json output = Json::array();
+OrderedJson Response::json(const std::string& status, const OrderedJson& details) const {
+  OrderedJson output = OrderedJson::array();
   for (const Output& one : outputs_) {
     if (done_ && !one.status.empty()) output.push_back(item(one));
   }
-  const Json audio = {{"format", plan_.audio_output.at("format")},
-                      {"voice", plan_.audio_output.at("voice")}};
+  const OrderedJson audio = {{"format", plan_.audio_output.at("format")},
+                             {"voice", plan_.audio_output.at("voice")}};
   return {{"object", "realtime.response"},
           {"id", id_},
           {"status", status},
@@ -275,14 +277,14 @@ Json Response::json(const std::string& status, const Json& details) const {
           {"output_modalities", plan_.modalities},
           {"max_output_tokens", plan_.max_output_tokens},
           {"audio", {{"output", audio}}},
-          {"usage", done_ ? usage() : Json(nullptr)},
+          {"usage", done_ ? usage() : OrderedJson(nullptr)},
           {"metadata", plan_.metadata}};
 }
 
-Json Response::usage() const {
+OrderedJson Response::usage() const {
   const std::size_t audio_out = static_cast<std::size_t>(sung_ms_) / 50;
   const std::size_t in = plan_.input_text_tokens + plan_.input_audio_tokens;
-  const Json cached = {{"text_tokens", 0}, {"audio_tokens", 0}, {"image_tokens", 0}};
+  const OrderedJson cached = {{"text_tokens", 0}, {"audio_tokens", 0}, {"image_tokens", 0}};
   return {{"total_tokens", in + said_pieces_ + audio_out},
           {"input_tokens", in},
           {"output_tokens", said_pieces_ + audio_out},

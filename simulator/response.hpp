@@ -19,11 +19,11 @@
 namespace verbatim::simulator {
 
 struct ResponsePlan {
-  Json conversation_id;  ///< null: out of band; its items join no conversation
-  Json modalities = Json::array({"audio"});
-  Json audio_output;  ///< format and voice
-  Json max_output_tokens = "inf";
-  Json metadata;
+  OrderedJson conversation_id;  ///< null: out of band; its items join no conversation
+  OrderedJson modalities = OrderedJson::array({"audio"});
+  OrderedJson audio_output;  ///< format and voice
+  OrderedJson max_output_tokens = "inf";
+  OrderedJson metadata;
   std::string words_first;  ///< not empty: a separate message before the rest
   std::string words;
   std::string call_name;  ///< not empty: a function call with `words` as its arguments
@@ -64,9 +64,9 @@ class Response {
     std::string call_id;  ///< empty: a message
     std::string words;
     bool spoken = false;
-    Json previous;        ///< the item's predecessor when it was added
-    bool second = false;  ///< it is the second item of the conversation
-    std::string status;   ///< empty (not begun), in_progress, completed or incomplete
+    OrderedJson previous;  ///< the item's predecessor when it was added
+    bool second = false;   ///< it is the second item of the conversation
+    std::string status;    ///< empty (not begun), in_progress, completed or incomplete
     std::string said;
     std::int64_t sung_ms = 0;
     Voice voice{{}};
@@ -83,12 +83,13 @@ class Response {
   void sing(std::int64_t ms);
   void close(const std::string& status);
   void close_part(const Output& output);
-  void finish(const std::string& status, const Json& details);
+  void finish(const std::string& status, const OrderedJson& details);
 
-  Json place(const Output& output) const;  ///< the ids in the delta and done events of its part
-  Json item(const Output& output) const;
-  Json json(const std::string& status, const Json& details) const;
-  Json usage() const;
+  OrderedJson place(
+      const Output& output) const;  ///< the ids in the delta and done events of its part
+  OrderedJson item(const Output& output) const;
+  OrderedJson json(const std::string& status, const OrderedJson& details) const;
+  OrderedJson usage() const;
 
   ResponsePlan plan_;
   Emitter& emitter_;

@@ -11,7 +11,7 @@ namespace verbatim::simulator {
 struct Due {
   std::int64_t at_ms = 0;
   std::int64_t rank_ms = 0;
-  friend auto operator<=>(const Due&, const Due&) = default;
+  friend auto operator<=>(const Due&, const Due&) = default;  // NOLINT(modernize-use-nullptr)
 };
 
 class Pace {

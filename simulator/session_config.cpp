@@ -21,7 +21,7 @@ ClientFault bad_value(const std::string& param, const std::string& wanted) {
   return {"invalid_value", "Invalid value for '" + param + "'. Expected " + wanted + ".", param};
 }
 
-std::optional<ClientFault> refuse_unknown(const Json& object, const std::string& path,
+std::optional<ClientFault> refuse_unknown(const OrderedJson& object, const std::string& path,
                                           std::initializer_list<std::string_view> known) {
   if (!object.is_object()) return bad_value(path, "an object");
   for (const auto& member : object.items()) {
@@ -34,7 +34,7 @@ std::optional<ClientFault> refuse_unknown(const Json& object, const std::string&
   return std::nullopt;
 }
 
-Json default_detection(bool semantic) {
+OrderedJson default_detection(bool semantic) {
   if (semantic) {
     return {{"type", "semantic_vad"},
             {"eagerness", "auto"},
@@ -46,7 +46,7 @@ Json default_detection(bool semantic) {
           {"interrupt_response", true}};
 }
 
-std::optional<ClientFault> check_format(const Json& value, const std::string& param,
+std::optional<ClientFault> check_format(const OrderedJson& value, const std::string& param,
                                         const Profile& profile) {
   const auto type = value.is_object() ? value.find("type") : value.end();
   if (!value.is_object() || type == value.end() || !type->is_string() ||
@@ -62,19 +62,19 @@ std::optional<ClientFault> check_format(const Json& value, const std::string& pa
   return std::nullopt;
 }
 
-Json normal_format(const Json& value) {
+OrderedJson normal_format(const OrderedJson& value) {
   if (value.at("type") != "audio/pcm") return {{"type", value.at("type")}};
   return {{"type", "audio/pcm"}, {"rate", value.value("rate", 24000)}};
 }
 
-AudioFormat format_of(const Json& format) {
+AudioFormat format_of(const OrderedJson& format) {
   return audio_format_from_name(format.at("type").get<std::string>(), format.value("rate", 24000))
       .value_or(AudioFormat::pcm16);
 }
 
-void keep_only(Json& object, std::initializer_list<const char*> names) {
+void keep_only(OrderedJson& object, std::initializer_list<const char*> names) {
   if (!object.is_object()) return;
-  Json kept = Json::object();
+  OrderedJson kept = OrderedJson::object();
   for (const char* const name : names) {
     if (object.contains(name)) kept[name] = object[name];
   }
@@ -82,14 +82,14 @@ void keep_only(Json& object, std::initializer_list<const char*> names) {
 }
 
 /// Moves a setting of the older form to its current place, unless it is set there already.
-void move_setting(Json& session, const char* from, const char* to, const char* side) {
+void move_setting(OrderedJson& session, const char* from, const char* to, const char* side) {
   if (!session.contains(from)) return;
-  Json& place = session["audio"][side];
+  OrderedJson& place = session["audio"][side];
   if (!place.contains(to)) place[to] = session[from];
 }
 
 /// Returns the settings that a forgiving provider knows, and drops all others.
-Json forgiven(Json session) {
+OrderedJson forgiven(OrderedJson session) {
   if (!session.is_object()) return session;
   move_setting(session, "voice", "voice", "output");
   move_setting(session, "turn_detection", "turn_detection", "input");
@@ -99,14 +99,14 @@ Json forgiven(Json session) {
     if (session.contains(name) && session[name].empty()) session.erase(name);
   }
   if (session.contains("output_modalities")) {
-    const bool text = session["output_modalities"] == Json::array({"text"});
-    session["output_modalities"] = Json::array({text ? "text" : "audio"});
+    const bool text = session["output_modalities"] == OrderedJson::array({"text"});
+    session["output_modalities"] = OrderedJson::array({text ? "text" : "audio"});
   }
   if (session.contains("audio")) {
-    Json& audio = session["audio"];
+    OrderedJson& audio = session["audio"];
     keep_only(audio, {"input", "output"});
     if (audio.contains("input")) {
-      Json& input = audio["input"];
+      OrderedJson& input = audio["input"];
       keep_only(input, {"format", "transcription", "turn_detection"});
       for (const char* const name : {"transcription", "turn_detection"}) {
         if (!input.contains(name)) continue;
@@ -123,7 +123,7 @@ Json forgiven(Json session) {
   return session;
 }
 
-std::optional<ClientFault> check_detection(const Json& value) {
+std::optional<ClientFault> check_detection(const OrderedJson& value) {
   const std::string path = "session.audio.input.turn_detection";
   if (value.is_null()) return std::nullopt;
   if (auto fault = refuse_unknown(
@@ -149,15 +149,15 @@ std::optional<ClientFault> check_detection(const Json& value) {
   return std::nullopt;
 }
 
-void merge_detection(Json& mine, const Json& changes) {
+void merge_detection(OrderedJson& mine, const OrderedJson& changes) {
   if (changes.is_null()) {
     mine = nullptr;
     return;
   }
   if (mine.is_null()) mine = default_detection(false);
   const auto type = changes.find("type");
-  const Json wanted = type == changes.end() || type->is_null() ? mine["type"] : *type;
-  const Json defaults = default_detection(wanted == "semantic_vad");
+  const OrderedJson wanted = type == changes.end() || type->is_null() ? mine["type"] : *type;
+  const OrderedJson defaults = default_detection(wanted == "semantic_vad");
   if (wanted != mine["type"]) mine = defaults;
   for (const auto& [name, value] : changes.items()) {
     // null resets a required number to its default.
@@ -165,7 +165,7 @@ void merge_detection(Json& mine, const Json& changes) {
   }
 }
 
-std::optional<ClientFault> check_transcription(const Json& value) {
+std::optional<ClientFault> check_transcription(const OrderedJson& value) {
   const std::string path = "session.audio.input.transcription";
   if (value.is_null()) return std::nullopt;
   if (auto fault = refuse_unknown(
@@ -179,16 +179,16 @@ std::optional<ClientFault> check_transcription(const Json& value) {
   return std::nullopt;
 }
 
-Json normal_transcription(const Json& value) {
+OrderedJson normal_transcription(const OrderedJson& value) {
   if (value.is_null()) return nullptr;
-  Json normal = {{"model", "whisper-1"}, {"language", nullptr}, {"prompt", nullptr}};
+  OrderedJson normal = {{"model", "whisper-1"}, {"language", nullptr}, {"prompt", nullptr}};
   for (const auto& [name, member] : value.items()) {
     if (name != "model" || !member.is_null()) normal[name] = member;
   }
   return normal;
 }
 
-std::optional<ClientFault> check_input(const Json& input, const Profile& profile) {
+std::optional<ClientFault> check_input(const OrderedJson& input, const Profile& profile) {
   if (auto fault =
           refuse_unknown(input, "session.audio.input",
                          {"format", "transcription", "noise_reduction", "turn_detection"})) {
@@ -205,12 +205,12 @@ std::optional<ClientFault> check_input(const Json& input, const Profile& profile
   return std::nullopt;
 }
 
-bool has_other_than_null(const Json& object, const char* name) {
+bool has_other_than_null(const OrderedJson& object, const char* name) {
   return object.contains(name) && !object[name].is_null();
 }
 
 /// Checks the members of a session, except `audio`.
-std::optional<ClientFault> check_session(const Json& session) {
+std::optional<ClientFault> check_session(const OrderedJson& session) {
   if (auto fault =
           refuse_unknown(session, "session",
                          {"type", "model", "output_modalities", "instructions", "tools",
@@ -236,12 +236,13 @@ std::optional<ClientFault> check_session(const Json& session) {
 
 }  // namespace
 
-std::optional<ClientFault> check_modalities(const Json& value, const std::string& param) {
-  if (value == Json::array({"audio"}) || value == Json::array({"text"})) return std::nullopt;
+std::optional<ClientFault> check_modalities(const OrderedJson& value, const std::string& param) {
+  if (value == OrderedJson::array({"audio"}) || value == OrderedJson::array({"text"}))
+    return std::nullopt;
   return bad_value(param, "['audio'] or ['text']");
 }
 
-std::optional<ClientFault> check_audio_output(const Json& value, const std::string& param,
+std::optional<ClientFault> check_audio_output(const OrderedJson& value, const std::string& param,
                                               const Profile& profile) {
   if (auto fault = refuse_unknown(value, param, {"format", "voice", "speed"})) return fault;
   if (value.contains("voice") && !value["voice"].is_string() && !value["voice"].is_object()) {
@@ -251,26 +252,26 @@ std::optional<ClientFault> check_audio_output(const Json& value, const std::stri
   return std::nullopt;
 }
 
-AudioFormat output_format_of(const Json& audio_output) {
+AudioFormat output_format_of(const OrderedJson& audio_output) {
   return format_of(audio_output.at("format"));
 }
 
 SessionConfig::SessionConfig(const std::string& model, const std::string& session_id,
                              std::int64_t expires_at_s, const Profile& profile)
     : profile_(profile) {
-  const Json format = {{"type", "audio/pcm"}, {"rate", 24000}};
-  const Json input = {{"format", format},
-                      {"transcription", nullptr},
-                      {"noise_reduction", nullptr},
-                      {"turn_detection", default_detection(false)}};
-  const Json output = {{"format", format}, {"voice", "alloy"}, {"speed", 1}};
+  const OrderedJson format = {{"type", "audio/pcm"}, {"rate", 24000}};
+  const OrderedJson input = {{"format", format},
+                             {"transcription", nullptr},
+                             {"noise_reduction", nullptr},
+                             {"turn_detection", default_detection(false)}};
+  const OrderedJson output = {{"format", format}, {"voice", "alloy"}, {"speed", 1}};
   json_ = {{"type", "realtime"},
            {"object", "realtime.session"},
            {"id", session_id},
            {"model", model},
-           {"output_modalities", Json::array({"audio"})},
+           {"output_modalities", OrderedJson::array({"audio"})},
            {"instructions", default_instructions},
-           {"tools", Json::array()},
+           {"tools", OrderedJson::array()},
            {"tool_choice", "auto"},
            {"max_output_tokens", "inf"},
            {"tracing", nullptr},
@@ -281,16 +282,16 @@ SessionConfig::SessionConfig(const std::string& model, const std::string& sessio
            {"include", nullptr}};
 }
 
-std::optional<ClientFault> SessionConfig::update(const Json& wanted, bool model_has_spoken) {
-  const Json changes = profile_.forgiving ? forgiven(wanted) : wanted;
+std::optional<ClientFault> SessionConfig::update(const OrderedJson& wanted, bool model_has_spoken) {
+  const OrderedJson changes = profile_.forgiving ? forgiven(wanted) : wanted;
   if (auto fault = check_session(changes)) return fault;
-  const Json audio = changes.value("audio", Json::object());
+  const OrderedJson audio = changes.value("audio", OrderedJson::object());
   if (auto fault = refuse_unknown(audio, "session.audio", {"input", "output"})) return fault;
-  const Json input = audio.value("input", Json::object());
-  const Json output = audio.value("output", Json::object());
+  const OrderedJson input = audio.value("input", OrderedJson::object());
+  const OrderedJson output = audio.value("output", OrderedJson::object());
   if (auto fault = check_input(input, profile_)) return fault;
   if (auto fault = check_audio_output(output, "session.audio.output", profile_)) return fault;
-  const Json& voice = json_["audio"]["output"]["voice"];
+  const OrderedJson& voice = json_["audio"]["output"]["voice"];
   if (model_has_spoken && output.contains("voice") && output["voice"] != voice) {
     return ClientFault{"cannot_update_voice",
                        "Cannot update a conversation's voice if assistant audio is present.",
@@ -298,7 +299,7 @@ std::optional<ClientFault> SessionConfig::update(const Json& wanted, bool model_
   }
   for (const auto& [name, value] : changes.items()) {
     if (name == "type" || name == "model" || name == "audio") continue;
-    json_[name] = name == "tools" && value.is_null() ? Json::array() : value;
+    json_[name] = name == "tools" && value.is_null() ? OrderedJson::array() : value;
   }
   take_input(input);
   for (const auto& [name, value] : output.items()) {
@@ -307,8 +308,8 @@ std::optional<ClientFault> SessionConfig::update(const Json& wanted, bool model_
   return std::nullopt;
 }
 
-void SessionConfig::take_input(const Json& input) {
-  Json& mine = json_["audio"]["input"];
+void SessionConfig::take_input(const OrderedJson& input) {
+  OrderedJson& mine = json_["audio"]["input"];
   for (const auto& [name, value] : input.items()) {
     if (name == "turn_detection") {
       merge_detection(mine[name], value);
@@ -322,7 +323,7 @@ void SessionConfig::take_input(const Json& input) {
 }
 
 std::optional<Hearing> SessionConfig::turn_detection() const {
-  const Json& detection = json_["audio"]["input"]["turn_detection"];
+  const OrderedJson& detection = json_["audio"]["input"]["turn_detection"];
   if (detection.is_null() || !profile_.detects_turns) return std::nullopt;
   Hearing hearing;
   if (detection["type"] == "semantic_vad") {
@@ -336,12 +337,12 @@ std::optional<Hearing> SessionConfig::turn_detection() const {
 }
 
 bool SessionConfig::detection_flag(const char* name) const {
-  const Json& detection = json_["audio"]["input"]["turn_detection"];
+  const OrderedJson& detection = json_["audio"]["input"]["turn_detection"];
   return detection.is_object() && detection[name].get<bool>();
 }
 
 std::string SessionConfig::transcription_model() const {
-  const Json& transcription = json_["audio"]["input"]["transcription"];
+  const OrderedJson& transcription = json_["audio"]["input"]["transcription"];
   return transcription.is_null() ? std::string() : transcription["model"].get<std::string>();
 }
 

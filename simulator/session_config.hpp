@@ -19,10 +19,10 @@ class SessionConfig {
 
   /// Merges `wanted`, the `session` of a session.update: absent members stay, null clears. On an
   /// error, returns it and changes nothing.
-  std::optional<ClientFault> update(const Json& wanted, bool model_has_spoken);
+  std::optional<ClientFault> update(const OrderedJson& wanted, bool model_has_spoken);
 
   /// The whole session, as in session.updated.
-  const Json& json() const { return json_; }
+  const OrderedJson& json() const { return json_; }
 
   /// nullopt: turn detection is off; the client commits.
   std::optional<Hearing> turn_detection() const;
@@ -34,20 +34,20 @@ class SessionConfig {
   AudioFormat input_format() const { return input_format_; }
 
  private:
-  void take_input(const Json& input);
+  void take_input(const OrderedJson& input);
   bool detection_flag(const char* name) const;
 
   const Profile& profile_;
-  Json json_;
+  OrderedJson json_;
   AudioFormat input_format_ = AudioFormat::pcm16;  // cached for every append
 };
 
 /// The format in the `audio.output` of a session or a response. Precondition: it has been checked.
-AudioFormat output_format_of(const Json& audio_output);
+AudioFormat output_format_of(const OrderedJson& audio_output);
 
 /// Checks these members of a `response` or `session`; nullopt if they are valid.
-std::optional<ClientFault> check_modalities(const Json& value, const std::string& param);
-std::optional<ClientFault> check_audio_output(const Json& value, const std::string& param,
+std::optional<ClientFault> check_modalities(const OrderedJson& value, const std::string& param);
+std::optional<ClientFault> check_audio_output(const OrderedJson& value, const std::string& param,
                                               const Profile& profile);
 
 }  // namespace verbatim::simulator

@@ -3,8 +3,9 @@
 #pragma once
 
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <vector>
+
+#include "base/json/tree.hpp"
 
 namespace verbatim::simulator {
 
@@ -12,12 +13,10 @@ class Ids;
 
 class Spelling {
  public:
-  using Json = nlohmann::ordered_json;  // readers expect `type` first
-
   virtual ~Spelling() = default;
 
   /// Adds zero or more events to `out`. `event` has type and event_id first.
-  virtual void spell(Json event, std::vector<Json>& out) = 0;
+  virtual void spell(OrderedJson event, std::vector<OrderedJson>& out) = 0;
 };
 
 std::unique_ptr<Spelling> xai_spelling(Ids& ids);

@@ -10,11 +10,9 @@ namespace verbatim::simulator {
 
 namespace {
 
-using Json = Spelling::Json;
-
-void name_parts(Json& item) {
+void name_parts(OrderedJson& item) {
   if (!item.contains("content")) return;
-  for (Json& part : item["content"]) {
+  for (OrderedJson& part : item["content"]) {
     if (part["type"] == "output_audio") part["type"] = "audio";
     if (part["type"] == "output_text") part["type"] = "text";
   }
@@ -22,19 +20,20 @@ void name_parts(Json& item) {
 
 class InworldSpelling final : public Spelling {
  public:
-  void spell(Json event, std::vector<Json>& out) override {
+  void spell(OrderedJson event, std::vector<OrderedJson>& out) override {
     if (event["type"] == "rate_limits.updated") return;
     if (event.contains("session")) {
-      event["session"]["providerData"] = {{"stt", Json::object()}, {"tts", Json::object()}};
+      event["session"]["providerData"] = {{"stt", OrderedJson::object()},
+                                          {"tts", OrderedJson::object()}};
       event["session"].erase("expires_at");
     }
     if (event.contains("item")) name_parts(event["item"]);
     if (event.contains("response")) {
-      for (Json& item : event["response"]["output"]) name_parts(item);
+      for (OrderedJson& item : event["response"]["output"]) name_parts(item);
       event["response"]["usage"] = nullptr;
     }
     event.erase("obfuscation");
-    Json turned = {{"event_id", event["event_id"]}};
+    OrderedJson turned = {{"event_id", event["event_id"]}};
     turned.update(event);
     out.push_back(std::move(turned));
   }

@@ -10,11 +10,9 @@ namespace verbatim::simulator {
 
 namespace {
 
-using Json = Spelling::Json;
-
 class SpeechToSpeechSpelling final : public Spelling {
  public:
-  void spell(Json event, std::vector<Json>& out) override {
+  void spell(OrderedJson event, std::vector<OrderedJson>& out) override {
     const auto type = event["type"].get<std::string>();
     event.erase("obfuscation");
     if (type == "response.output_audio_transcript.delta") return collect(std::move(event), out);
@@ -26,7 +24,7 @@ class SpeechToSpeechSpelling final : public Spelling {
     if (type == "response.function_call_arguments.done") calls_ = true;
     if (type == "response.done" && std::exchange(calls_, false)) return;
     if (type == "error") {
-      Json& error = event["error"];
+      OrderedJson& error = event["error"];
       error = {{"type", error["code"]}, {"message", error["message"]}};
     }
     if (is_said(type)) out.push_back(std::move(event));
@@ -54,7 +52,7 @@ class SpeechToSpeechSpelling final : public Spelling {
   }
 
   /// Collects deltas and sends each whole sentence as one transcript.
-  void collect(Json event, std::vector<Json>& out) {
+  void collect(OrderedJson event, std::vector<OrderedJson>& out) {
     sentence_ += event["delta"].get<std::string>();
     const std::size_t begin = sentence_.find_first_not_of(' ');
     if (begin != sentence_.npos) sentence_.erase(0, begin);
@@ -63,7 +61,7 @@ class SpeechToSpeechSpelling final : public Spelling {
     finish(std::move(event), out);
   }
 
-  void finish(Json event, std::vector<Json>& out) {
+  void finish(OrderedJson event, std::vector<OrderedJson>& out) {
     if (sentence_.empty()) return;
     event["type"] = "response.output_audio_transcript.done";
     event["transcript"] = std::exchange(sentence_, {});

@@ -10,15 +10,13 @@ namespace verbatim::simulator {
 
 namespace {
 
-using Json = Spelling::Json;
-
 class VllmOmniSpelling final : public Spelling {
  public:
-  void spell(Json event, std::vector<Json>& out) override {
+  void spell(OrderedJson event, std::vector<OrderedJson>& out) override {
     const auto type = event["type"].get<std::string>();
     if (type == "session.created") {
-      const Json& session = event["session"];
-      const Json created = session.value("expires_at", Json(0));
+      const OrderedJson& session = event["session"];
+      const OrderedJson created = session.value("expires_at", OrderedJson(0));
       out.push_back({{"type", type}, {"id", session["id"]}, {"created", created}});
     } else if (type == "response.output_audio_transcript.delta") {
       out.push_back({{"type", type}, {"delta", event["delta"]}});
@@ -34,7 +32,7 @@ class VllmOmniSpelling final : public Spelling {
     } else if (type == "response.output_audio.done") {
       out.push_back({{"type", type}, {"has_audio", true}});
     } else if (type == "error") {
-      const Json& error = event["error"];
+      const OrderedJson& error = event["error"];
       out.push_back({{"type", type}, {"error", error["message"]}, {"code", error["code"]}});
     }
   }

@@ -12,26 +12,24 @@ namespace verbatim::simulator {
 
 namespace {
 
-using Json = Spelling::Json;
-
 /// Moves the settings of a session to their places in the old protocol.
-Json flat_session(const Json& session) {
-  const Json& audio = session.at("audio");
-  Json flat = {{"id", session.at("id")},
-               {"object", "realtime.session"},
-               {"instructions", session.at("instructions")},
-               {"voice", audio.at("output").at("voice")},
-               {"modalities", session.at("output_modalities")},
-               {"turn_detection", audio.at("input").at("turn_detection")},
-               {"tools", session.at("tools")},
-               {"model", session.at("model")}};
+OrderedJson flat_session(const OrderedJson& session) {
+  const OrderedJson& audio = session.at("audio");
+  OrderedJson flat = {{"id", session.at("id")},
+                      {"object", "realtime.session"},
+                      {"instructions", session.at("instructions")},
+                      {"voice", audio.at("output").at("voice")},
+                      {"modalities", session.at("output_modalities")},
+                      {"turn_detection", audio.at("input").at("turn_detection")},
+                      {"tools", session.at("tools")},
+                      {"model", session.at("model")}};
   if (flat["turn_detection"].is_null()) flat["turn_detection"] = {{"type", nullptr}};
   return flat;
 }
 
-Json updated_session(const Json& session) {
-  Json updated = flat_session(session);
-  const Json& audio = session.at("audio");
+OrderedJson updated_session(const OrderedJson& session) {
+  OrderedJson updated = flat_session(session);
+  const OrderedJson& audio = session.at("audio");
   updated.erase("id");
   updated["input_audio_transcription"] = audio.at("input").at("transcription");
   updated["input_audio_format"] = "not specified";
@@ -46,13 +44,13 @@ Json updated_session(const Json& session) {
   return updated;
 }
 
-bool is_tool(const Json& item) { return item.value("type", "") != "message"; }
+bool is_tool(const OrderedJson& item) { return item.value("type", "") != "message"; }
 
-void spell_item(Json& item) {
+void spell_item(OrderedJson& item) {
   item["object"] = "realtime.item";
   if (is_tool(item)) item["role"] = "tool";
   if (!item.contains("content")) return;
-  for (Json& part : item["content"]) {
+  for (OrderedJson& part : item["content"]) {
     if (part["type"] == "output_audio") part["type"] = "audio";
     if (part["type"] == "input_audio" && part["transcript"].is_null()) part["transcript"] = "";
   }
@@ -62,7 +60,7 @@ class XaiSpelling final : public Spelling {
  public:
   explicit XaiSpelling(Ids& ids) : ids_(ids) {}
 
-  void spell(Json event, std::vector<Json>& out) override {
+  void spell(OrderedJson event, std::vector<OrderedJson>& out) override {
     const auto type = event["type"].get<std::string>();
     if (type == "session.created") return greet(std::move(event), out);
     if (type == "conversation.item.done" || type == "rate_limits.updated") return;
@@ -79,7 +77,7 @@ class XaiSpelling final : public Spelling {
     if (type != "conversation.item.added") event["previous_item_id"] = nullptr;
     if (type == "response.content_part.added") event["previous_item_id"] = "0";
     if (type == "conversation.item.input_audio_transcription.completed") {
-      Json updated = event;
+      OrderedJson updated = event;
       updated["type"] = "conversation.item.input_audio_transcription.updated";
       updated["event_id"] = ids_.make("event_");
       updated.erase("status");
@@ -89,7 +87,7 @@ class XaiSpelling final : public Spelling {
   }
 
  private:
-  void greet(Json event, std::vector<Json>& out) {
+  void greet(OrderedJson event, std::vector<OrderedJson>& out) {
     event["session"] = flat_session(event["session"]);
     out.push_back(std::move(event));
     out.push_back(
@@ -103,24 +101,24 @@ class XaiSpelling final : public Spelling {
                    {"previous_item_id", nullptr}});
   }
 
-  static void added(Json& event) {
-    Json& item = event["item"];
+  static void added(OrderedJson& event) {
+    OrderedJson& item = event["item"];
     spell_item(item);
     if (item.value("role", "") == "assistant") return;
     event["previous_item_id"] = nullptr;
   }
 
-  static void respond(Json& response) {
+  static void respond(OrderedJson& response) {
     response = {{"id", response["id"]},
                 {"object", "realtime.response"},
                 {"output", response["output"]},
                 {"status", response["status"]},
                 {"status_details", "unimplemented"},
-                {"usage", Json::object()}};
-    for (Json& item : response["output"]) spell_item(item);
+                {"usage", OrderedJson::object()}};
+    for (OrderedJson& item : response["output"]) spell_item(item);
   }
 
-  static void output_item(Json& item) {
+  static void output_item(OrderedJson& item) {
     spell_item(item);
     if (is_tool(item)) item["role"] = "user";
     item.erase("content");

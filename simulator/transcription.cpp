@@ -101,11 +101,11 @@ void Transcription::step(Conversation& conversation) {
   if (ConversationItem* item = conversation.find(item_id_)) {
     item->json["content"][0]["transcript"] = words_;
   }
-  send_completed(words_, manner_.growing ? Json("completed") : Json());
+  send_completed(words_, manner_.growing ? OrderedJson("completed") : OrderedJson());
 }
 
-void Transcription::send_completed(const std::string& text, const Json& status) {
-  Json event = {
+void Transcription::send_completed(const std::string& text, const OrderedJson& status) {
+  OrderedJson event = {
       {"item_id", item_id_},
       {"content_index", 0},
       {"transcript", text},

@@ -48,7 +48,7 @@ class Transcription {
   };
 
   void send_delta(const std::string& text);
-  void send_completed(const std::string& text, const Json& status);
+  void send_completed(const std::string& text, const OrderedJson& status);
   bool deltas() const;
 
   std::string item_id_;

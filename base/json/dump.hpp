@@ -3,25 +3,24 @@
 #pragma once
 
 #include <concepts>
-#include <nlohmann/json.hpp>
 #include <string>
+
+#include "base/json/tree.hpp"
 
 namespace verbatim {
 
 /// One line of JSON. Bytes that are not UTF-8 become U+FFFD, so damaged text is still shown.
-inline std::string dump(const nlohmann::json& tree) {
-  return tree.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+inline std::string dump(const Json& tree) {
+  return tree.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 /// The same for a tree that keeps the order of its members.
 template <class Tree>
-requires std::same_as<Tree, nlohmann::ordered_json> std::string dump(const Tree& tree) {
+requires std::same_as<Tree, OrderedJson> std::string dump(const Tree& tree) {
   return tree.dump(-1, ' ', false, Tree::error_handler_t::replace);
 }
 
 /// An unknown text is null in the relay's events, never empty.
-inline nlohmann::json or_null(const std::string& text) {
-  return text.empty() ? nlohmann::json(nullptr) : nlohmann::json(text);
-}
+inline Json or_null(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
 
 }  // namespace verbatim

@@ -23,9 +23,9 @@
 #include <list>
 #include <map>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <string>
 
+#include "base/json/tree.hpp"
 #include "bench/relays/conversation.hpp"
 
 using namespace verbatim;
@@ -60,7 +60,7 @@ class Delays {
   void add(std::int64_t ns) {
     ns_.push_back(static_cast<std::uint32_t>(std::min<std::int64_t>(ns / 100, UINT32_MAX)));
   }
-  nlohmann::json summary() {
+  Json summary() {
     std::sort(ns_.begin(), ns_.end());
     const auto at = [&](double share) {
       return ns_.empty()
@@ -95,7 +95,7 @@ struct Bench {
   Timer begin{io, Timer::time_point::max()};
   Timer all_connected{io, Timer::time_point::max()};
 
-  void say(nlohmann::json line) {
+  void say(Json line) {
     std::printf("%s\n", line.dump().c_str());
     std::fflush(stdout);
   }
@@ -278,10 +278,10 @@ awaitable<void> conduct(Bench& bench) {
   co_await pause_until(from + seconds(bench.options.seconds));
   bench.measuring = false;
   const double measured = std::chrono::duration<double>(Clock::now() - from).count();
-  nlohmann::json done{{"phase", "done"},
-                      {"seconds", measured},
-                      {"messages", bench.messages},
-                      {"failed", bench.failed}};
+  Json done{{"phase", "done"},
+            {"seconds", measured},
+            {"messages", bench.messages},
+            {"failed", bench.failed}};
   for (auto& [name, some] : bench.delays) done["delays"][name] = some.summary();
   bench.say(std::move(done));
   bench.over = true;

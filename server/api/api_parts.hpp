@@ -24,6 +24,7 @@ namespace verbatim::relay {
 class Capture;
 class Erasure;
 class Metrics;
+class Peers;
 class Registry;
 class SessionEnder;
 class StorageWatch;
@@ -57,20 +58,17 @@ namespace verbatim::api {
 class LiveFeed;
 class Readiness;
 struct PostLimits;
+struct SharedStore;
 
-/// Parts of the server; each outlives the API.
+/// Parts of the server, the stores apart; each outlives the API.
 struct ApiParts {
   const Reloadable<const config::Settings>& settings;  ///< in force
   const Reloadable<const access::Authenticator>& authenticator;
   const relay::Upstream& upstream;
-  store::SessionStore& sessions;
-  store::CopyStore& copies;
-  store::TokenStore& tokens;
-  store::TailStore& tails;
   store::StoreHealth& health;
   const relay::StorageWatch& storage;
   const webhooks::Webhooks& webhooks;
-  const traces::Tracer* tracer;  ///< null: nothing is traced
+  const traces::Tracer& tracer;
   relay::Erasure& erasure;
   relay::SessionEnder& ender;
   LiveFeed& feed;
@@ -84,10 +82,21 @@ struct ApiParts {
   net::AnswerMemory& answers;
   relay::Capture* capture;  ///< null: nothing is captured
   Log& log;
+  relay::Peers* peers = nullptr;        ///< the other nodes of the fleet; null: this relay is alone
+  const SharedStore* shared = nullptr;  ///< the fleet's database; null: there is none
+};
+
+/// The stores that answer: this node's own, or those of the fleet's database. Each outlives the
+/// API.
+struct ApiStores {
+  store::SessionStore& sessions;
+  store::CopyStore& copies;
+  store::TokenStore& tokens;
+  store::TailStore& tails;
 };
 
 /// These, and what the API has of its own.
-struct ApiServices : ApiParts {
+struct ApiServices : ApiParts, ApiStores {
   const Reloadable<const access::OriginRules>& origins;
   PostLimits& post_limits;
   Readiness& readiness;

@@ -73,7 +73,7 @@ bool is_compressible(const net::HttpRequest& request, const net::HttpResponse& r
          response.body.size() <= static_cast<std::size_t>(INT32_MAX);
 }
 
-net::Awaitable<net::HttpResponse> compressed(const ApiParts& api, const RequestContext& context,
+net::Awaitable<net::HttpResponse> compressed(const ApiServices& api, const RequestContext& context,
                                              net::HttpResponse response) {
   if (!is_compressible(context.request, response)) co_return response;
   response.headers.emplace_back("Vary", "Accept-Encoding");

@@ -25,7 +25,7 @@ std::optional<std::string> gzip(std::string_view bytes);
 bool is_compressible(const net::HttpRequest& request, const net::HttpResponse& response);
 
 /// The answer, compressed if that is possible and accepted.
-net::Awaitable<net::HttpResponse> compressed(const ApiParts& api, const RequestContext& context,
+net::Awaitable<net::HttpResponse> compressed(const ApiServices& api, const RequestContext& context,
                                              net::HttpResponse response);
 
 }  // namespace verbatim::api

@@ -1,14 +1,14 @@
 #include "server/api/event_stream.hpp"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <utility>
+
+#include "base/json/tree.hpp"
 
 namespace verbatim::api {
 
 namespace {
 
-using nlohmann::json;
 using store::TailState;
 using transcript::SessionStatus;
 
@@ -19,35 +19,38 @@ constexpr const char* heartbeat = ":\n\n";
 
 std::string session_json(const TailState& state) {
   const transcript::TranscriptView& head = state.head;
-  const auto time = [](const auto& at) { return at ? json(iso_time(*at)) : json(); };
-  return json{
+  const auto time = [](const auto& at) { return at ? Json(iso_time(*at)) : Json(); };
+  Json shown = {
       {"session_id", head.session_id},
       {"attempt", head.attempt},
       {"status", transcript::to_string(head.status)},
       {"started_at", time(head.started_at)},
       {"ended_at", time(head.ended_at)},
       {"close_reason",
-       head.close_reason ? json(transcript::to_string(*head.close_reason)) : json()},
+       head.close_reason ? Json(transcript::to_string(*head.close_reason)) : Json()},
       {"complete", head.complete},
       {"turns", state.turns.size()},
       {"tool_calls", state.calls.size()},
-      {"receipt", head.receipt ? json::parse(transcript::render_receipt(*head.receipt)) : json()}}
-      .dump();
+      {"receipt", head.receipt ? Json::parse(transcript::render_receipt(*head.receipt)) : Json()}};
+  for (const transcript::Gap& gap : head.gaps)
+    if (gap.kind == transcript::GapKind::tail_pending) shown["tail_pending"] = "node";
+  return shown.dump();
 }
 
 }  // namespace
 
-EventStream::EventStream(LiveFeed& feed, std::unique_ptr<LiveFeed::Permit> place,
+EventStream::EventStream(LiveFeed& feed, std::unique_ptr<LiveFeed::Permit> permit,
                          store::TailStart start, const std::optional<store::TailMark>& seen,
                          std::function<bool()> may_watch, std::shared_ptr<void> memory,
                          const net::Executor& executor)
     : feed_(feed),
-      place_(std::move(place)),
+      permit_(std::move(permit)),
       start_(std::move(start)),
       may_watch_(std::move(may_watch)),
       memory_(std::move(memory)),
       ends_at_(net::Clock::now() + feed.settings().connection_max) {
-  if (seen && !seen->final && seen->attempt == start_.key.attempt) seen_ = seen->number;
+  if (seen && !start_.foreign_mark && !seen->final && seen->attempt == start_.key.attempt)
+    seen_ = seen->number;
   if (!start_.ended) event_ = feed_.follow(start_.key, seen_, executor);
 }
 

@@ -22,7 +22,7 @@ class EventStream final : public net::BodySource {
   /// `seen`: the last event's id that the watcher says it has.
   /// `may_watch`, asked at every step: the stream ends when it says no.
   /// `memory`: the part of the memory of all answers that `start` takes.
-  EventStream(LiveFeed& feed, std::unique_ptr<LiveFeed::Permit> place, store::TailStart start,
+  EventStream(LiveFeed& feed, std::unique_ptr<LiveFeed::Permit> permit, store::TailStart start,
               const std::optional<store::TailMark>& seen, std::function<bool()> may_watch,
               std::shared_ptr<void> memory, const net::Executor& executor);
 
@@ -47,7 +47,7 @@ class EventStream final : public net::BodySource {
   std::string piece();
 
   LiveFeed& feed_;
-  std::unique_ptr<LiveFeed::Permit> place_;
+  std::unique_ptr<LiveFeed::Permit> permit_;
   store::TailStart start_;
   std::function<bool()> may_watch_;
   std::shared_ptr<void> memory_;  ///< of what was there at the start, as long as that is held

@@ -1,18 +1,14 @@
 #include "server/api/path_form.hpp"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <string_view>
 #include <utility>
 
 #include "base/json/dump.hpp"
+#include "base/json/tree.hpp"
 namespace verbatim::api {
 
 namespace {
-
-using nlohmann::json;
-
-constexpr std::string_view problem_type = "application/problem+json";
 
 /// "not found" -> "not_found"
 std::string code_of(std::string title) {
@@ -21,7 +17,7 @@ std::string code_of(std::string title) {
 }
 
 net::HttpResponse in_providers_shape(net::HttpResponse refusal) {
-  const json body = json::parse(refusal.body, nullptr, false);
+  const Json body = Json::parse(refusal.body, nullptr, false);
   net::HttpResponse shaped =
       net::openai_error(refusal.status, code_of(body.value("title", "")), body.value("detail", ""));
   shaped.headers = std::move(refusal.headers);
@@ -29,15 +25,15 @@ net::HttpResponse in_providers_shape(net::HttpResponse refusal) {
 }
 
 net::HttpResponse in_envelope(net::HttpResponse response) {
-  json body = json::parse(response.body, nullptr, false);
-  json wrapped;
+  Json body = Json::parse(response.body, nullptr, false);
+  Json wrapped;
   if (response.status < 400) {
     wrapped = {{"ok", true}, {"data", std::move(body)}};
   } else {
     const bool is_problem = body.is_object() && body.contains("title");
     wrapped = {{"ok", false},
                {"error",
-                {{"type", is_problem ? body["title"] : json("error")},
+                {{"type", is_problem ? body["title"] : Json("error")},
                  {"message", is_problem ? body.value("detail", "") : response.body}}}};
   }
   response.content_type = "application/json";
@@ -48,7 +44,8 @@ net::HttpResponse in_envelope(net::HttpResponse response) {
 }  // namespace
 
 net::HttpResponse in_form_of(const std::string& path, net::HttpResponse response) {
-  if (net::is_realtime_path(path) && response.content_type == problem_type) {
+  if (response.of_peer) return response;
+  if (net::is_realtime_path(path) && response.content_type == net::problem_content_type) {
     return in_providers_shape(std::move(response));
   }
   return path.starts_with("/api/") ? in_envelope(std::move(response)) : response;

@@ -21,7 +21,7 @@ net::Awaitable<std::string> Readiness::prove_journal(net::Executor executor) {
 }
 
 net::Awaitable<std::string> Readiness::journal_trouble(net::Executor executor) {
-  if (std::string why = parts_.storage.refusal(); !why.empty()) co_return why;
+  if (std::string why = parts_.storage.journal_refusal(); !why.empty()) co_return why;
   const auto prove = [this, executor] { return prove_journal(executor); };
   co_return co_await journal_check_.get(executor, prove);
 }

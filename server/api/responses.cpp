@@ -1,17 +1,15 @@
 #include "server/api/responses.hpp"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "base/crypto.hpp"
 #include "base/json/dump.hpp"
+#include "base/json/tree.hpp"
 #include "server/relay/access/misplaced_secret.hpp"
 
 namespace verbatim::api {
 
-using nlohmann::json;
-
-net::HttpResponse json_response(const json& value, int status) {
+net::HttpResponse json_response(const Json& value, int status) {
   net::HttpResponse response;
   response.status = status;
   response.body = dump(value);

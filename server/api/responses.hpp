@@ -5,12 +5,12 @@
 
 #include <functional>
 #include <initializer_list>
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 
+#include "base/json/tree_fwd.hpp"
 #include "server/net/http_message.hpp"
 #include "server/relay/access/auth.hpp"
 
@@ -21,7 +21,7 @@ class IdGuard;
 namespace verbatim::api {
 
 /// Bytes that are not UTF-8 are replaced: ids are the provider's and may hold any.
-net::HttpResponse json_response(const nlohmann::json& value, int status = 200);
+net::HttpResponse json_response(const Json& value, int status = 200);
 /// With an ETag; 304 without the body if the request has it already.
 net::HttpResponse tagged(const net::HttpRequest& request, net::HttpResponse response);
 /// The tag of a body, quoted.

@@ -10,6 +10,8 @@
 #include "server/api/compression.hpp"
 #include "server/api/path_form.hpp"
 #include "server/api/routes.hpp"
+#include "server/api/session_node.hpp"
+#include "server/api/shared_store.hpp"
 #include "server/net/request_counts.hpp"
 
 namespace verbatim::api {
@@ -19,7 +21,8 @@ namespace {
 /// Pages and the description of the API: public, so they may be cached.
 bool is_public(std::string_view path) {
   return path == "/" || path == "/openapi.json" || path.starts_with("/console/") ||
-         path.starts_with("/docs/") || path.starts_with("/web/");
+         path.starts_with("/docs/") || path.starts_with("/web/") || path == "/examples" ||
+         path.starts_with("/examples/");
 }
 
 /// Whether to send HSTS (RFC 6797): a browser then keeps to TLS. Not for `localhost`, where a
@@ -82,13 +85,20 @@ net::HttpResponse method_not_allowed(const std::string& allowed) {
   return response;
 }
 
+/// The same services, but the sessions are those of the fleet's database.
+std::optional<ApiServices> with_shared_store(const ApiServices& own) {
+  if (own.shared == nullptr) return std::nullopt;
+  return ApiServices{own, own.shared->stores, own.origins, own.post_limits, own.readiness};
+}
+
 }  // namespace
 
-Api::Api(const ApiParts& parts)
+Api::Api(const ApiParts& parts, const ApiStores& stores)
     : origins_(std::make_shared<const access::OriginRules>(parts.settings.get()->server)),
       post_limits_(parts.settings.get()->posts),
       readiness_(parts),
-      services_{parts, origins_, post_limits_, readiness_} {}
+      services_{parts, stores, origins_, post_limits_, readiness_},
+      shared_services_(with_shared_store(services_)) {}
 
 void Api::reload() {
   const auto settings = services_.settings.get();
@@ -149,15 +159,43 @@ net::Awaitable<net::HttpResponse> Api::route(net::HttpRequest& request, relay::W
   auto principal = authorize(services_, route->credential, request, id);
   if (!principal) co_return std::move(principal).error();
   RequestContext context{request, worker, std::move(id), *std::move(principal)};
-  if (context.is_client()) {
-    if (auto refused = co_await refuse_use_of_token(services_, context))
-      co_return std::move(*refused);
-  }
-  net::HttpResponse response = co_await route->handler(services_, context);
-  // An answer that needs no credential is the program's own, and small.
-  if (route->credential == RequiredCredential::none) co_return response;
+  net::HttpResponse response = co_await handle(*route, context);
+  // An answer that needs no credential is the program's own, and small. That of another node is in
+  // its last form.
+  if (route->credential == RequiredCredential::none || response.of_peer) co_return response;
   response = co_await compressed(services_, context, std::move(response));
   co_return within_memory(services_, context, std::move(response));
+}
+
+net::Awaitable<net::HttpResponse> Api::handle(const Route& route, RequestContext& context) {
+  bool unsure = false;
+  if (services_.peers != nullptr && route.at_session_node) {
+    SessionNode node = co_await ask_session_node(services_, context);
+    if (node.silent && route.from_database && shared_services_)
+      co_return co_await handle_from_database(route, context, *std::move(node.answer));
+    if (node.answer) co_return *std::move(node.answer);
+    unsure = node.unsure;
+  }
+  if (context.is_client()) {
+    if (auto refused = co_await refuse_use_of_token(services_, context))
+      co_return unsure && refused->status == 404 ? session_node_unknown() : std::move(*refused);
+  }
+  net::HttpResponse response = co_await route.handler(services_, context);
+  if (unsure && response.status == 404) co_return session_node_unknown();
+  co_return response;
+}
+
+/// The session's node does not answer, and `otherwise` says so. A session or an attempt that the
+/// database lacks may still be there.
+net::Awaitable<net::HttpResponse> Api::handle_from_database(const Route& route,
+                                                            RequestContext& context,
+                                                            net::HttpResponse otherwise) {
+  if (context.is_client()) {
+    if (auto refused = co_await refuse_use_of_token(*shared_services_, context))
+      co_return refused->status == 404 ? std::move(otherwise) : std::move(*refused);
+  }
+  net::HttpResponse response = co_await route.handler(*shared_services_, context);
+  co_return response.status == 404 ? std::move(otherwise) : std::move(response);
 }
 
 void Api::answered(std::string_view path, int status) {

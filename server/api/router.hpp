@@ -18,14 +18,17 @@
 
 namespace verbatim::api {
 
+struct RequestContext;
+struct Route;
+
 class Api {
  public:
-  explicit Api(const ApiParts& parts);
+  Api(const ApiParts& parts, const ApiStores& stores);
   Api(const Api&) = delete;
   Api& operator=(const Api&) = delete;
 
   net::Awaitable<net::HttpResponse> answer(net::HttpRequest request, relay::Worker& worker);
-  /// Takes over settings of which it has a form of its own. Any thread.
+  /// Takes over the settings that it keeps in another form. Any thread.
   void reload();
   /// Looks at the head alone, before a body is read: a peer that may not call sends no body.
   net::BodyVerdict judge_body(const net::HttpRequest& head) const;
@@ -36,11 +39,17 @@ class Api {
   std::string admitted_origin(const net::HttpRequest& request) const;
   void add_privacy(const net::HttpRequest& request, net::HttpResponse& response) const;
   net::Awaitable<net::HttpResponse> route(net::HttpRequest& request, relay::Worker& worker);
+  net::Awaitable<net::HttpResponse> handle(const Route& route, RequestContext& context);
+  net::Awaitable<net::HttpResponse> handle_from_database(const Route& route,
+                                                         RequestContext& context,
+                                                         net::HttpResponse otherwise);
 
   Reloadable<const access::OriginRules> origins_;
   PostLimits post_limits_;
   Readiness readiness_;
   const ApiServices services_;
+  /// With the stores of the fleet's database; nullopt: there is none.
+  const std::optional<ApiServices> shared_services_;
 };
 
 }  // namespace verbatim::api

@@ -8,14 +8,20 @@ namespace handlers {
 
 // Declared here alone, so that a new route needs no header and rebuilds this file and its own. A
 // function that is not defined in this form does not link.
+// bulk.cpp
+Handler erase_sessions, export_sessions;
 // captured.cpp
-Handler show_captured;
+Handler show_captured, start_capture;
 // client_secrets.cpp
 Handler create_beta_session, create_client_secret, list_client_secrets, revoke_client_secret;
 // compatible.cpp
 Handler create_session_compatible, post_transcript_compatible, show_assignment_compatible;
+// fleet.cpp
+Handler show_fleet;
 // events.cpp
 Handler watch_session;
+// live_list.cpp
+Handler watch_sessions;
 // operator.cpp
 Handler health, openapi, ready, show_configuration, show_metrics, version;
 // pages.cpp
@@ -47,24 +53,30 @@ std::span<const Route> all_routes() {
       {"GET", "/v1/retention", back_end, show_retention},
       {"POST", "/v1/retention", back_end, apply_retention},
       {"GET", "/v1/sessions", back_end, list_sessions},
-      {"GET", "/v1/sessions/{id}", back_end_or_own_session, show_session},
-      {"GET", "/v1/sessions/{id}/transcript", back_end_or_own_session, show_transcript},
-      {"GET", "/v1/sessions/{id}/events", back_end_or_own_session, watch_session},
-      {"GET", "/v1/sessions/{id}/captured", back_end, show_captured},
-      {"DELETE", "/v1/sessions/{id}", back_end, erase_session},
+      {"GET", "/v1/live", back_end, watch_sessions},
+      {"GET", "/v1/exports", back_end, export_sessions},
+      {"POST", "/v1/erasures", back_end, erase_sessions},
+      {"GET", "/v1/sessions/{id}", back_end_or_own_session, show_session, true, true},
+      {"GET", "/v1/sessions/{id}/transcript", back_end_or_own_session, show_transcript, true, true},
+      {"GET", "/v1/sessions/{id}/events", back_end_or_own_session, watch_session, true, true},
+      {"GET", "/v1/sessions/{id}/captured", back_end, show_captured, true},
+      {"POST", "/v1/sessions/{id}/captured", back_end, start_capture, true},
+      {"DELETE", "/v1/sessions/{id}", back_end, erase_session, true},
       {"POST", "/v1/sessions", back_end, create_session},
-      {"PATCH", "/v1/sessions/{id}", back_end, patch_session},
-      {"POST", "/v1/sessions/{id}/end", back_end, end_session},
-      {"POST", "/v1/sessions/{id}/transcript", back_end_or_own_session, post_transcript},
+      {"PATCH", "/v1/sessions/{id}", back_end, patch_session, true},
+      {"POST", "/v1/sessions/{id}/end", back_end, end_session, true},
+      {"POST", "/v1/sessions/{id}/transcript", back_end_or_own_session, post_transcript, true,
+       true},
       {"GET", "/v1/webhooks/deliveries", back_end, list_deliveries},
       {"POST", "/v1/webhooks/deliveries/{id}/retry", back_end, retry_delivery},
-      {"POST", "/api/sessions/{id}/transcript", back_end_or_own_session,
-       post_transcript_compatible},
+      {"POST", "/api/sessions/{id}/transcript", back_end_or_own_session, post_transcript_compatible,
+       true, true},
       {"POST", "/api/internal/sessions/{id}/transcript", internal_service,
-       post_transcript_compatible},
+       post_transcript_compatible, true, true},
       {"POST", "/api/internal/sessions", internal_service, create_session_compatible},
       {"GET", "/api/external/assignments/{id}/transcript", back_end, show_assignment_compatible},
       {"GET", "/v1/config", back_end, show_configuration},
+      {"GET", "/v1/fleet", back_end, show_fleet},
       {"GET", "/healthz", none, health},
       {"GET", "/readyz", none, ready},
       {"GET", "/metrics", none, show_metrics},
@@ -74,7 +86,10 @@ std::span<const Route> all_routes() {
       {"GET", "/docs/{id}", none, show_page},
       {"GET", "/", none, show_page},
       {"GET", "/console/{id}", none, show_page},
+      {"GET", "/examples", none, show_page},
+      {"GET", "/examples/{id}", none, show_page},
       {"GET", "/web/{id}", none, show_page},
+      {"GET", "/web/v1/{id}", none, show_page},
   };
   return routes;
 }

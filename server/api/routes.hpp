@@ -18,6 +18,10 @@ struct Route {
   const char* path;  ///< {id} stands for one segment
   RequiredCredential credential;
   Handler* handler;
+  /// In a fleet the node that runs the session of {id} answers.
+  bool at_session_node = false;
+  /// If that node does not answer, this one does, with what the fleet's database has.
+  bool from_database = false;
 
   /// Whether this is the path's route; fills `id` with the segment of {id}.
   bool has_path(std::string_view path, std::string& id) const;

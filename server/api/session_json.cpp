@@ -1,25 +1,24 @@
 #include "server/api/session_json.hpp"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
+#include "base/json/dump.hpp"
+#include "base/json/tree.hpp"
 
 namespace verbatim::api {
 
 namespace {
 
-using nlohmann::json;
-
-json parsed(const std::string& text, json fallback) {
-  json value = json::parse(text, nullptr, false);
+Json parsed(const std::string& text, Json fallback) {
+  Json value = Json::parse(text, nullptr, false);
   return value.is_discarded() ? fallback : value;
 }
 
-json time_or_null(const std::optional<TimeMs>& time) {
-  return time ? json(iso_time(*time)) : json(nullptr);
+Json time_or_null(const std::optional<TimeMs>& time) {
+  return time ? Json(iso_time(*time)) : Json(nullptr);
 }
 
 // Adds one of the provider's usage objects to the total: sums all numbers, under any name.
-void add_usage(json& total, const json& one) {
+void add_usage(Json& total, const Json& one) {
   for (const auto& [key, value] : one.items()) {
     if (total.contains(key) && total[key].is_object() != value.is_object()) continue;
     if (value.is_number_integer()) {
@@ -27,7 +26,7 @@ void add_usage(json& total, const json& one) {
     } else if (value.is_number()) {
       total[key] = total.value(key, 0.0) + value.get<double>();
     } else if (value.is_object()) {
-      if (!total[key].is_object()) total[key] = json::object();
+      if (!total[key].is_object()) total[key] = Json::object();
       add_usage(total[key], value);
     }
   }
@@ -35,23 +34,23 @@ void add_usage(json& total, const json& one) {
 
 /// The relay's own elements of that name among the provider's usage objects `list`
 /// (session/transcript/usage.hpp). A provider may send any member: other forms are ignored.
-json relays_own(const json& list, const char* name) {
-  json found = json::array();
-  for (const json& one : list)
+Json relays_own(const Json& list, const char* name) {
+  Json found = Json::array();
+  for (const Json& one : list)
     if (one.is_object() && one.contains(name) && one[name].is_object()) found.push_back(one[name]);
   return found;
 }
 
-bool is_relays_own(const json& one) {
+bool is_relays_own(const Json& one) {
   return !one.empty() && one.items().begin().key().starts_with("verbatim_");
 }
 
 /// Tokens under the provider's own names, details included, and audio by its length in seconds.
-json usage_of(const json& list, const std::string& usage_json) {
-  json usage{{"input_tokens", 0}, {"output_tokens", 0}, {"total_tokens", 0}};
-  for (const json& one : list) {
+Json usage_of(const Json& list, const std::string& usage_json) {
+  Json usage{{"input_tokens", 0}, {"output_tokens", 0}, {"total_tokens", 0}};
+  for (const Json& one : list) {
     if (!one.is_object() || is_relays_own(one)) continue;
-    if (one.value("type", json()) == "duration") continue;  // below
+    if (one.value("type", Json()) == "duration") continue;  // below
     add_usage(usage, one);
   }
   const transcript::Usage used = transcript::sum_usage(usage_json);
@@ -63,10 +62,10 @@ json usage_of(const json& list, const std::string& usage_json) {
 }
 
 /// Adds waits to others: {count, mean, max}, null without any.
-void add_waits(json& total, const json& more) {
+void add_waits(Json& total, const Json& more) {
   if (more.is_null()) return;
   if (total.is_null()) total = {{"count", 0}, {"mean", 0.0}, {"max", 0}};
-  const auto sum = [](const json& waits) {
+  const auto sum = [](const Json& waits) {
     return waits["mean"].get<double>() * waits["count"].get<double>();
   };
   const double all = sum(total) + sum(more);
@@ -75,7 +74,7 @@ void add_waits(json& total, const json& more) {
   total["max"] = std::max(total["max"].get<std::int64_t>(), more["max"].get<std::int64_t>());
 }
 
-void add_wait(json& total, const json& one) {
+void add_wait(Json& total, const Json& one) {
   const auto given = one.find("ms");
   if (given == one.end() || !given->is_number_integer()) return;
   const auto ms = given->get<std::int64_t>();
@@ -84,59 +83,94 @@ void add_wait(json& total, const json& one) {
 
 /// How the model's responses ended: counts by status, and the last reason that was given. How long
 /// the client waited for their first audio.
-json responses_of(const json& list) {
-  json shown = {{"by_status", json::object()}, {"last_reason", nullptr}};
-  for (const json& one : relays_own(list, "verbatim_responses")) shown.update(one);
-  json& waits = shown["first_audio_ms"] = nullptr;
-  for (const json& one : relays_own(list, "verbatim_first_audio")) add_wait(waits, one);
+Json responses_of(const Json& list) {
+  Json shown = {{"by_status", Json::object()}, {"last_reason", nullptr}};
+  for (const Json& one : relays_own(list, "verbatim_responses")) shown.update(one);
+  Json& waits = shown["first_audio_ms"] = nullptr;
+  for (const Json& one : relays_own(list, "verbatim_first_audio")) add_wait(waits, one);
   return shown;
 }
 
-void add_responses(json& total, const json& one) {
+void add_responses(Json& total, const Json& one) {
   add_usage(total["by_status"], one["by_status"]);
   if (!one["last_reason"].is_null()) total["last_reason"] = one["last_reason"];
   add_waits(total["first_audio_ms"], one["first_audio_ms"]);
 }
 
-/// The provider's own name for the session: its support asks for it.
-json provider_of(const json& list) {
-  json shown = {{"session_id", nullptr}};
-  for (const json& one : relays_own(list, "verbatim_provider")) shown.update(one);
+/// The usage of each response that reported one, with its id.
+Json answers_of(const Json& list) {
+  Json shown = Json::array();
+  std::string response_id;
+  for (const Json& one : list) {
+    if (!one.is_object()) continue;
+    if (const auto owner = one.find("verbatim_usage_of"); owner != one.end()) {
+      response_id = owner->is_object() ? owner->value("response_id", "") : std::string();
+    } else if (!response_id.empty()) {
+      shown.push_back({{"response_id", response_id}, {"usage", one}});
+      response_id.clear();
+    }
+  }
   return shown;
 }
 
-json to_json(const store::AttemptSummary& attempt) {
-  const json list = parsed(attempt.usage_json, json::array());
-  json shown = {
+/// Losses, errors and changes of settings, oldest first.
+Json incidents_of(const Json& list) {
+  Json shown = Json::array();
+  for (const Json& one : relays_own(list, "verbatim_incident")) {
+    const auto at = one.find("at");
+    if (at == one.end() || !at->is_number_integer()) continue;
+    shown.push_back({{"kind", one.value("kind", "")},
+                     {"at", iso_time(at->get<TimeMs>())},
+                     {"why", or_null(one.value("why", ""))}});
+  }
+  return shown;
+}
+
+/// The provider's own name for the session: its support asks for it.
+Json provider_of(const Json& list) {
+  Json shown = {{"session_id", nullptr}};
+  for (const Json& one : relays_own(list, "verbatim_provider")) shown.update(one);
+  return shown;
+}
+
+Json to_json(const store::AttemptSummary& attempt, Detail detail) {
+  const Json list = parsed(attempt.usage_json, Json::array());
+  Json shown = {
       {"attempt", attempt.number},
       {"status", transcript::to_string(attempt.status)},
       {"started_at", iso_time(attempt.started_at)},
       {"ended_at", time_or_null(attempt.ended_at)},
       {"close_reason",
-       attempt.close_reason ? json(transcript::to_string(*attempt.close_reason)) : json()},
+       attempt.close_reason ? Json(transcript::to_string(*attempt.close_reason)) : Json()},
       {"complete", attempt.complete},
       {"model", attempt.model},
       {"turns", attempt.turns},
+      {"first_words", or_null(attempt.first_words)},
       {"usage", usage_of(list, attempt.usage_json)},
       {"responses", responses_of(list)},
       {"provider", provider_of(list)}};
-  if (attempt.receipt) shown["receipt"] = json::parse(transcript::render_receipt(*attempt.receipt));
+  if (detail == Detail::whole) {
+    shown["answers"] = answers_of(list);
+    shown["incidents"] = incidents_of(list);
+  }
+  if (attempt.tail_pending) shown["tail_pending"] = "node";
+  if (attempt.receipt) shown["receipt"] = Json::parse(transcript::render_receipt(*attempt.receipt));
   return shown;
 }
 
 /// The text may hold half of a surrogate pair; dump() replaces it.
-void add_hit(json& shown, const std::optional<store::SearchHit>& hit) {
-  shown["snippet"] = hit ? json(hit->snippet) : json(nullptr);
-  shown["match"] = !hit ? json(nullptr)
-                        : json{{"attempt", hit->attempt},
+void add_hit(Json& shown, const std::optional<store::SearchHit>& hit) {
+  shown["snippet"] = hit ? Json(hit->snippet) : Json(nullptr);
+  shown["match"] = !hit ? Json(nullptr)
+                        : Json{{"attempt", hit->attempt},
                                {"ordinal", hit->ordinal},
                                {"role", transcript::to_string(hit->role)},
                                {"words", hit->words}};
 }
 
-json only(const json& whole, const std::vector<std::string>& fields) {
+Json only(const Json& whole, const std::vector<std::string>& fields) {
   if (fields.empty()) return whole;
-  json part = json::object();
+  Json part = Json::object();
   for (const std::string& field : fields)
     if (const auto found = whole.find(field); found != whole.end()) part[field] = *found;
   return part;
@@ -146,21 +180,21 @@ json only(const json& whole, const std::vector<std::string>& fields) {
 
 std::span<const std::string_view> listed_members() {
   static constexpr std::string_view names[] = {
-      "id",       "user",    "status",   "created_at", "ended_at", "close_reason",
-      "complete", "turns",   "usage",    "responses",  "attempt",  "current_attempt",
-      "metadata", "private", "attempts", "snippet",    "match"};
+      "id",           "user",       "status",   "created_at", "ended_at", "close_reason",
+      "complete",     "turns",      "usage",    "responses",  "attempt",  "current_attempt",
+      "metadata",     "private",    "attempts", "snippet",    "match",    "provider",
+      "tail_pending", "first_words"};
   return names;
 }
 
-json to_json(const store::SessionPage& page, const std::vector<std::string>& fields) {
-  json sessions = json::array();
+Json to_json(const store::SessionPage& page, const std::vector<std::string>& fields) {
+  Json sessions = Json::array();
   for (std::size_t i = 0; i < page.sessions.size(); ++i) {
-    json shown = to_json(page.sessions[i]);
+    Json shown = to_json(page.sessions[i], Detail::listed);
     if (i < page.hits.size()) add_hit(shown, page.hits[i]);
     sessions.push_back(only(shown, fields));
   }
-  json shown = {{"sessions", std::move(sessions)},
-                {"next_cursor", page.next_cursor.empty() ? json(nullptr) : json(page.next_cursor)}};
+  Json shown = {{"sessions", std::move(sessions)}, {"next_cursor", or_null(page.next_cursor)}};
   if (page.total) {
     shown["total"] = *page.total;
     shown["total_is_exact"] = page.total_is_exact;
@@ -168,33 +202,35 @@ json to_json(const store::SessionPage& page, const std::vector<std::string>& fie
   return shown;
 }
 
-json to_json(const store::SessionSummary& session) {
-  json attempts = json::array();
-  for (const auto& attempt : session.attempts) attempts.push_back(to_json(attempt));
+Json to_json(const store::SessionSummary& session, Detail detail) {
+  Json attempts = Json::array();
+  for (const auto& attempt : session.attempts) attempts.push_back(to_json(attempt, detail));
   const bool any = !session.attempts.empty();
-  json usage = any ? attempts.front()["usage"] : usage_of(json::array(), "[]");
-  json responses = any ? attempts.front()["responses"] : responses_of(json::array());
+  Json usage = any ? attempts.front()["usage"] : usage_of(Json::array(), "[]");
+  Json responses = any ? attempts.front()["responses"] : responses_of(Json::array());
   for (std::size_t i = 1; i < attempts.size(); ++i) {
     add_usage(usage, attempts[i]["usage"]);
     add_responses(responses, attempts[i]["responses"]);
   }
-  json shown = {{"id", session.id},
+  Json shown = {{"id", session.id},
                 {"user", session.user},
                 {"status", transcript::to_string(session.status)},
                 {"created_at", iso_time(session.created_at)},
-                {"ended_at", any ? attempts.back()["ended_at"] : json()},
-                {"close_reason", any ? attempts.back()["close_reason"] : json()},
-                {"complete", any ? attempts.back()["complete"] : json(false)},
-                {"turns", any ? attempts.back()["turns"] : json(0)},
+                {"ended_at", any ? attempts.back()["ended_at"] : Json()},
+                {"close_reason", any ? attempts.back()["close_reason"] : Json()},
+                {"complete", any ? attempts.back()["complete"] : Json(false)},
+                {"turns", any ? attempts.back()["turns"] : Json(0)},
+                {"first_words", any ? attempts.back()["first_words"] : Json()},
                 {"usage", usage},
                 {"responses", responses},
-                {"provider", any ? attempts.back()["provider"] : provider_of(json::array())},
-                {"attempt", any ? attempts.back()["attempt"] : json(1)},
-                {"current_attempt", any ? attempts.back()["attempt"] : json(0)},
-                {"metadata", parsed(session.metadata_json, json::object())},
-                {"private", parsed(session.private_json, json::object())},
+                {"provider", any ? attempts.back()["provider"] : provider_of(Json::array())},
+                {"attempt", any ? attempts.back()["attempt"] : Json(1)},
+                {"current_attempt", any ? attempts.back()["attempt"] : Json(0)},
+                {"metadata", parsed(session.metadata_json, Json::object())},
+                {"private", parsed(session.private_json, Json::object())},
                 {"attempts", attempts}};
-  if (any && attempts.back().contains("receipt")) shown["receipt"] = attempts.back()["receipt"];
+  for (const char* const name : {"receipt", "tail_pending"})
+    if (any && attempts.back().contains(name)) shown[name] = attempts.back()[name];
   return shown;
 }
 

@@ -1,20 +1,23 @@
-// Sessions as JSON, for the API and the command line alike. Shapes: the interface, section 3.
+// Sessions as JSON, for the API and the command line alike. Shapes: openapi.json.
 #pragma once
 
-#include <nlohmann/json_fwd.hpp>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/json/tree_fwd.hpp"
 #include "storage/store/session_store.hpp"
 
 namespace verbatim::api {
 
-nlohmann::json to_json(const store::SessionSummary& session);
+/// A session alone also has the usage of each response and the incidents of each attempt.
+enum class Detail { listed, whole };
+
+Json to_json(const store::SessionSummary& session, Detail detail = Detail::whole);
 
 /// A page of a list or of a search. `fields`: the members that each session has; empty: all.
-nlohmann::json to_json(const store::SessionPage& page, const std::vector<std::string>& fields);
+Json to_json(const store::SessionPage& page, const std::vector<std::string>& fields);
 
 /// The members of a session in a list.
 std::span<const std::string_view> listed_members();

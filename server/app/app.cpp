@@ -5,7 +5,6 @@
 #include <boost/asio/detached.hpp>
 #include <csignal>
 #include <cstring>
-#include <initializer_list>
 #include <thread>
 
 #include "config/secrets.hpp"
@@ -14,6 +13,9 @@
 #include "server/app/credentials.hpp"
 #include "server/app/data_dir.hpp"
 #include "server/app/default_provider.hpp"
+#include "server/app/fleet_peers.hpp"
+#include "server/app/fleet_reads.hpp"
+#include "server/app/fleet_shipping.hpp"
 #include "server/app/forward_before_commit.hpp"
 #include "server/app/heartbeat.hpp"
 #include "server/app/process.hpp"
@@ -43,14 +45,6 @@
 namespace verbatim::app {
 
 namespace {
-
-/// For the calling thread, and for those that it starts from now on.
-void set_signal_mask(int how, std::initializer_list<int> signals) {
-  sigset_t set;
-  sigemptyset(&set);
-  for (const int signal : signals) sigaddset(&set, signal);
-  pthread_sigmask(how, &set, nullptr);
-}
 
 /// Interval of the checks of the disk's free space and the journal's progress.
 constexpr auto storage_look_interval = std::chrono::milliseconds(250);
@@ -86,14 +80,6 @@ bool take_addresses(App::Options& options) {
 }
 
 using Workers = std::vector<std::unique_ptr<relay::Worker>>;
-
-void join(const Workers& workers) {
-  for (const auto& worker : workers) worker->join();
-}
-
-std::size_t largest_message(const config::Settings& settings) {
-  return std::max(settings.session.client_message_bytes_max, settings.upstream.message_bytes_max);
-}
 
 }  // namespace
 
@@ -134,70 +120,75 @@ struct App::Parts {
     storage_watch.watch(*store);
     storage_watch.look();
     feed.start(*workers.front(), store->journal(), *store, log);
-    if (settings.journal.durability == config::Durability::process) {
-      log.warn("journal.durability", {{"mode", "process"},
-                                      {"meaning",
-                                       "a power cut can lose the last words; kill -9 "
-                                       "cannot (journal.durability)"}});
-    }
     if (settings.testing.forward_before_commit) promise_nothing();
+    transcript::Journal& conversations =
+        fleet_shipping.begin(settings, *store, forwarding ? *forwarding : store->journal(),
+                             storage_watch, registry, log);
     choose_provider();
     begin_tracing();
-    webhooks = std::make_unique<webhooks::Webhooks>(settings.webhook, *store, tracer.get(), log);
+    webhooks = std::make_unique<webhooks::Webhooks>(settings.webhook, *store, &tracer, log);
     in_force.set(std::make_shared<const config::Settings>(settings));
     if (!settings.capture.dir.empty())
-      capture = std::make_unique<relay::Capture>(settings.capture.dir);
+      capture = std::make_unique<relay::Capture>(settings.capture.dir, settings.capture.start);
     suspended = std::make_unique<relay::SuspendedSessions>(*store, store->journal(), registry,
                                                            settings.session.resume_window,
                                                            settings.session.items_in_memory, log);
-    suspended->expect(store_start.suspended());
+    suspended->expect(store_start.waiting());
     ender = std::make_unique<relay::SessionEnder>(registry, *suspended);
-    erasure = std::make_unique<relay::Erasure>(*store, registry, capture.get(),
+    erasure = std::make_unique<relay::Erasure>(*store, registry, *suspended, capture.get(),
                                                3 * settings.session.close_timeout,
                                                settings.session.resume_window, log);
+    if (!options.directory)
+      options.directory = fleet_shipping.directory(settings, *store, registry, *suspended, log);
+    fleet.begin(in_force, credentials.authenticator(), std::move(options.directory), log);
     net::WebSocketLimits limits;
     limits.large = &large_messages;
     limits.large_timeout = settings.server.large_message_timeout;
     upstream = std::make_unique<relay::Upstream>(settings.upstream, limits);
-    api = std::make_unique<api::Api>(api::ApiParts{in_force,      credentials.authenticator(),
-                                                   *upstream,     *store,
-                                                   *store,        *store,
-                                                   *store,        *store,
-                                                   storage_watch, *webhooks,
-                                                   tracer.get(),  *erasure,
-                                                   *ender,        feed,
-                                                   registry,      revocations,
-                                                   metrics,       large_messages,
-                                                   bodies,        requests,
-                                                   id_guard,      answers,
-                                                   capture.get(), log});
+    fleet_reads.begin(settings, *store, StoreStart::image_opener(), fleet_shipping, log);
+    api::ApiParts for_api{in_force,      credentials.authenticator(),
+                          *upstream,     *store,
+                          storage_watch, *webhooks,
+                          tracer,        *erasure,
+                          *ender,        feed,
+                          registry,      revocations,
+                          metrics,       large_messages,
+                          bodies,        requests,
+                          id_guard,      answers,
+                          capture.get(), log};
+    for_api.peers = fleet.get();
+    for_api.shared = fleet_reads.shared();
+    const api::ApiStores stores{fleet_reads.sessions(*store), *store, *store, *store};
+    api = std::make_unique<api::Api>(for_api, stores);
     realtime = std::make_unique<relay::RealtimeEndpoint>(relay::RealtimeParts{
-        in_force, credentials.authenticator(), *upstream, *store, conversations(), storage_watch,
+        in_force, credentials.authenticator(), *upstream, *store, conversations, storage_watch,
         registry, revocations, *suspended, admission_control, journal_shares, descriptors,
-        large_messages, requests, id_guard, relay::TapSources{capture.get()}, tracer.get(), log});
+        large_messages, requests, id_guard, relay::TapSources{capture.get()}, &tracer, fleet.get(),
+        log});
     listen();
-    reloader = std::make_unique<Reloader>(
-        ReloadParts{in_force, data_dir, *hidden, id_guard, credentials, tls,
-                    metrics.connection_counts(), *listener, metrics_listener.get(), *upstream,
-                    provider != nullptr, *webhooks, registry, admission_control, journal_shares,
-                    *erasure, *api, *realtime, log},
-        options.sources, std::move(configured));
+    make_reloader();
     for (const int signal : {SIGTERM, SIGINT, SIGHUP}) signals.add(signal);
   }
 
   ~Parts() {
-    // All sessions have ended or were aborted; the workers hold only idle connections now.
-    provider.reset();
-    join(workers);
-    webhooks.reset();
+    end_workers();
+    fleet_shipping.finish(std::chrono::milliseconds(0));
     store.reset();
+  }
+
+  /// All sessions have ended or were aborted; the workers hold only idle connections now.
+  void end_workers() {
+    provider.reset();
+    for (const auto& worker : workers) worker->join();
+    fleet.finish();
+    fleet_reads.finish();
+    webhooks.reset();
   }
 
   /// Closes what is left when serving has ended. Returns the exit code.
   int close() {
-    provider.reset();
-    join(workers);
-    webhooks.reset();
+    end_workers();
+    fleet_shipping.finish(shutdown_times.to_flush(net::Clock::now()) / 2);
     // All acknowledged data is durable; the rest of an orderly end must not block for ever.
     const auto patience = shutdown_times.to_flush(net::Clock::now());
     const bool held =
@@ -209,8 +200,7 @@ struct App::Parts {
     }
     const int code = held || store->journal().failed() ? 1 : exit_code;
     last_resort.journal_closed(code);
-    if (tracer) tracer->hurry(shutdown_times.to_flush(net::Clock::now()));
-    tracer.reset();
+    tracer.hurry(shutdown_times.to_flush(net::Clock::now()));
     return code;
   }
 
@@ -223,11 +213,8 @@ struct App::Parts {
   }
 
   void begin_tracing() {
-    if (settings.trace.otlp_url.empty()) return;
-    tracer = std::make_unique<traces::Tracer>(settings.trace, settings.upstream.url, log);
-    tracer->recovered(store_start.recovered());
-    log.info("trace.on", {{"collector", shown_address(settings.trace.otlp_url)},
-                          {"sampling", settings.trace.sampling}});
+    tracer.use(traces::Tracer::setup(settings.trace, settings.upstream.url));
+    tracer.recovered(store_start.recovered());
   }
 
   /// For tests that must fail without write-ahead.
@@ -239,8 +226,6 @@ struct App::Parts {
                 "only (testing.forward_before_commit)"}});
     forwarding = std::make_unique<ForwardBeforeCommit>(store->journal());
   }
-
-  transcript::Journal& conversations() { return forwarding ? *forwarding : store->journal(); }
 
   void choose_provider() {
     if (!settings.upstream.url.empty()) return;
@@ -266,16 +251,17 @@ struct App::Parts {
                       metrics.connection_counts());
     net::HttpLimits limits = net::http_limits(settings.server);
     limits.bodies = &bodies;
-    std::vector<net::Target> places;
+    std::vector<net::Target> targets;
     const bool own_metrics = !settings.metrics.listen.host.empty();
     for (const auto& worker : workers) {
-      services.push_back(std::make_unique<RelayService>(*api, *realtime, *worker, !own_metrics));
-      places.push_back(net::Target{worker->executor(), services.back().get()});
+      services.push_back(
+          std::make_unique<RelayService>(*api, *realtime, *worker, fleet.get(), !own_metrics));
+      targets.push_back(net::Target{worker->executor(), services.back().get()});
     }
     listener = std::make_unique<net::Listener>(control.get_executor(), settings.server.listen,
                                                settings.tls.enabled ? &tls : nullptr, limits,
                                                net::connection_limits(settings.server),
-                                               std::move(places), log, options.sockets.clients);
+                                               std::move(targets), log, options.sockets.clients);
     listener->share(descriptors, metrics.connection_counts());
     descriptors.begin();
     if (!own_metrics) return;
@@ -285,6 +271,16 @@ struct App::Parts {
         net::connection_limits(settings.server),
         std::vector<net::Target>{{workers.front()->executor(), services.back().get()}}, log,
         options.sockets.metrics);
+  }
+
+  void make_reloader() {
+    const Listeners listeners{tls, metrics.connection_counts(), *listener, metrics_listener.get()};
+    const SharedMemory memory{bodies, answers, large_messages};
+    const Outside outside{*upstream, provider != nullptr, *webhooks, tracer};
+    const ReloadParts parts{in_force,  data_dir, *hidden,  id_guard,          credentials,
+                            listeners, outside,  registry, admission_control, journal_shares,
+                            *erasure,  memory,   *api,     *realtime,         log};
+    reloader = std::make_unique<Reloader>(parts, options.sources, std::move(configured));
   }
 
   // --- the journal's thread -----------------------------------------------------------------
@@ -299,9 +295,11 @@ struct App::Parts {
   void catch_up() {
     asio::post(control, [this] {
       if (!store_start.catch_up()) return;
-      suspended->expect(store_start.suspended());
+      suspended->expect(store_start.waiting());
+      asio::co_spawn(control, suspended->end_those_left(control.get_executor()), asio::detached);
+      storage_watch.caught_up();
       webhooks->announce();
-      if (tracer) tracer->recovered(store_start.recovered());
+      tracer.recovered(store_start.recovered());
     });
   }
 
@@ -355,6 +353,7 @@ struct App::Parts {
                    erasure->keep_for_retention(control.get_executor(), in_force), asio::detached);
     asio::co_spawn(control.get_executor(), suspended->end_those_left(control.get_executor()),
                    asio::detached);
+    fleet_reads.take_left_copies(control.get_executor());
     listener->start();
     if (metrics_listener) metrics_listener->start();
     log.info("server.ready",
@@ -395,7 +394,7 @@ struct App::Parts {
   net::Awaitable<void> stop() {
     const bool failed = store->journal().failed();
     const config::Server server = in_force.get()->server;
-    const bool handover = !failed && server.restart == config::Restart::handover;
+    const bool handover = !failed && (fleet.get() || server.restart == config::Restart::handover);
     shutdown_times = ShutdownTimes::within(server.shutdown_grace, net::Clock::now());
     last_resort.arm(shutdown_times.end_at);
     log.info("server.draining", {{"sessions", registry.live()}});
@@ -403,6 +402,9 @@ struct App::Parts {
                              (handover ? " go on in the next process." : " end."));
     listener->stop();
     if (metrics_listener) metrics_listener->stop();
+    fleet.stop();
+    if (!failed && !handover)
+      co_await suspended->end_recovering(control.get_executor(), shutdown_times.half_way());
     if (failed) {
       registry.drain(transcript::CloseReason::storage_failure, "the transcript cannot be saved");
     } else if (handover) {
@@ -435,16 +437,16 @@ struct App::Parts {
   std::size_t workers_wanted;
   relay::Metrics metrics;
   net::Descriptors descriptors;  ///< before the workers: their connections return descriptors
-  net::LargeMessages large_messages{
-      std::max(settings.server.large_message_bytes, largest_message(settings)),
-      largest_message(settings), net::small_message_bytes_max + net::FrameReader::granted_step};
+  net::LargeMessages large_messages{large_bytes_max(settings), largest_message(settings),
+                                    net::small_message_bytes_max + net::FrameReader::granted_step};
   net::BodyMemory bodies{settings.server.bodies_bytes_max, settings.server.body_bytes_max};
   net::RequestCounts requests{api::route_patterns()};
   net::AnswerMemory answers{
       settings.server.answers_bytes_max};  ///< before the workers: their answers hold shares
   api::LiveFeed feed;  ///< before the workers: subscribers leave it when workers are destroyed
-  std::unique_ptr<traces::Tracer> tracer;  ///< before the workers: their sessions make spans
-  relay::JournalShares journal_shares;     ///< before the workers: their sessions hold shares
+  traces::Tracer tracer{log};           ///< before the workers: their sessions make spans
+  relay::JournalShares journal_shares;  ///< before the workers: their sessions hold shares
+  FleetPeers fleet;                     ///< before the workers: they carry its connections
   Workers workers;
   relay::Registry registry;
   access::Revocations revocations;
@@ -456,6 +458,8 @@ struct App::Parts {
   std::unique_ptr<store::Store> store;
   std::unique_ptr<transcript::Journal>
       forwarding;  ///< null, but with testing.forward_before_commit
+  FleetShipping fleet_shipping;
+  FleetReads fleet_reads;
   std::unique_ptr<webhooks::Webhooks> webhooks;
   std::unique_ptr<BuiltInProvider> provider;
   std::unique_ptr<relay::Upstream> upstream;

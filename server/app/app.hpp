@@ -8,6 +8,7 @@
 
 #include "config/settings.hpp"
 #include "server/app/service_manager.hpp"
+#include "server/relay/peers.hpp"
 
 namespace verbatim::app {
 
@@ -19,6 +20,7 @@ class App {
     std::filesystem::path ready_file;  ///< written once connections are accepted; may be empty
     ServiceManager::Address service_manager;
     ServiceManager::Sockets sockets;
+    std::shared_ptr<relay::SessionDirectory> directory;  ///< of a fleet; null: it is alone
   };
 
   /// From now on a SIGHUP waits until there is something to reload. Call it first, on the thread

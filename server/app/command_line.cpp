@@ -3,9 +3,9 @@
 #include <unistd.h>
 
 #include <iostream>
-#include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "base/json/tree.hpp"
 #include "server/relay/access/misplaced_secret.hpp"
 
 namespace verbatim::app {
@@ -14,10 +14,10 @@ namespace {
 
 bool errors_as_json = false;
 
-constexpr auto replace_bad_text = nlohmann::json::error_handler_t::replace;
+constexpr auto replace_bad_text = Json::error_handler_t::replace;
 
 /// To stderr: with --json it is JSON Lines.
-void write_line(const nlohmann::json& value) {
+void write_line(const Json& value) {
   std::cerr << value.dump(-1, ' ', false, replace_bad_text) << "\n";
 }
 
@@ -31,9 +31,7 @@ config::Sources Common::sources() const {
   return from;
 }
 
-void print(const nlohmann::json& value) {
-  std::cout << value.dump(2, ' ', false, replace_bad_text) << "\n";
-}
+void print(const Json& value) { std::cout << value.dump(2, ' ', false, replace_bad_text) << "\n"; }
 
 void print_errors_as_json() { errors_as_json = true; }
 

@@ -4,8 +4,7 @@
 #include <string>
 #include <vector>
 
-#include <nlohmann/json_fwd.hpp>
-
+#include "base/json/tree_fwd.hpp"
 #include "config/settings.hpp"
 
 namespace verbatim::app {
@@ -26,7 +25,7 @@ struct Common {
   config::Settings settings() const { return config::load(sources()); }
 };
 
-void print(const nlohmann::json& value);
+void print(const Json& value);
 
 /// From now on fail() prints {"error":{"message","exit_code"}}. For the whole process, which runs
 /// one command.

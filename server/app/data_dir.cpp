@@ -13,6 +13,7 @@
 
 #include "base/base64.hpp"
 #include "base/crypto.hpp"
+#include "server/net/tls.hpp"
 
 namespace verbatim::app {
 
@@ -35,8 +36,20 @@ std::filesystem::path database_in(const std::filesystem::path& data_dir) {
   return data_dir / "verbatim.db";
 }
 
+std::filesystem::path lock_in(const std::filesystem::path& data_dir) { return data_dir / "lock"; }
+
+std::filesystem::path tls_in(const std::filesystem::path& data_dir) { return data_dir / "tls"; }
+
+std::filesystem::path own_certificate_in(const std::filesystem::path& data_dir) {
+  return net::self_signed_in(tls_in(data_dir)).certificate;
+}
+
+std::filesystem::path token_secret_file_in(const std::filesystem::path& data_dir) {
+  return data_dir / "token_secret";
+}
+
 bool is_served(const std::filesystem::path& data_dir) {
-  const int lock = ::open((data_dir / "lock").c_str(), O_RDONLY | O_CLOEXEC);
+  const int lock = ::open(lock_in(data_dir).c_str(), O_RDONLY | O_CLOEXEC);
   if (lock < 0) return false;
   // A shared lock, released at once: only a start at the same moment would see it.
   const bool taken = ::flock(lock, LOCK_SH | LOCK_NB) != 0;
@@ -45,7 +58,7 @@ bool is_served(const std::filesystem::path& data_dir) {
 }
 
 std::string token_secret_in(const std::filesystem::path& data_dir) {
-  const std::filesystem::path path = data_dir / "token_secret";
+  const std::filesystem::path path = token_secret_file_in(data_dir);
   // The first process to create the file wins; then both read the same.
   const int made = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (made >= 0) {
@@ -80,7 +93,7 @@ DataDir::DataDir(std::filesystem::path path) : path_(std::move(path)) {
     fail_folder("cannot create the data folder", path_, advice);
   }
   if (made) ::chmod(path_.c_str(), 0700);
-  const std::filesystem::path lock_file = path_ / "lock";
+  const std::filesystem::path lock_file = lock_in(path_);
   lock_ = ::open(lock_file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (lock_ < 0) fail_folder("cannot write to the data folder", path_, advice);
   if (::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
@@ -91,6 +104,12 @@ DataDir::DataDir(std::filesystem::path path) : path_(std::move(path)) {
 }
 
 DataDir::~DataDir() { ::close(lock_); }
+
+std::filesystem::path DataDir::database() const { return database_in(path_); }
+
+std::filesystem::path DataDir::tls() const { return tls_in(path_); }
+
+std::filesystem::path DataDir::token_secret_file() const { return token_secret_file_in(path_); }
 
 std::string DataDir::token_secret() const { return token_secret_in(path_); }
 

@@ -17,10 +17,9 @@ class DataDir {
   DataDir(const DataDir&) = delete;
   DataDir& operator=(const DataDir&) = delete;
 
-  std::filesystem::path database() const { return path_ / "verbatim.db"; }
-  std::filesystem::path tls() const { return path_ / "tls"; }
-
-  std::filesystem::path token_secret_file() const { return path_ / "token_secret"; }
+  std::filesystem::path database() const;
+  std::filesystem::path tls() const;
+  std::filesystem::path token_secret_file() const;
 
   /// The secret that signs client tokens; created once.
   std::string token_secret() const;
@@ -30,8 +29,13 @@ class DataDir {
   int lock_ = -1;
 };
 
-/// For read-only commands: the database file of a server with this directory.
+/// The files of a server with this directory, for commands and checks.
 std::filesystem::path database_in(const std::filesystem::path& data_dir);
+std::filesystem::path lock_in(const std::filesystem::path& data_dir);
+std::filesystem::path tls_in(const std::filesystem::path& data_dir);
+/// The certificate that the server makes if none is configured.
+std::filesystem::path own_certificate_in(const std::filesystem::path& data_dir);
+std::filesystem::path token_secret_file_in(const std::filesystem::path& data_dir);
 /// Whether a server uses the directory now. Changes nothing in it.
 bool is_served(const std::filesystem::path& data_dir);
 /// The same secret, for `verbatim token`. Throws if it cannot be read or created.

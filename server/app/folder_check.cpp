@@ -1,9 +1,13 @@
 // The folders of a start: whether this user and other users may use them.
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <pwd.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -34,6 +38,18 @@ bool permitted(const fs::path& path, int rights) {
   return ::faccessat(AT_FDCWD, path.c_str(), rights, AT_EACCESS) == 0;
 }
 
+constexpr const char* view_of_kernel = "is a view of the kernel, which keeps no files";
+
+/// /proc, /sys and the like: their permissions promise what the kernel then refuses.
+bool is_view_of_kernel(const fs::path& folder) {
+  constexpr std::array<long, 8> kinds = {PROC_SUPER_MAGIC,    SYSFS_MAGIC,       CGROUP_SUPER_MAGIC,
+                                         CGROUP2_SUPER_MAGIC, DEBUGFS_MAGIC,     TRACEFS_MAGIC,
+                                         SECURITYFS_MAGIC,    DEVPTS_SUPER_MAGIC};
+  struct statfs found {};
+  return ::statfs(folder.c_str(), &found) == 0 &&
+         std::find(kinds.begin(), kinds.end(), static_cast<long>(found.f_type)) != kinds.end();
+}
+
 class FolderCheck {
  public:
   /// `made`: the start makes the folder if it is missing.
@@ -56,6 +72,10 @@ class FolderCheck {
     }
     if (!S_ISDIR(found.st_mode)) {
       error("is not a folder", "Set " + key_ + " to a folder.");
+      return false;
+    }
+    if (is_view_of_kernel(folder_)) {
+      error(view_of_kernel, advice());
       return false;
     }
     check_owner(found);
@@ -99,6 +119,8 @@ class FolderCheck {
     std::error_code ec;
     if (!fs::is_directory(parent, ec))
       error("cannot be made: " + parent.string() + " is not a folder", advice());
+    else if (is_view_of_kernel(parent))
+      error("cannot be made: " + parent.string() + " " + view_of_kernel, advice());
     else if (!permitted(parent, W_OK | X_OK))
       error(
           "does not exist, and " + user_name(::geteuid()) + " cannot make it in " + parent.string(),

@@ -37,6 +37,7 @@ class ForwardBeforeCommit final : public transcript::Journal {
   transcript::Sequence durable() const override { return journal_.durable(); }
   bool failed() const override { return journal_.failed(); }
   bool crowded() const override { return journal_.crowded(); }
+  void hurry() override { journal_.hurry(); }
 
  private:
   /// Sequence 1 is durable: no attempt opens before the journal's first sequence is.

@@ -48,7 +48,8 @@ net::Awaitable<void> connect_and_ask(net::Executor executor, Address address,
     result.detail = failed.message();
     co_return;
   }
-  const std::string request = "GET " + address.target + " HTTP/1.1\r\nHost: " + address.host +
+  const std::string request = "GET " + address.target +
+                              " HTTP/1.1\r\nHost: " + authority(address.host, address.port) +
                               "\r\nConnection: close\r\n\r\n";
   if (!address.tls) {
     net::Transport stream(std::move(socket));
@@ -66,12 +67,15 @@ net::Awaitable<void> connect_and_ask(net::Executor executor, Address address,
 
 }  // namespace
 
-std::string readiness_url(const Endpoint& address, bool tls) {
+std::string local_url(const Endpoint& address, bool tls) {
   std::string host = address.host;
   if (host == "0.0.0.0") host = "127.0.0.1";
   if (host == "::") host = "::1";
-  return std::string(tls ? "https://" : "http://") + authority(host, std::to_string(address.port)) +
-         "/readyz";
+  return std::string(tls ? "https://" : "http://") + authority(host, std::to_string(address.port));
+}
+
+std::string readiness_url(const Endpoint& address, bool tls) {
+  return local_url(address, tls) + "/readyz";
 }
 
 HealthAnswer ask_health(const std::string& url, std::chrono::milliseconds limit) {

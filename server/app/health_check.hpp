@@ -14,8 +14,10 @@ struct HealthAnswer {
   std::string detail;  ///< the answer's body, or the network error
 };
 
-/// The URL of /readyz at which this machine reaches a server that listens on `address`. A client
-/// connects to one address, not to all interfaces.
+/// The URL at which this machine reaches a server that listens on `address`. A client connects to
+/// one address, not to all interfaces.
+std::string local_url(const Endpoint& address, bool tls);
+/// The URL of /readyz at which this machine reaches a server that listens on `address`.
 std::string readiness_url(const Endpoint& address, bool tls);
 
 /// GET `url`, for at most `limit`. Does not verify the certificate: it asks the server on this

@@ -3,11 +3,12 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
+#include <csignal>
 
 #include <cerrno>
-#include <nlohmann/json.hpp>
 
 #include "base/files.hpp"
+#include "base/json/tree.hpp"
 
 namespace verbatim::app {
 
@@ -22,7 +23,14 @@ int forbid_dumps() { return ::prctl(PR_SET_DUMPABLE, 0) == 0 ? 0 : errno; }
 
 void write_ready_file(const std::filesystem::path& file, const std::string& url) {
   if (file.empty()) return;
-  write_file_atomically(file, nlohmann::json{{"pid", ::getpid()}, {"url", url}}.dump());
+  write_file_atomically(file, Json{{"pid", ::getpid()}, {"url", url}}.dump());
+}
+
+void set_signal_mask(int how, std::initializer_list<int> signals) {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int signal : signals) sigaddset(&set, signal);
+  pthread_sigmask(how, &set, nullptr);
 }
 
 }  // namespace verbatim::app

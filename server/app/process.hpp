@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <initializer_list>
 #include <string>
 
 namespace verbatim::app {
@@ -18,5 +19,9 @@ int forbid_dumps();
 
 /// Writes the process id and the URL at which it now accepts connections. Empty path: does nothing.
 void write_ready_file(const std::filesystem::path& file, const std::string& url);
+
+/// Blocks or unblocks signals (`how`: as for pthread_sigmask) for the calling thread, and for those
+/// that it starts from now on.
+void set_signal_mask(int how, std::initializer_list<int> signals);
 
 }  // namespace verbatim::app

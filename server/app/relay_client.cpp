@@ -1,20 +1,18 @@
 #include "server/app/relay_client.hpp"
 
 #include <curl/curl.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
 
-#include <cstdio>
 #include <cstdlib>
 #include <iostream>
 #include <memory>
-#include <nlohmann/json.hpp>
 
 #include "base/base64.hpp"
-#include "base/crypto.hpp"
+#include "base/json/tree.hpp"
 #include "base/url.hpp"
 #include "config/secrets.hpp"
 #include "server/app/data_dir.hpp"
+#include "server/app/health_check.hpp"
+#include "server/net/certificate.hpp"
 
 namespace verbatim::app {
 
@@ -24,38 +22,17 @@ constexpr long connect_seconds = 5;
 /// Longer than a relay waits for its disk (session.end_wait).
 constexpr long answer_seconds = 90;
 
-/// The address at which this machine reaches the relay. One for all interfaces cannot be connected
-/// to.
-std::string own_url(const config::Settings& settings) {
-  Endpoint listen = settings.server.listen;
-  if (listen.host == "0.0.0.0") listen.host = "127.0.0.1";
-  if (listen.host == "::") listen.host = "::1";
-  const bool bracket = listen.host.find(':') != std::string::npos;
-  return std::string(settings.tls.enabled ? "https://" : "http://") + (bracket ? "[" : "") +
-         listen.host + (bracket ? "]" : "") + ":" + std::to_string(listen.port);
-}
-
 bool is_of_this_machine(const std::string& url) {
   const auto address = parse_address(url);
   return address && (address->host == "localhost" || address->host == "::1" ||
                      address->host.starts_with("127."));
 }
 
-/// The SHA-256 of the public key of the first certificate in the file; empty: there is none.
+/// The public key of the first certificate in the file, as libcurl pins it; empty: there is none.
 std::string pin_of(const std::filesystem::path& certificate) {
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(
-      std::fopen(certificate.c_str(), "re"), [](std::FILE* one) { return std::fclose(one); });
-  if (!file) return {};
-  const std::unique_ptr<X509, void (*)(X509*)> read(
-      PEM_read_X509(file.get(), nullptr, nullptr, nullptr), X509_free);
-  if (!read) return {};
-  unsigned char* bytes = nullptr;
-  const int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(read.get()), &bytes);
-  if (size <= 0) return {};
-  const std::string key(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(size));
-  OPENSSL_free(bytes);
-  const auto digest = sha256(key);
-  return "sha256//" + base64({reinterpret_cast<const char*>(digest.data()), digest.size()});
+  const auto read = net::CertificateFile::read(certificate);
+  const std::string digest = read ? read->key_digest() : std::string();
+  return digest.empty() ? digest : "sha256//" + base64(digest);
 }
 
 std::size_t append(char* bytes, std::size_t size, std::size_t count, void* into) {
@@ -78,7 +55,9 @@ void add_relay_options(CLI::App& parser, RelayOptions& options) {
 }
 
 RelayClient::RelayClient(const config::Settings& settings, const RelayOptions& options)
-    : url_(options.url.empty() ? own_url(settings) : options.url), ca_file_(options.ca_file) {
+    : url_(options.url.empty() ? local_url(settings.server.listen, settings.tls.enabled)
+                               : options.url),
+      ca_file_(options.ca_file) {
   while (url_.ends_with('/')) url_.pop_back();
   if (!options.key_file.empty()) {
     try {
@@ -91,9 +70,8 @@ RelayClient::RelayClient(const config::Settings& settings, const RelayOptions& o
     key_ = Secret(key);
   }
   if (!is_of_this_machine(url_) || !ca_file_.empty()) return;
-  pin_ = pin_of(settings.tls.cert_file.empty()
-                    ? std::filesystem::path(settings.server.data_dir) / "tls" / "cert.pem"
-                    : std::filesystem::path(settings.tls.cert_file));
+  pin_ = pin_of(settings.tls.cert_file.empty() ? own_certificate_in(settings.server.data_dir)
+                                               : std::filesystem::path(settings.tls.cert_file));
 }
 
 RelayAnswer RelayClient::call(const std::string& method, const std::string& path,
@@ -148,7 +126,7 @@ int fail(const RelayClient& relay, const RelayAnswer& answer) {
   if (answer.status == 0)
     return fail(relay.url() + ": " + answer.why + ". Is the relay running? --url names another",
                 exit_code::failed);
-  const auto problem = nlohmann::json::parse(answer.body, nullptr, false);
+  const auto problem = Json::parse(answer.body, nullptr, false);
   std::string detail = problem.is_object() ? problem.value("detail", std::string()) : std::string();
   if (detail.empty()) detail = "the relay answered " + std::to_string(answer.status);
   if (answer.status == 401)
@@ -156,22 +134,6 @@ int fail(const RelayClient& relay, const RelayAnswer& answer) {
   return fail(detail, answer.status == 404   ? exit_code::not_found
                       : answer.status == 400 ? exit_code::bad_usage
                                              : exit_code::failed);
-}
-
-std::string percent_encoded(const std::string& text) {
-  constexpr const char* digits = "0123456789ABCDEF";
-  std::string encoded;
-  for (const char c : text) {
-    const bool plain = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-                       c == '-' || c == '_' || c == '.' || c == '~';
-    if (plain) {
-      encoded += c;
-      continue;
-    }
-    const auto byte = static_cast<unsigned char>(c);
-    encoded += {'%', digits[byte >> 4], digits[byte & 15]};
-  }
-  return encoded;
 }
 
 }  // namespace verbatim::app

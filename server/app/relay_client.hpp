@@ -51,7 +51,4 @@ class RelayClient {
 /// Prints why a call failed, in the relay's own words if it gave any. Returns the exit code.
 int fail(const RelayClient& relay, const RelayAnswer& answer);
 
-/// For a path or a query.
-std::string percent_encoded(const std::string& text);
-
 }  // namespace verbatim::app

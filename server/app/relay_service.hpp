@@ -7,6 +7,7 @@
 #include "server/api/path_form.hpp"
 #include "server/api/router.hpp"
 #include "server/relay/access/misplaced_secret.hpp"
+#include "server/relay/peers.hpp"
 #include "server/relay/realtime_endpoint.hpp"
 
 namespace verbatim::app {
@@ -19,12 +20,18 @@ inline bool is_operators_path(const std::string& path) {
 class RelayService final : public net::HttpService {
  public:
   RelayService(api::Api& api, const relay::RealtimeEndpoint& realtime, relay::Worker& worker,
-               bool with_metrics)
-      : api_(api), realtime_(realtime), worker_(worker), with_metrics_(with_metrics) {}
+               const relay::Peers* peers, bool with_metrics)
+      : api_(api),
+        realtime_(realtime),
+        worker_(worker),
+        peers_(peers),
+        with_metrics_(with_metrics) {}
 
-  /// Azure's clients put the provider's paths below /openai.
+  /// Azure's clients put the provider's paths below /openai, other nodes of a fleet all below
+  /// /fleet.
   void canonicalise(net::HttpRequest& request) const override {
     if (access::looks_like_secret(request.id)) request.id.clear();
+    if (peers_ != nullptr) peers_->recognise(request);
     constexpr std::string_view azure = "/openai";
     if (!request.path.starts_with(azure)) return;
     if (net::is_realtime_path(request.path.substr(azure.size())))
@@ -44,6 +51,7 @@ class RelayService final : public net::HttpService {
   void answered(const std::string& path, int status) override { api_.answered(path, status); }
 
   net::Awaitable<net::HttpResponse> answer(net::HttpRequest request) override {
+    if (peers_ != nullptr && peers_->is_misdirected(request)) co_return relay::misdirected_answer();
     if (!with_metrics_ && request.path == "/metrics") {
       co_return net::problem(404, "not found", "Metrics are served on metrics.listen.");
     }
@@ -52,6 +60,8 @@ class RelayService final : public net::HttpService {
 
   net::Awaitable<std::optional<Refused>> upgrade(net::HttpRequest request,
                                                  net::Transport transport) override {
+    if (peers_ != nullptr && peers_->is_misdirected(request))
+      co_return Refused{std::move(transport), relay::misdirected_answer()};
     if (request.path != "/v1/realtime") {
       co_return Refused{
           std::move(transport),
@@ -65,6 +75,7 @@ class RelayService final : public net::HttpService {
   api::Api& api_;
   const relay::RealtimeEndpoint& realtime_;
   relay::Worker& worker_;
+  const relay::Peers* peers_;  ///< null: this relay is alone
   bool with_metrics_;
 };
 

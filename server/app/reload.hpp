@@ -12,6 +12,9 @@
 #include "server/api/router.hpp"
 #include "server/app/credentials.hpp"
 #include "server/app/data_dir.hpp"
+#include "server/net/answer_memory.hpp"
+#include "server/net/body_memory.hpp"
+#include "server/net/large_messages.hpp"
 #include "server/net/listener.hpp"
 #include "server/net/tls.hpp"
 #include "server/relay/access/admission.hpp"
@@ -21,6 +24,7 @@
 #include "server/relay/session_eraser.hpp"
 #include "server/relay/session_registry.hpp"
 #include "server/relay/upstream.hpp"
+#include "server/traces/tracer.hpp"
 #include "server/webhooks/dispatcher.hpp"
 #include "session/protocol/secret_filter.hpp"
 
@@ -31,6 +35,33 @@ net::CertificateFiles certificate_files(const config::Tls& settings, const DataD
 void use_certificate(std::shared_ptr<asio::ssl::context> context, net::ServerTls& tls,
                      net::ConnectionCounts& counts);
 
+/// The most bytes of one message, and the memory for all large ones.
+std::size_t largest_message(const config::Settings& settings);
+std::size_t large_bytes_max(const config::Settings& settings);
+
+/// The listeners, and their certificate.
+struct Listeners {
+  net::ServerTls& tls;
+  net::ConnectionCounts& counts;
+  net::Listener& main;
+  net::Listener* metrics;  ///< null: there is none
+};
+
+/// Memory that all connections share.
+struct SharedMemory {
+  net::BodyMemory& bodies;
+  net::AnswerMemory& answers;
+  net::LargeMessages& large_messages;
+};
+
+/// Services that the relay calls.
+struct Outside {
+  relay::Upstream& upstream;
+  bool simulated;  ///< the built-in provider answers
+  webhooks::Webhooks& webhooks;
+  traces::Tracer& tracer;
+};
+
 /// All references must outlive the Reloader.
 struct ReloadParts {
   config::LiveSettings& in_force;
@@ -38,17 +69,13 @@ struct ReloadParts {
   protocol::SecretFilter& hidden;
   access::IdGuard& ids;
   Credentials& credentials;
-  net::ServerTls& tls;
-  net::ConnectionCounts& counts;
-  net::Listener& listener;
-  net::Listener* metrics_listener;  ///< null: there is none
-  relay::Upstream& upstream;
-  bool simulated;  ///< the built-in provider answers
-  webhooks::Webhooks& webhooks;
+  Listeners listeners;
+  Outside outside;
   relay::Registry& registry;
   access::AdmissionControl& admission_control;
   relay::JournalShares& journal_shares;
   relay::Erasure& erasure;
+  SharedMemory memory;
   api::Api& api;
   relay::RealtimeEndpoint& realtime;
   Log& log;

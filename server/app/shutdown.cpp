@@ -29,8 +29,8 @@ constexpr auto last_look_max = std::chrono::seconds(1);
 /// Time for requests to be answered. A slow upload must not delay the next process.
 constexpr auto requests_last_max = std::chrono::seconds(2);
 
-/// Time for the conversations of cut connections to be over.
-constexpr auto cut_time = milliseconds(250);
+/// Time for the conversations of aborted connections to end.
+constexpr auto abort_time = milliseconds(250);
 
 constexpr auto requests_look_interval = milliseconds(10);
 
@@ -112,11 +112,11 @@ net::Awaitable<void> drain(DrainParts parts, ShutdownTimes times) {
   while (parts.registry.live() > 0 && !hurry && net::Clock::now() < times.abort_at)
     co_await empty->wait_until(times.abort_at);
   if (parts.registry.live() > 0) {
-    parts.registry.cut_all();
-    const auto cut_by = std::min(times.end_at, net::Clock::now() + cut_time);
-    co_await workers_reached(parts, cut_by);
-    while (parts.registry.live() > 0 && net::Clock::now() < cut_by)
-      co_await empty->wait_until(cut_by);
+    parts.registry.abort_all();
+    const auto abort_by = std::min(times.end_at, net::Clock::now() + abort_time);
+    co_await workers_reached(parts, abort_by);
+    while (parts.registry.live() > 0 && net::Clock::now() < abort_by)
+      co_await empty->wait_until(abort_by);
   }
   if (!hurry) {
     const auto shown = std::min(times.abort_at, net::Clock::now() + last_look_max);

@@ -23,13 +23,15 @@ namespace verbatim::app {
 
 struct ShutdownTimes {
   net::Clock::time_point begun_at;
-  net::Clock::time_point abort_at;  ///< peers that are still connected are cut
+  net::Clock::time_point abort_at;  ///< connections that are still open are aborted
   net::Clock::time_point end_at;    ///< the process is gone
 
-  /// Peers are cut a second before the end; within a grace of less than two seconds, half way. A
-  /// grace of less than a second still leaves the journal a second for its flush.
+  /// Connections are aborted a second before the end; within a grace of less than two seconds, half
+  /// way. A grace of less than a second still leaves the journal a second for its flush.
   static ShutdownTimes within(std::chrono::milliseconds grace, net::Clock::time_point now);
 
+  /// The first half is for what must end before the conversations do.
+  net::Clock::time_point half_way() const { return begun_at + (abort_at - begun_at) / 2; }
   /// The time for the journal to write what it has.
   std::chrono::milliseconds to_flush(net::Clock::time_point now) const;
 };
@@ -71,9 +73,9 @@ struct DrainParts {
   const std::vector<std::unique_ptr<relay::Worker>>& workers;
 };
 
-/// Waits until all sessions have ended and all requests are answered, and cuts peers that take too
-/// long. The registry drains already. Each of the conversations has handed its last record to the
-/// journal when this returns.
+/// Waits until all sessions have ended and all requests are answered, and aborts the connections of
+/// peers that take too long. The registry drains already. Each of the conversations has handed its
+/// last record to the journal when this returns.
 net::Awaitable<void> drain(DrainParts parts, ShutdownTimes times);
 
 }  // namespace verbatim::app

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/clock.hpp"
+#include "server/net/subprotocols.hpp"
 #include "server/net/ws_handshake.hpp"
 #include "simulator/audio_append.hpp"
 
@@ -14,7 +15,7 @@ namespace verbatim::app {
 
 namespace {
 
-// A generous limit, as a provider's is (protocol notes, section 3).
+// A generous limit, as a provider's is.
 constexpr std::size_t message_bytes_max = 32 * 1024 * 1024;
 constexpr auto patience = std::chrono::seconds(10);
 
@@ -55,7 +56,7 @@ class Conversation {
   }
 
   net::Awaitable<error_code> send(const std::string& event, bool binary) {
-    const net::Outgoing one{&event, binary ? net::Frame::binary : net::Frame::text};
+    const net::Outgoing one{&event, binary ? net::FrameType::binary : net::FrameType::text};
     const net::Sent sent = peer_->send({&one, 1});
     if (!sent.waits) co_return sent.ec;
     co_return co_await peer_->drain();
@@ -115,7 +116,7 @@ void ReceivedEvents::add(std::string_view event) {
 SimulatorService::SimulatorService(Setting setting, relay::Worker& worker, Log& log)
     : options_(std::move(setting.options)),
       profile_(simulator::profile_named(options_.profile)),
-      door_(setting.door),
+      checks_upgrade_(setting.checks_upgrade),
       received_(setting.received_file),
       worker_(worker),
       log_(log) {}
@@ -123,7 +124,7 @@ SimulatorService::SimulatorService(Setting setting, relay::Worker& worker, Log& 
 /// The refusal of the profile's provider for this request, before a conversation begins.
 std::optional<net::HttpResponse> SimulatorService::refusal(const net::HttpRequest& request) const {
   using Key = simulator::Profile::Key;
-  if (!door_) return std::nullopt;
+  if (!checks_upgrade_) return std::nullopt;
   if (request.path != profile_.path) {
     return net::openai_error(404, "not_found",
                              "This provider serves " + std::string(profile_.path));
@@ -171,12 +172,13 @@ net::Awaitable<std::optional<net::HttpService::Refused>> SimulatorService::upgra
   if (!script) {
     co_return Refused{std::move(transport), net::openai_error(400, "invalid_model", fault)};
   }
-  const auto offered = net::split_list(request.header("Sec-WebSocket-Protocol"));
-  const bool realtime = std::find(offered.begin(), offered.end(), "realtime") != offered.end();
+  const bool realtime =
+      net::offers(net::offered_subprotocols(request), net::subprotocols::realtime);
   net::WebSocketLimits limits;
   limits.message_bytes_max = message_bytes_max;
-  auto peer = co_await net::accept_websocket(std::move(transport), request,
-                                             realtime ? "realtime" : "", limits);
+  auto peer = co_await net::accept_websocket(
+      std::move(transport), request,
+      realtime ? std::string(net::subprotocols::realtime) : std::string(), limits);
   if (!peer) co_return std::nullopt;
   log_.debug("simulator.connected", {{"model", model}});
   Conversation conversation(std::move(peer), std::move(*script), received_, worker_.executor());

@@ -29,10 +29,10 @@ class ReceivedEvents {
 
 class SimulatorService final : public net::HttpService {
  public:
-  /// `door`: check path, parameters and key as the profile's provider does.
+  /// `checks_upgrade`: check path, parameters and key as the profile's provider does.
   struct Setting {
     simulator::Options options;
-    bool door = false;
+    bool checks_upgrade = false;
     std::filesystem::path received_file;
   };
   SimulatorService(Setting setting, relay::Worker& worker, Log& log);
@@ -46,7 +46,7 @@ class SimulatorService final : public net::HttpService {
 
   simulator::Options options_;
   const simulator::Profile& profile_;
-  bool door_;
+  bool checks_upgrade_;
   ReceivedEvents received_;
   relay::Worker& worker_;
   Log& log_;

@@ -3,6 +3,7 @@
 #include <exception>
 
 #include "server/app/credentials.hpp"
+#include "server/app/fleet_shipping.hpp"
 #include "server/app/store_start.hpp"
 #include "server/net/certificate.hpp"
 #include "server/net/tls.hpp"
@@ -85,9 +86,11 @@ Findings check_start(const config::Settings& settings, TimeMs wall) {
   require(findings, [&] { access::require_known_fields(settings); });
   require(findings, [&] { require_authentication(settings); });
   require(findings, [&] { require_safe_testing(settings); });
+  require(findings, [&] { require_fleet_support(settings); });
   check_certificates(settings, wall, findings);
   check_folders(settings, findings);
   require(findings, [&] { StoreStart::require_whole(settings); });
+  require(findings, [&] { StoreStart::require_own(settings); });
   return findings;
 }
 

@@ -1,22 +1,34 @@
 #include "server/app/store_start.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/clock.hpp"
 #include "server/app/data_dir.hpp"
+#include "server/webhooks/kinds.hpp"
+#include "storage/maintenance/check.hpp"
+#include "storage/sqlite_store/sqlite_image.hpp"
 
 namespace verbatim::app {
 
 namespace {
 
 traces::RecoveryFacts facts_of(const maintenance::RecoveryReport& report, Moment began) {
-  traces::RecoveryFacts facts{began, now(), report.clean, {}, 0, 0};
+  traces::RecoveryFacts facts{began, now(), report.clean, {}, 0, 0, 0};
   for (const auto& one : report.attempts)
     facts.sessions.push_back({one.session_id, one.attempt, static_cast<std::int64_t>(one.events),
                               static_cast<std::int64_t>(one.turns)});
   facts.suspended = static_cast<std::int64_t>(report.suspended);
+  facts.recovering = static_cast<std::int64_t>(report.recovering.size());
   facts.unreadable_rows = static_cast<std::int64_t>(report.unreadable_rows);
   return facts;
+}
+
+bool announces_turns(const config::Webhook& settings) {
+  constexpr unsigned turn = 1u << static_cast<unsigned>(store::WebhookKind::turn_completed);
+  return std::ranges::any_of(settings.targets, [](const config::WebhookTarget& target) {
+    return (webhooks::kinds_wanted_by(target) & turn) != 0;
+  });
 }
 
 }  // namespace
@@ -26,6 +38,10 @@ void StoreStart::require_whole(const config::Settings& settings) {
                                    settings.storage.fallback_dir);
 }
 
+void StoreStart::require_own(const config::Settings& settings) {
+  maintenance::require_own_file(database_in(settings.server.data_dir));
+}
+
 journal::JournalOptions journal_options(const config::Settings& settings) {
   const config::Journal& journal = settings.journal;
   journal::JournalOptions options;
@@ -33,6 +49,8 @@ journal::JournalOptions journal_options(const config::Settings& settings) {
                            ? sqlite::Durability::power
                            : sqlite::Durability::process;
   options.queue_bytes_max = journal.queue_bytes_max;
+  options.commit_interval_ms = journal.commit_interval.count();
+  options.turns_are_urgent = announces_turns(settings.webhook);
   options.batch_rows_max = journal.batch_rows_max;
   options.batch_bytes_max = journal.batch_bytes_max;
   options.busy_timeout_ms = journal.busy_timeout.count();
@@ -41,8 +59,12 @@ journal::JournalOptions journal_options(const config::Settings& settings) {
   options.stuck_commit_ms = journal.stuck_commit.count();
   options.fallback_dir = settings.storage.fallback_dir;
   options.wal_checkpoint_bytes = journal.wal_checkpoint_bytes;
+  options.track_changes = !settings.fleet.url.empty();
+  options.keep_shipped_ms = settings.fleet.keep_shipped.count();
   return options;
 }
+
+store::OpenImage StoreStart::image_opener() { return sqlite_store::SqliteImage::open; }
 
 sqlite_store::SqliteStoreOptions StoreStart::options() const {
   sqlite_store::SqliteStoreOptions options;
@@ -58,11 +80,23 @@ sqlite_store::SqliteStoreOptions StoreStart::options() const {
 
 void StoreStart::recover() {
   const Moment began = now();
-  const maintenance::RecoveryReport report =
+  maintenance::RecoveryReport report =
       maintenance::recover(database_, now().wall, false, settings_.storage.fallback_dir,
-                           settings_.session.resume_window.count(), logs_);
-  suspended_ = report.suspended;
+                           {.resume_window_ms = settings_.session.resume_window.count(),
+                            .leaves_recovering = true,
+                            .in_fleet = !settings_.fleet.url.empty(),
+                            .again = has_recovered_,
+                            .logs = logs_});
+  has_recovered_ = true;
+  waiting_ = std::move(report.waiting);
   recovered_ = facts_of(report, began);
+  for (const auto& one : report.recovering) {
+    log_.warn("session.recovering", {{"session", one.session_id},
+                                     {"attempt", one.attempt},
+                                     {"events", one.events},
+                                     {"turns", one.turns},
+                                     {"interrupted", one.interrupted}});
+  }
   for (const auto& one : report.attempts) {
     log_.warn("session.recovered", {{"session", one.session_id},
                                     {"attempt", one.attempt},
@@ -73,6 +107,7 @@ void StoreStart::recover() {
   watch_.found(report.logs);
   log_.info("recovery.done", {{"clean", report.clean},
                               {"sessions", report.attempts.size()},
+                              {"recovering", report.recovering.size()},
                               {"suspended", report.suspended},
                               {"events_from_fallback", report.segment_events},
                               {"unreadable_rows", report.unreadable_rows}});
@@ -81,6 +116,11 @@ void StoreStart::recover() {
 std::unique_ptr<store::Store> StoreStart::open() {
   auto store = open_store();
   store_ = store.get();
+  if (settings_.journal.durability == config::Durability::process)
+    log_.warn(
+        "journal.durability",
+        {{"mode", "process"},
+         {"meaning", "a power cut can lose the last words; kill -9 cannot (journal.durability)"}});
   return store;
 }
 
@@ -120,6 +160,7 @@ std::unique_ptr<sqlite_store::SqliteStore> StoreStart::open_without_room(
   later.journal.begin_without = why;
   later.journal.prepare = [this] { recover(); };
   behind_ = true;
+  watch_.begin_without_store();
   return std::make_unique<sqlite_store::SqliteStore>(std::move(later), watch_, log_);
 }
 

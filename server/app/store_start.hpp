@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "base/log.hpp"
 #include "config/settings.hpp"
@@ -17,6 +18,7 @@
 #include "server/traces/tracer.hpp"
 #include "storage/maintenance/recovery.hpp"
 #include "storage/sqlite_store/sqlite_store.hpp"
+#include "storage/store/session_image.hpp"
 
 namespace verbatim::app {
 
@@ -31,7 +33,12 @@ class StoreStart {
 
   /// Throws, and changes nothing, if a part of the store is missing.
   static void require_whole(const config::Settings& settings);
+  /// Throws, and changes nothing, if the database's header shows that it could not be opened. Call
+  /// it in a process that does not open the store.
+  static void require_own(const config::Settings& settings);
 
+  /// Images of sessions of another database, read by the code of this store.
+  static store::OpenImage image_opener();
   /// Recovers the store and opens it. Throws StorageError if it cannot be used, or if there is none
   /// and no room to create one. The result must not outlive this object.
   std::unique_ptr<store::Store> open();
@@ -39,8 +46,8 @@ class StoreStart {
   /// The disk has room again. Returns true once if the store was opened without it: its reads then
   /// start again, after a recovery.
   bool catch_up();
-  /// Number of suspended attempts that the last recovery has left.
-  std::size_t suspended() const { return suspended_; }
+  /// The attempts that the last recovery has left open for their clients.
+  const std::vector<store::WaitingAttempt>& waiting() const { return waiting_; }
   /// The last recovery, for traces.
   const traces::RecoveryFacts& recovered() const { return recovered_; }
 
@@ -55,7 +62,8 @@ class StoreStart {
   relay::StorageWatch& watch_;
   Log& log_;
   maintenance::StoreLogs logs_;  ///< as found before the store was opened
-  std::size_t suspended_ = 0;
+  bool has_recovered_ = false;
+  std::vector<store::WaitingAttempt> waiting_;
   traces::RecoveryFacts recovered_;
   std::atomic<bool> behind_{false};
   sqlite_store::SqliteStore* store_ = nullptr;  ///< the store that open() has returned

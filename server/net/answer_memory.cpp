@@ -4,10 +4,14 @@
 
 namespace verbatim::net {
 
-AnswerMemory::AnswerMemory(std::size_t bytes_max)
-    : bytes_max_(bytes_max),
-      clients_bytes_max_(bytes_max / clients_part),
-      owner_bytes_max_(bytes_max / owners_part) {}
+AnswerMemory::AnswerMemory(std::size_t bytes_max) { set_limit(bytes_max); }
+
+void AnswerMemory::set_limit(std::size_t bytes_max) {
+  const std::lock_guard lock(mutex_);
+  bytes_max_ = bytes_max;
+  clients_bytes_max_ = bytes_max / clients_part;
+  owner_bytes_max_ = bytes_max / owners_part;
+}
 
 AnswerMemory::Counts AnswerMemory::counts() const {
   const std::lock_guard lock(mutex_);

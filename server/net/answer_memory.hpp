@@ -32,6 +32,8 @@ class AnswerMemory {
   static constexpr std::size_t free_bytes = 64 * 1024;
 
   explicit AnswerMemory(std::size_t bytes_max);
+  /// Changes the limit. Memory that is held stays.
+  void set_limit(std::size_t bytes_max);
 
   /// The holder of an answer: a client token's user, or a session that a back end asks about.
   struct Owner {
@@ -72,10 +74,10 @@ class AnswerMemory {
   void hold(Share& share, std::size_t bytes, const Lock&);
   void give_back(Share& share);
 
-  const std::size_t bytes_max_;
-  const std::size_t clients_bytes_max_;
-  const std::size_t owner_bytes_max_;
   mutable std::mutex mutex_;
+  std::size_t bytes_max_ = 0;
+  std::size_t clients_bytes_max_ = 0;
+  std::size_t owner_bytes_max_ = 0;
   std::size_t held_ = 0;
   std::size_t held_by_clients_ = 0;
   std::unordered_map<std::string, std::size_t> held_by_owner_;

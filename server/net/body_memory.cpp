@@ -4,10 +4,16 @@
 
 namespace verbatim::net {
 
-BodyMemory::BodyMemory(std::size_t bytes_max, std::size_t largest)
-    : bytes_max_(std::max(bytes_max, 4 * largest)),
-      clients_bytes_max_(bytes_max_ / clients_part),
-      user_bytes_max_(std::max(bytes_max_ / owners_part, largest)) {}
+BodyMemory::BodyMemory(std::size_t bytes_max, std::size_t largest) {
+  set_limits(bytes_max, largest);
+}
+
+void BodyMemory::set_limits(std::size_t bytes_max, std::size_t largest) {
+  const std::lock_guard lock(mutex_);
+  bytes_max_ = std::max(bytes_max, 4 * largest);
+  clients_bytes_max_ = bytes_max_ / clients_part;
+  user_bytes_max_ = std::max(bytes_max_ / owners_part, largest);
+}
 
 BodyMemory::Counts BodyMemory::counts() const {
   const std::lock_guard lock(mutex_);

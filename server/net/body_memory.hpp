@@ -29,6 +29,8 @@ class BodyMemory {
   /// `bytes_max`: limit for all bodies in bytes, raised to at least four times `largest`.
   /// `largest`: limit for one body in bytes.
   BodyMemory(std::size_t bytes_max, std::size_t largest);
+  /// Changes the limits. Memory that is held stays.
+  void set_limits(std::size_t bytes_max, std::size_t largest);
 
   class Share {
    public:
@@ -61,10 +63,10 @@ class BodyMemory {
   bool take(Share& share, std::size_t bytes);
   void give_back(Share& share);
 
-  const std::size_t bytes_max_;
-  const std::size_t clients_bytes_max_;
-  const std::size_t user_bytes_max_;
   mutable std::mutex mutex_;
+  std::size_t bytes_max_ = 0;
+  std::size_t clients_bytes_max_ = 0;
+  std::size_t user_bytes_max_ = 0;
   std::size_t held_ = 0;
   std::size_t held_by_clients_ = 0;
   std::unordered_map<std::string, std::size_t> held_by_user_;

@@ -21,6 +21,8 @@ class BodySource {
   /// The next piece, as soon as there is one; empty at the end of the body. It is called only after
   /// the peer has taken the last piece, and not after an empty one.
   virtual Awaitable<std::string> next() = 0;
+  /// Whether the body ended before it was whole, so that the peer must not take it for whole.
+  virtual bool broken() const { return false; }
   /// Time that the peer may take for one piece; the connection is closed afterwards.
   virtual Clock::duration patience() const = 0;
 

@@ -32,7 +32,7 @@ class BridgePeer final : public Peer {
   Clock::time_point last_heard() const override;
 
  private:
-  using Copies = std::vector<std::pair<std::string, Frame>>;
+  using Copies = std::vector<std::pair<std::string, FrameType>>;
   static Awaitable<error_code> send_there(Peer& connection, Copies events);
 
   Copies unsent_;

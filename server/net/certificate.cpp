@@ -8,16 +8,14 @@
 #include <ctime>
 #include <system_error>
 
-namespace verbatim::net {
+#include "base/crypto.hpp"
 
-namespace {
+namespace verbatim::net {
 
 std::int64_t seconds_of(const ASN1_TIME* time) {
   std::tm parts{};
   return ASN1_TIME_to_tm(time, &parts) == 1 ? static_cast<std::int64_t>(timegm(&parts)) : 0;
 }
-
-}  // namespace
 
 std::optional<CertificateFile> CertificateFile::read(const std::filesystem::path& path) {
   std::error_code unknown;
@@ -48,6 +46,15 @@ bool CertificateFile::is_for(const std::string& host) const {
 
 bool CertificateFile::is_self_signed() const {
   return X509_self_signed(certificate_.get(), 0) == 1;
+}
+
+std::string CertificateFile::key_digest() const {
+  unsigned char* bytes = nullptr;
+  const int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate_.get()), &bytes);
+  if (size <= 0) return {};
+  const std::string key(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(size));
+  OPENSSL_free(bytes);
+  return sha256(key);
 }
 
 }  // namespace verbatim::net

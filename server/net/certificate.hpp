@@ -1,4 +1,4 @@
-// Reads the validity and the names of a certificate, for checks before a start.
+// Reads a certificate file: its validity, its names and its key.
 //
 // On the caller's thread.
 #pragma once
@@ -13,18 +13,23 @@
 
 namespace verbatim::net {
 
+/// Seconds since 1970; 0 if the time is not valid.
+std::int64_t seconds_of(const ASN1_TIME* time);
+
 /// The first certificate of a PEM file: the server's own.
 class CertificateFile {
  public:
   /// Empty if the file has no readable certificate.
   static std::optional<CertificateFile> read(const std::filesystem::path& path);
 
-  /// Seconds since 1970.
+  /// As seconds_of().
   std::int64_t valid_from() const;
   std::int64_t valid_until() const;
   /// `host`: a name or an address.
   bool is_for(const std::string& host) const;
   bool is_self_signed() const;
+  /// The SHA-256 of the public key, as 32 raw bytes; empty if the key cannot be read.
+  std::string key_digest() const;
 
  private:
   explicit CertificateFile(X509* certificate) : certificate_(certificate, X509_free) {}

@@ -17,7 +17,7 @@ enum class ConnectionRefusal : std::uint8_t {
 inline constexpr std::size_t connection_refusals = 3;
 
 struct ConnectionCounts {
-  // Now. A connection is open and perhaps one of the other two.
+  // Current numbers. An open connection may also be one of the other two.
   std::atomic<std::int64_t> open{0};
   std::atomic<std::int64_t> idle{0};        ///< waits for a request
   std::atomic<std::int64_t> websockets{0};  ///< asks for an upgrade, or has got it

@@ -39,21 +39,21 @@ Connections::Limits connection_limits(const config::Server& settings) {
 
 tl::expected<Connections::PermitPtr, ConnectionRefusal> Connections::take(
     const std::string& address, Executor executor) {
-  auto place = std::make_shared<Permit>(shared_from_this(), std::move(executor));
+  auto permit = std::make_shared<Permit>(shared_from_this(), std::move(executor));
   std::optional<ConnectionRefusal> why;
   {
-    const std::string whose = customer(address);
+    const std::string key = limited_key(address);
     const std::lock_guard lock(mutex_);
-    if (!make_room(whose)) {
+    if (!make_room(key)) {
       why = ConnectionRefusal::connections_per_address;
     } else if (!make_room_for_all()) {
       why = ConnectionRefusal::connections_max;
     } else {
-      count(*place, whose);
-      add_to_idle(*place);
+      count(*permit, key);
+      add_to_idle(*permit);
     }
   }
-  if (!why) return place;
+  if (!why) return permit;
   refused(*why, address);
   return tl::unexpected(*why);
 }
@@ -64,10 +64,10 @@ void Connections::reload(Limits limits, std::shared_ptr<const TrustedProxies> pr
   limits_ = limits;
 }
 
-std::string Connections::customer(const std::string& address) const {
+std::string Connections::limited_key(const std::string& address) const {
   const bool limited =
       !address.empty() && !is_loopback(address) && !proxies_.get()->trusts(address);
-  return limited ? customer_of(address) : std::string();
+  return limited ? address_key(address) : std::string();
 }
 
 std::size_t Connections::open() const {
@@ -82,10 +82,10 @@ std::size_t Connections::busy() const {
 
 // ---- with the mutex held -------------------------------------------------------------------
 
-bool Connections::make_room(const std::string& whose) {
-  const auto found = customers_.find(whose);
-  if (found == customers_.end() || found->second.staying() < limits_.of_one_address) return true;
-  Permit* const one = longest_idle(whose);
+bool Connections::make_room(const std::string& key) {
+  const auto found = of_address_.find(key);
+  if (found == of_address_.end() || found->second.staying() < limits_.of_one_address) return true;
+  Permit* const one = longest_idle(key);
   if (one != nullptr) choose_to_go(*one);
   return one != nullptr;
 }
@@ -97,74 +97,74 @@ bool Connections::make_room_for_all() {
   return true;
 }
 
-Connections::Permit* Connections::longest_idle(const std::string& whose) const {
+Connections::Permit* Connections::longest_idle(const std::string& key) const {
   const auto found = std::find_if(idle_.begin(), idle_.end(),
-                                  [&](const Permit* one) { return one->customer_ == whose; });
+                                  [&](const Permit* one) { return one->address_key_ == key; });
   return found == idle_.end() ? nullptr : *found;
 }
 
-void Connections::choose_to_go(Permit& place) {
-  take_out_of_idle(place);
-  place.leaving_ = true;
+void Connections::choose_to_go(Permit& permit) {
+  take_out_of_idle(permit);
+  permit.leaving_ = true;
   ++all_.leaving;
-  if (!place.customer_.empty()) ++customers_[place.customer_].leaving;
-  asio::post(place.executor_, [one = place.weak_from_this()] {
+  if (!permit.address_key_.empty()) ++of_address_[permit.address_key_].leaving;
+  asio::post(permit.executor_, [one = permit.weak_from_this()] {
     if (const auto there = one.lock()) there->go();
   });
 }
 
-void Connections::count(Permit& place, const std::string& whose) {
-  place.customer_ = whose;
-  place.counted_ = true;
+void Connections::count(Permit& permit, const std::string& key) {
+  permit.address_key_ = key;
+  permit.counted_ = true;
   ++all_.open;
   if (counts_) ++counts_->open;
-  if (!whose.empty()) ++customers_[whose].open;
+  if (!key.empty()) ++of_address_[key].open;
 }
 
-void Connections::uncount(Permit& place) {
-  const std::size_t leaving = std::exchange(place.leaving_, false) ? 1 : 0;
+void Connections::uncount(Permit& permit) {
+  const std::size_t leaving = std::exchange(permit.leaving_, false) ? 1 : 0;
   --all_.open;
   if (counts_) --counts_->open;
   all_.leaving -= leaving;
-  const auto found = customers_.find(place.customer_);
-  if (place.customer_.empty() || found == customers_.end()) return;
+  const auto found = of_address_.find(permit.address_key_);
+  if (permit.address_key_.empty() || found == of_address_.end()) return;
   found->second.leaving -= leaving;
-  if (--found->second.open == 0) customers_.erase(found);
+  if (--found->second.open == 0) of_address_.erase(found);
 }
 
 /// The connection stays, and another is chosen. If none can be closed, the number is one over the
 /// limit until the next closes.
-void Connections::choose_instead_of(Permit& place) {
-  place.leaving_ = false;
+void Connections::choose_instead_of(Permit& permit) {
+  permit.leaving_ = false;
   --all_.leaving;
-  const auto customer = customers_.find(place.customer_);
-  if (customer != customers_.end()) {
-    --customer->second.leaving;
-    if (customer->second.staying() > limits_.of_one_address)
-      if (Permit* const other = longest_idle(place.customer_)) choose_to_go(*other);
+  const auto use = of_address_.find(permit.address_key_);
+  if (use != of_address_.end()) {
+    --use->second.leaving;
+    if (use->second.staying() > limits_.of_one_address)
+      if (Permit* const other = longest_idle(permit.address_key_)) choose_to_go(*other);
   }
   if (all_.staying() > limits_.all && !idle_.empty()) choose_to_go(*idle_.front());
 }
 
-void Connections::add_to_idle(Permit& place) {
-  if (std::exchange(place.waits_, true)) return;
-  idle_.push_back(&place);
-  place.in_idle_ = std::prev(idle_.end());
+void Connections::add_to_idle(Permit& permit) {
+  if (std::exchange(permit.waits_, true)) return;
+  idle_.push_back(&permit);
+  permit.in_idle_ = std::prev(idle_.end());
   if (counts_) ++counts_->idle;
 }
 
-void Connections::take_out_of_idle(Permit& place) {
-  if (!std::exchange(place.waits_, false)) return;
-  idle_.erase(place.in_idle_);
+void Connections::take_out_of_idle(Permit& permit) {
+  if (!std::exchange(permit.waits_, false)) return;
+  idle_.erase(permit.in_idle_);
   if (counts_) --counts_->idle;
 }
 
 // ---- permits -------------------------------------------------------------------------------
 
-void Connections::leave(Permit& place) {
+void Connections::leave(Permit& permit) {
   const std::lock_guard lock(mutex_);
-  take_out_of_idle(place);
-  if (place.counted_) uncount(place);
+  take_out_of_idle(permit);
+  if (permit.counted_) uncount(permit);
 }
 
 Connections::Permit::~Permit() {
@@ -221,13 +221,13 @@ void Connections::Permit::go() {
 }
 
 bool Connections::Permit::belongs_to(const std::string& address) {
-  const std::string whose = of_->customer(address);
+  const std::string key = of_->limited_key(address);
   {
     const std::lock_guard lock(of_->mutex_);
-    if (whose == customer_) return true;
-    if (of_->make_room(whose)) {
+    if (key == address_key_) return true;
+    if (of_->make_room(key)) {
       of_->uncount(*this);
-      of_->count(*this, whose);
+      of_->count(*this, key);
       return true;
     }
   }

@@ -82,7 +82,7 @@ class Connections : public std::enable_shared_from_this<Connections> {
     bool gone_ = false;         ///< its socket was closed to make room
 
     // Guarded by the mutex.
-    std::string customer_;  ///< empty: its address has no limit
+    std::string address_key_;  ///< address_key() of its address; empty: no limit
     bool counted_ = false;
     bool waits_ = false;    ///< it may be chosen to be closed
     bool leaving_ = false;  ///< chosen to be closed
@@ -105,25 +105,25 @@ class Connections : public std::enable_shared_from_this<Connections> {
   std::size_t busy() const;
 
  private:
-  struct Customer {
+  struct Use {
     std::size_t open = 0;
     std::size_t leaving = 0;
     std::size_t staying() const { return open - leaving; }
   };
 
-  std::string customer(const std::string& address) const;
+  std::string limited_key(const std::string& address) const;
   /// The mutex must be held for these functions.
-  Permit* longest_idle(const std::string& customer) const;
-  bool make_room(const std::string& customer);
+  Permit* longest_idle(const std::string& key) const;
+  bool make_room(const std::string& key);
   bool make_room_for_all();
-  void choose_to_go(Permit& place);
-  void choose_instead_of(Permit& place);
-  void add_to_idle(Permit& place);
-  void count(Permit& place, const std::string& customer);
-  void uncount(Permit& place);
-  void take_out_of_idle(Permit& place);
+  void choose_to_go(Permit& permit);
+  void choose_instead_of(Permit& permit);
+  void add_to_idle(Permit& permit);
+  void count(Permit& permit, const std::string& key);
+  void uncount(Permit& permit);
+  void take_out_of_idle(Permit& permit);
 
-  void leave(Permit& place);
+  void leave(Permit& permit);
   void closed_idle();
 
   Limits limits_;  ///< guarded by the mutex
@@ -132,8 +132,8 @@ class Connections : public std::enable_shared_from_this<Connections> {
   ConnectionCounts* counts_ = nullptr;
 
   mutable std::mutex mutex_;
-  Customer all_;
-  std::unordered_map<std::string, Customer> customers_;
+  Use all_;
+  std::unordered_map<std::string, Use> of_address_;
   std::list<Permit*> idle_;  ///< front: has waited longest
 
   /// At most one line in ten seconds.

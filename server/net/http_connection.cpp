@@ -77,10 +77,10 @@ struct Upgrade {
 /// Serves the requests of one connection, one after the other.
 class Requests {
  public:
-  Requests(Transport& stream, Connections::Permit& place, Caller peer, const HttpLimits& limits,
+  Requests(Transport& stream, Connections::Permit& permit, Caller peer, const HttpLimits& limits,
            HttpService& service, Log& log)
       : stream_(stream),
-        place_(place),
+        permit_(permit),
         peer_(std::move(peer)),
         executor_(stream.socket().get_executor()),
         buffer_(limits.header_bytes_max + read_ahead_bytes),
@@ -115,10 +115,10 @@ class Requests {
       } else if (!bytes.empty() && bytes != "\r") {
         co_return true;
       } else {
-        place_.idle(stream_.socket());
+        permit_.idle(stream_.socket());
         const auto into = buffer_.prepare(idle_bytes);
         const auto [ec, size] = co_await stream_.async_read_some(into, use_tuple);
-        place_.busy();
+        permit_.busy();
         if (ec) co_return false;
         buffer_.commit(size);
       }
@@ -139,12 +139,13 @@ class Requests {
     take_id(head[request_id_header]);
     Wanted wanted{head.method() == http::verb::head, head.version() < 11, false};
     if (ec) {
-      co_await refuse_unreadable(ec, head, wanted);
+      if (auto refusal = refusal_of_head(ec))
+        co_await refuse_unreadable(std::move(*refusal), head, wanted);
       co_return false;
     }
     auto read = read_head(head, parser);
     if (!read) {
-      co_await refuse(std::move(read).error(), path_of_unreadable(head, {}), wanted);
+      co_await refuse_unreadable(std::move(read).error(), head, wanted);
       co_return false;
     }
     HttpRequest request = *std::move(read);
@@ -156,7 +157,10 @@ class Requests {
     service_.canonicalise(request);
     if (request.id.empty()) take_id({});
     request.id = id_;
+    // The client's node knows whether the client gave it.
+    if (!request.peer_session.empty()) id_given_ = false;
     if (limits_.only_probes && !service_.is_probe(request.path)) {
+      if (request.upgrade) log_refused_upgrade(out_of_descriptors(), request.remote, id_, log_);
       co_await refuse(out_of_descriptors(), request.path, wanted);
       co_return false;
     }
@@ -169,10 +173,11 @@ class Requests {
   Awaitable<bool> take_upgrade(HttpRequest request, Wanted wanted) {
     // Bytes behind a request for another protocol are not the next request.
     if (buffer_.size() > 0) {
-      co_await refuse(problem(400, "bad request",
-                              "A client must wait for the answer to its WebSocket request before "
-                              "it sends more."),
-                      request.path, wanted);
+      HttpResponse refusal = problem(400, "bad request",
+                                     "A client must wait for the answer to its WebSocket request "
+                                     "before it sends more.");
+      log_refused_upgrade(refusal, request.remote, id_, log_);
+      co_await refuse(std::move(refusal), request.path, wanted);
       co_return false;
     }
     upgrade_ = std::move(request);
@@ -250,16 +255,20 @@ class Requests {
     co_await write_response(stream_, std::move(response), wanted);
   }
 
-  Awaitable<void> refuse_unreadable(const error_code& ec, const RequestHead& head, Wanted wanted) {
-    auto refusal = refusal_for(ec);
-    if (!refusal) co_return;
-    if (ec == http::error::bad_version && names_later_major_version(buffered())) {
-      refusal = problem(505, "HTTP version not supported", "This server speaks HTTP/1.1.");
-    }
+  std::optional<HttpResponse> refusal_of_head(const error_code& ec) const {
+    if (ec == http::error::bad_version && names_later_major_version(buffered()))
+      return problem(505, "HTTP version not supported", "This server speaks HTTP/1.1.");
+    return refusal_for(ec);
+  }
+
+  /// `head`: may be incomplete.
+  Awaitable<void> refuse_unreadable(HttpResponse refusal, const RequestHead& head, Wanted wanted) {
     HttpRequest request;
     request.path = path_of_unreadable(head, buffered());
     service_.canonicalise(request);
-    co_await refuse(std::move(*refusal), request.path, wanted);
+    if (seems_to_ask_for_websocket(head, request.path))
+      log_refused_upgrade(refusal, peer_.address, id_, log_);
+    co_await refuse(std::move(refusal), request.path, wanted);
   }
 
   void note_refused_body(const HttpRequest& request) {
@@ -277,7 +286,7 @@ class Requests {
   }
 
   Transport& stream_;
-  Connections::Permit& place_;
+  Connections::Permit& permit_;
   const Caller peer_;
   const Executor executor_;
   beast::flat_buffer buffer_;
@@ -289,11 +298,11 @@ class Requests {
   std::optional<HttpRequest> upgrade_;
 };
 
-Awaitable<std::optional<Upgrade>> serve_requests(Transport stream, Connections::Permit& place,
+Awaitable<std::optional<Upgrade>> serve_requests(Transport stream, Connections::Permit& permit,
                                                  Caller peer, HttpLimits limits,
                                                  HttpService& service, Log& log) {
   {
-    Requests requests(stream, place, std::move(peer), limits, service, log);
+    Requests requests(stream, permit, std::move(peer), limits, service, log);
     auto upgrade = co_await requests.serve();
     if (upgrade) co_return Upgrade{std::move(*upgrade), std::move(stream)};
   }
@@ -310,16 +319,16 @@ HttpResponse too_many_of_address() {
 }
 
 /// Separate from serve_requests(), so that its frame is freed before a conversation begins.
-Awaitable<void> serve(Transport stream, Connections::PermitPtr place, Caller peer,
+Awaitable<void> serve(Transport stream, Connections::PermitPtr permit, Caller peer,
                       HttpLimits limits, HttpService& service, Log& log) {
   auto upgrade =
-      co_await serve_requests(std::move(stream), *place, std::move(peer), limits, service, log);
+      co_await serve_requests(std::move(stream), *permit, std::move(peer), limits, service, log);
   if (!upgrade) co_return;
-  place->upgrades();
+  permit->upgrades();
   const AskedUpgrade asked(upgrade->request);
   // From now on it is the connection of one client, even if it comes from a proxy.
   std::optional<HttpService::Refused> refused;
-  if (place->belongs_to(upgrade->request.remote)) {
+  if (permit->belongs_to(upgrade->request.remote)) {
     refused = co_await service.upgrade(std::move(upgrade->request), std::move(upgrade->transport));
   } else {
     refused = HttpService::Refused{std::move(upgrade->transport), too_many_of_address()};
@@ -331,32 +340,32 @@ Awaitable<void> serve(Transport stream, Connections::PermitPtr place, Caller pee
 }
 
 /// Waits for the first byte.
-Awaitable<bool> says_something(Socket& socket, Connections::Permit& place,
+Awaitable<bool> says_something(Socket& socket, Connections::Permit& permit,
                                std::chrono::milliseconds limit) {
   const Deadline deadline(socket.get_executor(), limit, [&socket] {
     error_code ignored;
     socket.close(ignored);
   });
-  place.idle(socket);
+  permit.idle(socket);
   const auto [ec] = co_await socket.async_wait(Socket::wait_read, use_tuple);
-  place.busy();
+  permit.busy();
   co_return !ec && socket.is_open();
 }
 
 }  // namespace
 
-Awaitable<void> serve_connection(Socket socket, Connections::PermitPtr place, AcceptTls tls,
+Awaitable<void> serve_connection(Socket socket, Connections::PermitPtr permit, AcceptTls tls,
                                  HttpLimits limits, HttpService& service, Log& log) {
   error_code ignored;
   socket.set_option(tcp::no_delay(true), ignored);
-  const bool speaks = co_await says_something(socket, *place, limits.handshake_timeout);
+  const bool speaks = co_await says_something(socket, *permit, limits.handshake_timeout);
   if (!speaks) co_return;
   Caller peer{address_of(socket), false, false};
   auto caller = co_await announced_caller(socket, std::move(peer), *limits.proxies,
                                           limits.handshake_timeout, log);
-  if (!caller || !place->belongs_to(caller->address)) co_return;
+  if (!caller || !permit->belongs_to(caller->address)) co_return;
   if (!tls.context) {
-    co_await serve(Transport(std::move(socket)), std::move(place), std::move(*caller), limits,
+    co_await serve(Transport(std::move(socket)), std::move(permit), std::move(*caller), limits,
                    service, log);
     co_return;
   }
@@ -371,10 +380,10 @@ Awaitable<void> serve_connection(Socket socket, Connections::PermitPtr place, Ac
     ec = co_await stream.handshake(Transport::Role::server, std::move(tls.handshakes));
   }
   if (ec) {
-    place->handshake_failed(caller->address, ec);
+    permit->handshake_failed(caller->address, ec);
     co_return;
   }
-  co_await serve(std::move(stream), std::move(place), std::move(*caller), limits, service, log);
+  co_await serve(std::move(stream), std::move(permit), std::move(*caller), limits, service, log);
 }
 
 }  // namespace verbatim::net

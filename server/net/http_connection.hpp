@@ -83,11 +83,11 @@ struct AcceptTls {
 };
 
 /// Serves `socket` until it ends.
-/// `place`: the connection's permit.
+/// `permit`: the connection's permit.
 /// `tls`: what TLS needs, or plain HTTP.
 /// `limits`: limits of this connection.
 /// `service`, `log`: must outlive the connection.
-Awaitable<void> serve_connection(Socket socket, Connections::PermitPtr place, AcceptTls tls,
+Awaitable<void> serve_connection(Socket socket, Connections::PermitPtr permit, AcceptTls tls,
                                  HttpLimits limits, HttpService& service, Log& log);
 
 }  // namespace verbatim::net

@@ -130,11 +130,15 @@ std::optional<HttpResponse> refuse_target(const RequestHead& head, HttpRequest& 
   return std::nullopt;
 }
 
-bool asks_for_websocket(const RequestHead& head, const HttpRequest& request, bool upgrade) {
-  if (!upgrade || head.version() < 11 || request.method != "GET") return false;
-  const auto protocols = split_list(request.header("Upgrade"));
+bool names_websocket(std::string_view upgrade) {
+  const auto protocols = split_list(upgrade);
   return std::any_of(protocols.begin(), protocols.end(),
                      [](const std::string& one) { return equals_ignore_case(one, "websocket"); });
+}
+
+bool asks_for_websocket(const RequestHead& head, const HttpRequest& request, bool upgrade) {
+  return upgrade && head.version() >= 11 && request.method == "GET" &&
+         names_websocket(request.header("Upgrade"));
 }
 
 /// The handshake is a GET without a body and with one key (RFC 6455, section 4.1).
@@ -179,6 +183,11 @@ std::string path_of_unreadable(const RequestHead& head, std::string_view bytes) 
   HttpRequest request;
   parse_target(target, request);
   return request.path;
+}
+
+bool seems_to_ask_for_websocket(const RequestHead& head, std::string_view path) {
+  if (head.method() != http::verb::get && head.method() != http::verb::unknown) return false;
+  return path == "/v1/realtime" || names_websocket(head[http::field::upgrade]);
 }
 
 std::optional<HttpResponse> refuse_body(const HttpRequest& request) {

@@ -30,6 +30,10 @@ Result<HttpRequest> read_head(const RequestHead& head,
 /// otherwise empty. Use it only to choose the form of the refusal.
 std::string path_of_unreadable(const RequestHead& head, std::string_view bytes);
 
+/// Whether a request that is refused by its head, of which parts may be missing, was an attempt to
+/// open a WebSocket. Use it only to log the refusal.
+bool seems_to_ask_for_websocket(const RequestHead& head, std::string_view path);
+
 /// Refuses a body that cannot be read although its head is valid: an unknown content coding or
 /// expectation (RFC 9110, sections 8.4 and 10.1.1).
 std::optional<HttpResponse> refuse_body(const HttpRequest& request);

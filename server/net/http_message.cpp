@@ -2,17 +2,15 @@
 
 #include <algorithm>
 #include <cctype>
-#include <nlohmann/json.hpp>
 
 #include "base/ascii.hpp"
 #include "base/json/dump.hpp"
+#include "base/json/tree.hpp"
 #include "base/url.hpp"
 
 namespace verbatim::net {
 
 namespace {
-
-using nlohmann::json;
 
 std::string_view trim(std::string_view text) {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);

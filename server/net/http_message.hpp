@@ -29,6 +29,9 @@ struct HttpRequest {
   bool secure = false;   ///< the client uses TLS, to this server or to a trusted proxy
   bool proxied = false;  ///< the request has passed a proxy, or claims to
   bool upgrade = false;  ///< asks for a WebSocket
+  /// The session that another node of the fleet passes the request on for; empty: it came from a
+  /// client. It is never passed on again.
+  std::string peer_session = {};
 
   /// Value of the header `name`, in any case; empty if there is none. The values of several lines
   /// are joined.
@@ -43,6 +46,7 @@ struct HttpResponse {
   std::string body;
   HeaderList headers;
   std::shared_ptr<BodySource> source;  ///< produces the body while it is sent; null: use `body`
+  bool of_peer = false;  ///< another node of the fleet made it, in the form of its path
   /// Share of the memory of all answers (server/net/answer_memory.hpp); null: not counted.
   std::shared_ptr<void> memory;
 };

@@ -21,11 +21,21 @@ constexpr std::size_t owners_kept_share = 2;
 }  // namespace
 
 LargeMessages::LargeMessages(std::size_t bytes_max, std::size_t largest, std::size_t first)
-    : kept_max_(std::min(bytes_max / kept_share, bytes_max - largest)),
-      firsts_max_(first == 0 ? 0 : (bytes_max - kept_max_ - largest) / firsts_share),
-      moving_max_(bytes_max - kept_max_ - firsts_max_ - largest),
-      first_(first) {
+    : first_(first) {
+  set_parts(bytes_max, largest, Lock(mutex_));
+}
+
+void LargeMessages::set_limits(std::size_t bytes_max, std::size_t largest) {
+  const Lock lock(mutex_);
+  set_parts(bytes_max, largest, lock);
+  serve(lock);
+}
+
+void LargeMessages::set_parts(std::size_t bytes_max, std::size_t largest, const Lock&) {
   VERBATIM_EXPECTS(largest <= bytes_max);
+  kept_max_ = std::min(bytes_max / kept_share, bytes_max - largest);
+  firsts_max_ = first_ == 0 ? 0 : (bytes_max - kept_max_ - largest) / firsts_share;
+  moving_max_ = bytes_max - kept_max_ - firsts_max_ - largest;
 }
 
 LargeMessages::Counts LargeMessages::counts() const {

@@ -43,6 +43,9 @@ class LargeMessages {
   /// `largest`: limit for one message.
   /// `first`: size of the first part of a message.
   LargeMessages(std::size_t bytes_max, std::size_t largest, std::size_t first = 0);
+  /// Changes the first two limits. Memory that is granted stays, so that the invariant holds again
+  /// once those messages have ended.
+  void set_limits(std::size_t bytes_max, std::size_t largest);
 
   class Share;
 
@@ -101,13 +104,14 @@ class LargeMessages {
   Answer admit(Share& share, bool in_turn, const Lock& lock);
   bool exceeds_owner(const Share& share, std::size_t more, const Lock&) const;
   bool is_first(const Share& share, const Lock&) const;
+  void set_parts(std::size_t bytes_max, std::size_t largest, const Lock&);
   void serve(const Lock& lock);
   void let_go(Share& share, const Lock&);
 
   mutable std::mutex mutex_;
-  const std::size_t kept_max_;
-  const std::size_t firsts_max_;
-  const std::size_t moving_max_;  ///< without the lane and the first parts
+  std::size_t kept_max_ = 0;
+  std::size_t firsts_max_ = 0;
+  std::size_t moving_max_ = 0;  ///< without the lane and the first parts
   const std::size_t first_;
   std::size_t moving_ = 0;
   std::size_t in_first_ = 0;

@@ -73,14 +73,14 @@ Endpoint address_of_passed(int descriptor) {
 }
 
 Listener::Listener(Executor control, const Endpoint& endpoint, const ServerTls* tls,
-                   HttpLimits limits, Connections::Limits connections, std::vector<Target> places,
+                   HttpLimits limits, Connections::Limits connections, std::vector<Target> targets,
                    Log& log, int passed)
     : acceptor_(control),
       host_(endpoint.host),
       tls_(tls),
       limits_(limits),
       connections_(std::make_shared<Connections>(connections, limits.proxies, log)),
-      places_(std::move(places)),
+      targets_(std::move(targets)),
       log_(log) {
   passed >= 0 ? adopt(passed) : bind(endpoint);
   error_code ec;
@@ -159,7 +159,7 @@ Awaitable<void> Listener::accept_loop() {
     }
     const std::string address = address_of(accepted);
     const auto descriptor = accepted.release(ec);
-    if (!ec) place(descriptor, places_[turn++ % places_.size()], address);
+    if (!ec) place(descriptor, targets_[turn++ % targets_.size()], address);
   }
 }
 

@@ -1,6 +1,6 @@
 // Accepts connections and distributes them over the workers. It does not know what they serve.
 //
-// On the control thread, but where stated otherwise. Errors while it starts are exceptions;
+// On the control thread, unless stated otherwise. Errors while it starts are exceptions;
 // afterwards they are logged and counted.
 #pragma once
 
@@ -19,7 +19,7 @@
 
 namespace verbatim::net {
 
-/// The place that serves a connection: a worker's executor, and the service on it.
+/// Serves a connection: a worker's executor, and the service on it.
 struct Target {
   Executor executor;
   HttpService* service;
@@ -37,10 +37,10 @@ class Listener {
   /// `tls`: null for plain HTTP. Must outlive the connections.
   /// `limits`: limits of one connection.
   /// `connections`: limits on their number.
-  /// `places`: the workers. Their services must outlive the connections.
+  /// `targets`: the workers. Their services must outlive the connections.
   /// `passed`: a listening socket that a service manager bound, in place of `endpoint`; -1: none.
   Listener(Executor control, const Endpoint& endpoint, const ServerTls* tls, HttpLimits limits,
-           Connections::Limits connections, std::vector<Target> places, Log& log, int passed = -1);
+           Connections::Limits connections, std::vector<Target> targets, Log& log, int passed = -1);
   ~Listener();
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
@@ -78,7 +78,7 @@ class Listener {
   const ServerTls* tls_;
   HttpLimits limits_;
   std::shared_ptr<Connections> connections_;
-  std::vector<Target> places_;
+  std::vector<Target> targets_;
   Log& log_;
   Descriptors* descriptors_ = nullptr;  ///< null: descriptors are not limited
   int spare_ =

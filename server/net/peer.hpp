@@ -37,12 +37,12 @@ struct Received {
   std::shared_ptr<protocol::MessageMemory> memory = nullptr;
 };
 
-/// Frame type of a message. A JSON event is text.
-enum class Frame { text, binary };
+/// How a message is framed. A JSON event is text.
+enum class FrameType { text, binary };
 
 struct Outgoing {
   const std::string* bytes;
-  Frame frame = Frame::text;
+  FrameType frame = FrameType::text;
 };
 
 struct Sent {

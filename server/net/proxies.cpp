@@ -97,7 +97,7 @@ std::string plain_address(const std::string& address) {
   return bytes ? print_address(*bytes) : address;
 }
 
-std::string customer_of(const std::string& address) {
+std::string address_key(const std::string& address) {
   auto bytes = config::address_bytes(address);
   if (!bytes) return address;
   const std::string whole = print_address(*bytes);

@@ -49,7 +49,7 @@ bool names_proxy(const HeaderList& headers);
 std::string plain_address(const std::string& address);
 /// The key that limits are counted by: the plain address, or for IPv6 its /64 network, because one
 /// customer usually has all 2^64 addresses of it.
-std::string customer_of(const std::string& address);
+std::string address_key(const std::string& address);
 bool is_loopback(std::string_view address);
 /// Whether `host` names this machine: `localhost`, 127.0.0.1 or [::1], with or without a port.
 bool is_loopback_name(std::string_view host);

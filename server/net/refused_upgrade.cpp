@@ -3,11 +3,12 @@
 #include <algorithm>
 #include <boost/asio/write.hpp>
 #include <charconv>
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/json/dump.hpp"
+#include "base/json/tree.hpp"
 #include "server/net/request_id.hpp"
+#include "server/net/subprotocols.hpp"
 #include "server/net/write_response.hpp"
 #include "server/net/ws_frame.hpp"
 #include "server/net/ws_handshake.hpp"
@@ -15,8 +16,6 @@
 namespace verbatim::net {
 
 namespace {
-
-using nlohmann::json;
 
 /// Bytes of the reason in a log line: it may quote a peer's Origin.
 constexpr std::size_t logged_bytes_max = 300;
@@ -30,7 +29,7 @@ struct Reason {
 };
 
 /// Empty: there is no such text.
-std::string text_of(const json& object, const char* name) {
+std::string text_of(const Json& object, const char* name) {
   const auto found = object.find(name);
   return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
@@ -38,7 +37,7 @@ std::string text_of(const json& object, const char* name) {
 /// Reads either form of error that the service makes.
 Reason reason_of(const HttpResponse& refusal) {
   Reason reason;
-  const json body = json::parse(refusal.body, nullptr, false);
+  const Json body = Json::parse(refusal.body, nullptr, false);
   if (!body.is_object()) return reason;
   if (const auto error = body.find("error"); error != body.end() && error->is_object()) {
     if (std::string type = text_of(*error, "type"); !type.empty()) reason.type = std::move(type);
@@ -52,7 +51,16 @@ Reason reason_of(const HttpResponse& refusal) {
   return reason;
 }
 
-json retry_after(const HttpResponse& refusal) {
+void log_reason(int status, const Reason& reason, const std::string& remote, const std::string& id,
+                Log& log) {
+  log.repeated(Repeated::upgrade_refused, {{"status", status},
+                                           {"code", reason.code},
+                                           {"why", reason.message.substr(0, logged_bytes_max)},
+                                           {"remote", remote},
+                                           {"request", id}});
+}
+
+Json retry_after(const HttpResponse& refusal) {
   for (const auto& [name, value] : refusal.headers) {
     int seconds = 0;
     const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), seconds);
@@ -92,16 +100,13 @@ std::string as_websocket(const HttpResponse& refusal, const Reason& reason,
 
 AskedUpgrade::AskedUpgrade(const HttpRequest& request)
     : path(request.path), remote(request.remote), id(request.id) {
-  const auto offered = split_list(request.header("Sec-WebSocket-Protocol"));
-  const auto offers = [&offered](const char* name) {
-    return std::find(offered.begin(), offered.end(), name) != offered.end();
-  };
+  const auto offered = offered_subprotocols(request);
   const std::string_view given = request.header("Sec-WebSocket-Key");
-  if (!offers("verbatim.v1") || !is_websocket_key(given) ||
+  if (!offers(offered, subprotocols::verbatim_v1) || !is_websocket_key(given) ||
       request.header("Sec-WebSocket-Version") != "13")
     return;
   key = given;
-  protocol = offers("realtime") ? "realtime" : "verbatim.v1";
+  protocol = selected_subprotocol(offered);
 }
 
 std::uint16_t refusal_close_code(int status, std::string_view code) {
@@ -112,14 +117,15 @@ std::uint16_t refusal_close_code(int status, std::string_view code) {
   return status >= 500 ? close_codes::internal : close_codes::policy;
 }
 
+void log_refused_upgrade(const HttpResponse& refusal, const std::string& remote,
+                         const std::string& id, Log& log) {
+  log_reason(refusal.status, reason_of(refusal), remote, id, log);
+}
+
 Awaitable<void> refuse_upgrade(Transport transport, HttpResponse refusal, const AskedUpgrade& asked,
                                std::chrono::milliseconds patience, Log& log) {
   const Reason reason = reason_of(refusal);
-  log.repeated(Repeated::upgrade_refused, {{"status", refusal.status},
-                                           {"code", reason.code},
-                                           {"why", reason.message.substr(0, logged_bytes_max)},
-                                           {"remote", asked.remote},
-                                           {"request", asked.id}});
+  log_reason(refusal.status, reason, asked.remote, asked.id, log);
   {
     const Deadline deadline(transport.get_executor(), patience, [&transport] {
       error_code ignored;

@@ -29,6 +29,10 @@ struct AskedUpgrade {
 /// The close code for a refusal with this HTTP status and error code.
 std::uint16_t refusal_close_code(int status, std::string_view code);
 
+/// Logs why the upgrade was refused.
+void log_refused_upgrade(const HttpResponse& refusal, const std::string& remote,
+                         const std::string& id, Log& log);
+
 /// Logs, writes and closes. `patience`: longest time for the write.
 Awaitable<void> refuse_upgrade(Transport transport, HttpResponse refusal, const AskedUpgrade& asked,
                                std::chrono::milliseconds patience, Log& log);

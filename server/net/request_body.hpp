@@ -23,7 +23,7 @@ namespace verbatim::net {
 struct RequestBody {
   struct value_type {
     std::string bytes;
-    std::optional<BodyMemory::Share> share;  ///< null: this body has no limit in common with others
+    std::optional<BodyMemory::Share> share;  ///< null: this body shares no limit with others
 
     /// Makes room for `more` bytes. Doubles the capacity, but not beyond the announced length.
     bool make_room(std::size_t more, std::size_t announced) {

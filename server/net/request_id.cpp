@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "base/clock.hpp"
-#include "base/crypto.hpp"
+#include "base/ids.hpp"
 
 namespace verbatim::net {
 
@@ -16,7 +16,7 @@ bool is_request_id(std::string_view id) {
   });
 }
 
-std::string new_request_id() { return new_id("req_", now().wall); }
+std::string new_request_id() { return new_sortable_id("req_", now().wall); }
 
 void add_request_id(HttpResponse& response, const std::string& id, bool given) {
   response.headers.emplace_back(request_id_header, id);

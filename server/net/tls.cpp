@@ -17,6 +17,7 @@
 #include "base/crypto.hpp"
 #include "base/files.hpp"
 #include "config/settings.hpp"
+#include "server/net/certificate.hpp"
 
 namespace verbatim::net {
 
@@ -51,12 +52,8 @@ std::string text_of(BIO* memory) {
 }
 
 bool still_valid(const std::filesystem::path& path) {
-  const File file(std::fopen(path.c_str(), "r"));
-  if (!file) return false;
-  const Certificate certificate(PEM_read_X509(file.get(), nullptr, nullptr, nullptr));
-  if (!certificate) return false;
-  std::time_t tomorrow = std::time(nullptr) + renew_before_seconds;
-  return X509_cmp_time(X509_get0_notAfter(certificate.get()), &tomorrow) > 0;
+  const auto certificate = CertificateFile::read(path);
+  return certificate && certificate->valid_until() > std::time(nullptr) + renew_before_seconds;
 }
 
 void add_extension(X509* certificate, int nid, const char* value) {
@@ -132,9 +129,13 @@ void load(SSL_CTX* context, const CertificateFiles& files) {
 
 }  // namespace
 
+CertificateFiles self_signed_in(const std::filesystem::path& directory) {
+  return {directory / "cert.pem", directory / "key.pem"};
+}
+
 CertificateFiles ensure_self_signed(const std::filesystem::path& directory) {
   std::filesystem::create_directories(directory);
-  const CertificateFiles files{directory / "cert.pem", directory / "key.pem"};
+  CertificateFiles files = self_signed_in(directory);
   if (still_valid(files.certificate) && std::filesystem::exists(files.key)) return files;
 
   const Key key(EVP_EC_gen("P-256"));
@@ -177,10 +178,7 @@ std::shared_ptr<asio::ssl::context> server_context(const CertificateFiles& files
 
 std::int64_t certificate_expiry_s(asio::ssl::context& context) {
   const X509* const certificate = SSL_CTX_get0_certificate(context.native_handle());
-  std::tm time{};
-  if (certificate == nullptr || ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &time) != 1)
-    return 0;
-  return ::timegm(&time);
+  return certificate == nullptr ? 0 : seconds_of(X509_get0_notAfter(certificate));
 }
 
 asio::ssl::context client_context(const std::filesystem::path& ca_file) {

@@ -19,7 +19,10 @@ struct CertificateFiles {
   std::filesystem::path key;
 };
 
-/// Makes a self-signed certificate for localhost (cert.pem, key.pem) in `directory`. Keeps an
+/// The files of ensure_self_signed(): cert.pem and key.pem.
+CertificateFiles self_signed_in(const std::filesystem::path& directory);
+
+/// Makes a self-signed certificate for localhost in `directory`. Keeps an
 /// existing one that is valid for at least one more day. Throws std::runtime_error.
 CertificateFiles ensure_self_signed(const std::filesystem::path& directory);
 

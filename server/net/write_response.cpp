@@ -114,6 +114,7 @@ Awaitable<void> write_from(Transport& stream, const HttpResponse& answer, bool c
   try {
     while (true) {
       std::string piece = co_await source.next();
+      if (source.broken()) break;
       whole = piece.empty();
       if (chunked) piece = whole ? "0\r\n\r\n" : chunk_of(piece);
       if (piece.empty()) break;

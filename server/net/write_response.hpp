@@ -22,7 +22,7 @@ HttpResponse uncached(HttpResponse refusal);
 /// Writes an answer. Returns whether the connection stays open.
 Awaitable<bool> write_response(Transport& stream, HttpResponse answer, Wanted wanted);
 
-/// Writes an answer whose body is produced meanwhile (HttpResponse::source).
+/// Writes an answer whose body is produced while it is sent (HttpResponse::source).
 /// The connection closes afterwards: for an HTTP/1.0 peer this is the end of the body.
 Awaitable<void> write_from(Transport& stream, const HttpResponse& answer, bool chunked, Log& log);
 

@@ -334,7 +334,7 @@ Sent WsPeer::send(std::span<const Outgoing> events) {
   if (close_sent_) return {false, asio::error::operation_aborted};
   FrameBatch together(*this);
   for (const Outgoing& event : events)
-    together.add(event.frame == Frame::text ? Opcode::text : Opcode::binary, *event.bytes);
+    together.add(event.frame == FrameType::text ? Opcode::text : Opcode::binary, *event.bytes);
   return together.finish();
 }
 

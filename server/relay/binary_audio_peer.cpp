@@ -26,10 +26,10 @@ net::Sent BinaryAudioPeer::send(std::span<const net::Outgoing> events) {
   std::vector<net::Outgoing> converted;
   // This client would take a provider's binary frame for audio.
   std::copy_if(events.begin(), events.end(), std::back_inserter(converted),
-               [](const net::Outgoing& event) { return event.frame == net::Frame::text; });
+               [](const net::Outgoing& event) { return event.frame == net::FrameType::text; });
   for (net::Outgoing& event : converted) {
     if (auto audio = protocol::audio_frame(*event.bytes, dialect_)) {
-      event = {&made.emplace_back(std::move(*audio)), net::Frame::binary};
+      event = {&made.emplace_back(std::move(*audio)), net::FrameType::binary};
     } else if (protocol::peek_type(*event.bytes) == "verbatim.session") {
       event.bytes = &made.emplace_back(protocol::with_audio_frames(*event.bytes));
     }

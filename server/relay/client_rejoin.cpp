@@ -9,19 +9,17 @@
 namespace verbatim::relay {
 
 net::Awaitable<void> rejoin(Registry& registry, const std::string& session_id,
-                            std::unique_ptr<net::Peer> client, session::ClientReturn how,
-                            const std::string& credential_id,
-                            const access::Revocations& revocations, Worker& worker,
-                            std::chrono::milliseconds close_timeout) {
+                            ReturningClient client, const access::Revocations& revocations,
+                            Worker& worker, std::chrono::milliseconds close_timeout) {
   const auto released = std::make_shared<net::AsyncEvent>(worker.executor());
   using Left = std::shared_ptr<std::unique_ptr<net::Peer>>;
-  const auto bridge = std::make_shared<std::unique_ptr<net::Peer>>(
-      std::make_unique<net::BridgePeer>(std::move(client), worker.executor(), released));
-  const auto start = [&registry, &session_id, &how, &credential_id, bridge](auto done) {
-    registry.join(session_id, std::move(*bridge), how, credential_id,
-                  [done](std::unique_ptr<net::Peer> left) mutable {
-                    done(std::make_shared<std::unique_ptr<net::Peer>>(std::move(left)));
-                  });
+  const std::string credential_id = client.credential_id;
+  client.connection =
+      std::make_unique<net::BridgePeer>(std::move(client.connection), worker.executor(), released);
+  const auto start = [&registry, &session_id, &client](auto done) {
+    registry.join(session_id, std::move(client), [done](std::unique_ptr<net::Peer> left) mutable {
+      done(std::make_shared<std::unique_ptr<net::Peer>>(std::move(left)));
+    });
   };
   const Left left = co_await net::from_callback<Left>(worker.executor(), start);
   if (net::Peer* const alone = left->get()) {

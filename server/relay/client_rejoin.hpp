@@ -18,15 +18,11 @@ namespace verbatim::relay {
 /// Returns when the connection has ended. If the session has ended meanwhile, closes the client
 /// with 1012 (reconnect) within `close_timeout`.
 /// `registry`: finds the session `session_id`.
-/// `client`: the new connection.
-/// `how`: the messages that the client has received, and its dialect.
-/// `credential_id`: Principal::credential_id().
+/// `client`: the returning client.
 /// `revocations`: checked after the client has joined.
 /// `worker`: the accepting worker.
 net::Awaitable<void> rejoin(Registry& registry, const std::string& session_id,
-                            std::unique_ptr<net::Peer> client, session::ClientReturn how,
-                            const std::string& credential_id,
-                            const access::Revocations& revocations, Worker& worker,
-                            std::chrono::milliseconds close_timeout);
+                            ReturningClient client, const access::Revocations& revocations,
+                            Worker& worker, std::chrono::milliseconds close_timeout);
 
 }  // namespace verbatim::relay

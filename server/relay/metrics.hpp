@@ -18,8 +18,11 @@ class Metrics {
   Tally& tally(std::size_t worker) { return tallies_[worker]; }
   net::ConnectionCounts& connection_counts() { return connections_; }
 
-  /// Any thread. `live_sessions`: those that run or whose client may come back.
-  void add_metrics(MetricsPage& page, std::size_t live_sessions) const;
+  /// Any thread.
+  /// `live_sessions`: those that run or whose client may come back.
+  /// `recovering_sessions`: those of a killed process whose client may come back.
+  void add_metrics(MetricsPage& page, std::size_t live_sessions,
+                   std::size_t recovering_sessions) const;
 
  private:
   std::vector<Tally> tallies_;

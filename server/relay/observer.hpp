@@ -31,10 +31,12 @@ struct DialReport {
 
 class ConversationObserver : public session::Observer {
  public:
+  /// For the conversation's log lines: 32 hexadecimal digits.
+  virtual std::string trace_id() const = 0;
   virtual void dialled(const DialReport& report, Moment now) = 0;
   /// The client is gone and may return.
   virtual void client_lost(Moment now) = 0;
-  /// `whole`: everything that it missed was sent again; otherwise it got a snapshot.
+  /// `whole`: it got all messages that it had missed; otherwise it got a snapshot.
   virtual void client_returned(bool whole, Moment now) = 0;
   /// Messages waited for the disk from `since_us` to `now_us` (monotonic microseconds).
   virtual void journal_waited(std::int64_t since_us, std::int64_t now_us, Moment now) = 0;

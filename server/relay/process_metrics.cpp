@@ -59,7 +59,8 @@ std::optional<Process> read_process() {
   Process process;
   process.cpu_seconds = (values[14] + values[15]) / ticks;
   process.threads = values[20];
-  process.started_s = boot_time_s() + values[22] / ticks;
+  static const double boot_time = boot_time_s();
+  process.started_s = boot_time + values[22] / ticks;
   process.virtual_bytes = values[23];
   process.resident_bytes = values[24] * static_cast<double>(::sysconf(_SC_PAGESIZE));
   return process;

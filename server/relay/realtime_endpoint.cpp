@@ -13,6 +13,7 @@
 #include "server/relay/access/token_terms.hpp"
 #include "server/relay/binary_audio_peer.hpp"
 #include "server/relay/client_rejoin.hpp"
+#include "server/relay/realtime_refusals.hpp"
 #include "session/relay_events.hpp"
 
 namespace verbatim::relay {
@@ -35,27 +36,16 @@ class SessionIdPermit {
   const std::string& session_id_;
 };
 
-/// Value of Retry-After while the storage fails: an operator must repair it.
-constexpr int storage_retry_seconds = 10;
-constexpr int descriptors_retry_seconds = 5;
-
 /// A session may fill 1/journal_queue_shares of the journal's queue before it waits.
 constexpr std::size_t journal_queue_shares = 16;
 constexpr std::size_t journal_share_min = 64 * 1024;
 
 double seconds(std::int64_t ms) { return static_cast<double>(ms) / 1000; }
 
-net::HttpResponse retry_later(net::HttpResponse response, int delay_s) {
-  response.headers.emplace_back("Retry-After", std::to_string(delay_s));
-  return response;
-}
-
-net::HttpResponse no_such_session() {
-  return net::openai_error(404, "session_not_found", "There is no such session.");
-}
-
-tl::unexpected<access::NotAdmitted> not_authorized(const access::AuthFailure& why) {
-  return access::not_admitted(net::openai_error(why.status, why.code, why.message));
+net::HttpResponse session_moves() {
+  return retry_later(net::openai_error(503, "node_unreachable",
+                                       "The session moves between nodes of the fleet. Try again."),
+                     1);
 }
 
 access::NotAdmitted use_not_recorded() {
@@ -156,42 +146,6 @@ RealtimeEndpoint::Step<RealtimeEndpoint::Admitted> RealtimeEndpoint::admit_sessi
   }
 }
 
-/// Refuses secrets in the URL: it is stored and logged, and its model is sent to the provider.
-std::optional<net::HttpResponse> RealtimeEndpoint::refuse_secrets(
-    const access::RealtimeCall& call) const {
-  if (!parts_.ids.admits(call.session_id))
-    return net::openai_error(400, "invalid_session_id",
-                             "'session'" + std::string(access::IdGuard::why));
-  if (!parts_.ids.admits(call.model))
-    return net::openai_error(400, "invalid_model", "'model'" + std::string(access::IdGuard::why));
-  return std::nullopt;
-}
-
-RealtimeEndpoint::Step<RealtimeEndpoint::Token> RealtimeEndpoint::token_of(
-    const access::RealtimeCall& call, Worker& worker) const {
-  if (!call.token) co_return Token();
-  const std::int64_t window = parts_.settings.get()->session.resume_window.count();
-  const auto start = [&](auto done) {
-    parts_.store.judge_token(access::use_of(*call.token, call.session_id), {now().wall, window},
-                             done);
-  };
-  auto found = co_await net::from_callback<store::StoreResult<store::TokenStanding>>(
-      worker.executor(), start);
-  if (!found) {
-    parts_.log.error("store.read_failed", {{"why", found.error().what()}});
-    co_return access::not_admitted(net::openai_error(
-        503, "storage_unavailable", "The session's configuration cannot be read."));
-  }
-  store::TokenStanding& standing = *found;
-  if (const auto refused =
-          access::refuse_opening(*call.token, call.token_expired, window > 0, standing))
-    co_return not_authorized(*refused);
-  if (!standing.stored) co_return Token();
-  if (!access::unseal_content(*standing.stored, call.token->content_key))
-    co_return not_authorized(access::forgotten_token());
-  co_return std::move(*standing.stored);
-}
-
 net::Awaitable<bool> RealtimeEndpoint::note_use(const access::RealtimeCall& call,
                                                 Worker& worker) const {
   const bool noted = call.token && !call.token->id.empty() && call.token->session_open &&
@@ -214,6 +168,17 @@ net::Awaitable<std::optional<net::HttpService::Refused>> RealtimeEndpoint::upgra
   };
   auto examined = co_await examine(request, worker);
   if (!examined) co_return refuse(std::move(examined).error());
+  if (examined->elsewhere) {
+    auto carried =
+        co_await carry(*std::move(examined), std::move(request), std::move(transport), worker);
+    if (!carried.here) co_return std::move(carried.refused);
+    // Its node is gone: the session goes on here, as one of this node's.
+    request = std::move(carried.here->request);
+    transport = std::move(carried.here->client);
+    examined = co_await examine(request, worker);
+    if (!examined) co_return refuse(std::move(examined).error());
+    if (examined->elsewhere) co_return refuse({session_moves()});
+  }
   const access::RealtimeCall& call = examined->call;
   auto admitted = co_await admit_session(call, worker);
   if (!admitted) co_return refuse(std::move(admitted).error());
@@ -232,33 +197,6 @@ net::Awaitable<std::optional<net::HttpService::Refused>> RealtimeEndpoint::upgra
   co_return std::nullopt;
 }
 
-RealtimeEndpoint::Step<RealtimeEndpoint::Examined> RealtimeEndpoint::examine(
-    const net::HttpRequest& request, Worker& worker) const {
-  const Moment requested_at = now();
-  if (auto refusal = parts_.admission_control.refuse_address(request.remote))
-    co_return tl::unexpected(std::move(*refusal));
-  auto read =
-      access::examine_upgrade(request, *parts_.authenticator.get(), *origins_.get(), now().wall);
-  if (!read) co_return access::not_admitted(std::move(read).error());
-  Examined examined{*std::move(read), {}};
-  access::RealtimeCall& call = examined.call;
-  call.requested_at = requested_at;
-  if (parts_.observers != nullptr) call.traceparent = request.header("traceparent");
-  if (auto refusal = refuse_secrets(call)) co_return access::not_admitted(std::move(*refusal));
-  if (const std::string why = parts_.storage.refusal(); !why.empty()) {
-    co_return access::not_admitted(retry_later(
-        net::openai_error(503, "storage_failure", "No conversation can begin: " + why + "."),
-        storage_retry_seconds));
-  }
-  auto token = co_await token_of(call, worker);
-  if (!token) co_return tl::unexpected(std::move(token).error());
-  examined.token = *std::move(token);
-  call.transcription =
-      call.transcription ||
-      parts_.upstream.dialect().read_session(examined.token.session_config_json).transcribes;
-  co_return std::move(examined);
-}
-
 RealtimeEndpoint::Step<RealtimeEndpoint::Permits> RealtimeEndpoint::take_permits(
     const access::RealtimeCall& call, Worker& worker) const {
   if (const auto wait_s = parts_.journal_shares.wait_s(journal_owner(call), now().mono_ms)) {
@@ -271,15 +209,12 @@ RealtimeEndpoint::Step<RealtimeEndpoint::Permits> RealtimeEndpoint::take_permits
   }
   auto descriptors = parts_.descriptors.take(net::Descriptors::of_a_conversation);
   if (!descriptors) {
-    co_return access::not_admitted(
-        retry_later(net::openai_error(503, "too_many_connections",
-                                      "The server has too few file descriptors for another "
-                                      "conversation."),
-                    descriptors_retry_seconds),
-        access::AdmissionLimit::descriptors);
+    co_return access::not_admitted(too_few_descriptors(), access::AdmissionLimit::descriptors);
   }
-  auto user = co_await parts_.admission_control.admit(call.user, call.by_token, now().wall,
-                                                      parts_.store, worker.executor());
+  const access::UserSessions sessions{call.user, call.by_token,
+                                      parts_.suspended.others_of(call.user, call.session_id)};
+  auto user = co_await parts_.admission_control.admit(sessions, now().wall, parts_.store,
+                                                      worker.executor());
   if (!user) co_return tl::unexpected(std::move(user).error());
   co_return Permits{*std::move(descriptors), *std::move(user)};
 }
@@ -289,11 +224,12 @@ net::Awaitable<void> RealtimeEndpoint::join(const access::RealtimeCall& call,
                                             net::Transport transport, Worker& worker) const {
   auto client = co_await accept(call, request, std::move(transport), worker);
   if (!client) co_return;
-  parts_.log.info(
-      "session.rejoined",
-      {{"session", call.session_id}, {"remote", request.remote}, {"request", request.id}});
-  co_await rejoin(parts_.registry, call.session_id, std::move(client),
-                  {call.after, call.extension_events, call.dialect}, call.credential_id,
+  co_await rejoin(parts_.registry, call.session_id,
+                  {std::move(client),
+                   {call.after, call.extension_events, call.dialect},
+                   call.credential_id,
+                   request.remote,
+                   request.id},
                   parts_.revocations, worker, parts_.settings.get()->session.close_timeout);
 }
 
@@ -307,16 +243,16 @@ net::Awaitable<void> RealtimeEndpoint::run_conversation(
     co_await note_use(call, worker);
     auto client = co_await accept(call, request, std::move(transport), worker);
     worker.tally().sessions_opened.add();
+    auto driver = driver_for(call, std::move(begun), std::move(examined.token), std::move(account),
+                             std::move(client), worker);
     parts_.log.info("session.opened", {{"session", call.session_id},
-                                       {"attempt", begun.opened.number},
+                                       {"attempt", driver->session().identity().attempt_number},
                                        {"user", call.user},
                                        {"remote", request.remote},
-                                       {"request", request.id}});
+                                       {"request", request.id},
+                                       {"trace_id", driver->trace_id()}});
     request = {};  // free the request: this coroutine frame lives as long as the session
-    co_await converse(call,
-                      driver_for(call, std::move(begun), std::move(examined.token),
-                                 std::move(account), std::move(client), worker),
-                      worker);
+    co_await converse(call, std::move(driver), worker);
   } catch (...) {
     // An exception before or after the conversation. Only the first ending of an attempt counts.
     parts_.journal.close(attempt, {CloseReason::upstream_error, now().wall, {}});
@@ -456,7 +392,8 @@ net::Awaitable<void> RealtimeEndpoint::converse(const access::RealtimeCall& call
     driver->credential_revoked(call.credential_id);
   if (parts_.journal.failed()) {
     driver->end(CloseReason::storage_failure, "the transcript cannot be saved");
-  } else if (!welcome && parts_.settings.get()->server.restart == config::Restart::handover) {
+  } else if (!welcome && (parts_.peers != nullptr ||
+                          parts_.settings.get()->server.restart == config::Restart::handover)) {
     driver->suspend("the server is restarting; come back");
   } else if (!welcome) {
     driver->end(CloseReason::server_shutdown, "the server is shutting down");
@@ -470,7 +407,9 @@ void RealtimeEndpoint::report_end(const access::RealtimeCall& call, const Sessio
   const session::RealtimeSession& done = driver.session();
   const auto attempt = done.identity().attempt_number;
   if (done.suspended()) {
-    parts_.log.info("session.suspended", {{"session", call.session_id}, {"attempt", attempt}});
+    parts_.log.info(
+        "session.suspended",
+        {{"session", call.session_id}, {"attempt", attempt}, {"trace_id", driver.trace_id()}});
     return;
   }
   const auto& outcome = done.outcome();
@@ -487,7 +426,8 @@ void RealtimeEndpoint::report_end(const access::RealtimeCall& call, const Sessio
                    {"output_tokens", outcome.used.output_tokens},
                    {"seconds", seconds(now().wall - done.identity().started_at)},
                    {"input_audio_seconds", seconds(outcome.used.input_audio_ms)},
-                   {"output_audio_seconds", seconds(outcome.used.output_audio_ms)}});
+                   {"output_audio_seconds", seconds(outcome.used.output_audio_ms)},
+                   {"trace_id", driver.trace_id()}});
 }
 
 }  // namespace verbatim::relay

@@ -23,6 +23,7 @@
 #include "server/relay/access/upgrade_request.hpp"
 #include "server/relay/journal_shares.hpp"
 #include "server/relay/observer.hpp"
+#include "server/relay/peers.hpp"
 #include "server/relay/session_registry.hpp"
 #include "server/relay/storage_monitor.hpp"
 #include "server/relay/suspended_sessions.hpp"
@@ -51,6 +52,7 @@ struct RealtimeParts {
   const access::IdGuard& ids;
   TapSources taps;            ///< listen to every conversation; null: not configured
   ObserverSource* observers;  ///< watch every conversation; null: not configured
+  Peers* peers;               ///< the other nodes of the fleet; null: this relay is alone
   Log& log;
 };
 
@@ -61,7 +63,7 @@ class RealtimeEndpoint {
         origins_(std::make_shared<const access::OriginRules>(parts.settings.get()->server)),
         secrets_(parts.upstream.secrets()) {}
 
-  /// Takes over settings of which it has a form of its own. Any thread.
+  /// Takes over the settings that it keeps in another form. Any thread.
   void reload() {
     origins_.set(std::make_shared<const access::OriginRules>(parts_.settings.get()->server));
   }
@@ -78,6 +80,7 @@ class RealtimeEndpoint {
   struct Examined {
     access::RealtimeCall call;
     Token token;
+    std::optional<Node> elsewhere = std::nullopt;  ///< the node that runs the session
   };
   /// A new session, or a running one to join.
   enum class Admitted { begins, joins };
@@ -94,6 +97,11 @@ class RealtimeEndpoint {
 
   // The steps of an upgrade, in order.
   Step<Examined> examine(const net::HttpRequest& request, Worker& worker) const;
+  net::Awaitable<bool> is_known_here(const access::RealtimeCall& call, Worker& worker) const;
+  Step<std::optional<Node>> node_of(const access::RealtimeCall& call,
+                                    const net::HttpRequest& request, Worker& worker) const;
+  net::Awaitable<Carried> carry(Examined examined, net::HttpRequest request,
+                                net::Transport transport, Worker& worker) const;
   Step<Admitted> admit_session(const access::RealtimeCall& call, Worker& worker) const;
   Step<Permits> take_permits(const access::RealtimeCall& call, Worker& worker) const;
   Step<Begun> begin(const access::RealtimeCall& call, const Token& token, Worker& worker) const;

@@ -50,7 +50,8 @@ SessionDriver::SessionDriver(Worker& worker, session::RealtimeSession session,
       loops_(worker.executor()),
       time_(worker.executor()),
       settled_(worker.executor()),
-      report_(worker.tally(), log) {
+      report_(worker.tally(), log,
+              options_.observer ? options_.observer->trace_id() : std::string()) {
   // The client's loops start first, so that a client that leaves while the provider is dialled is
   // noticed. It may have left during the upgrade.
   if (client) add_client(std::move(client), options_.credential_id);
@@ -76,21 +77,24 @@ void SessionDriver::add_client(std::unique_ptr<net::Peer> peer, const std::strin
   spawn(link, write_client(link));
 }
 
-bool SessionDriver::attach(std::unique_ptr<net::Peer>& client, const session::ClientReturn& how,
-                           const std::string& credential_id) {
+bool SessionDriver::attach(ReturningClient& client) {
   if (session_.ended()) return false;
   if (client_) replace(*client_);
   session::Changes changes;
   const std::uint64_t snapshots = session_.counts().resumed_with_snapshot;
   try {
-    changes = session_.client_returned(how, now());
+    changes = session_.client_returned(client.how, now());
   } catch (const transcript::SpillError& error) {
     end(CloseReason::storage_failure, error.what());
     return false;
   }
   if (options_.observer)
     options_.observer->client_returned(snapshots == session_.counts().resumed_with_snapshot, now());
-  add_client(std::move(client), credential_id);
+  log_.info("session.rejoined", {{"session", session_.identity().session_id},
+                                 {"remote", client.remote},
+                                 {"request", client.request},
+                                 {"trace_id", report_.trace_id()}});
+  add_client(std::move(client.connection), client.credential_id);
   time_.notify();
   act(changes);
   return true;
@@ -118,8 +122,9 @@ void SessionDriver::on_loop_exit(Link* link, const std::exception_ptr& bug) {
     try {
       std::rethrow_exception(bug);
     } catch (const std::exception& error) {
-      log_.error("session.bug",
-                 {{"session", session_.identity().session_id}, {"what", error.what()}});
+      log_.error("session.bug", {{"session", session_.identity().session_id},
+                                 {"trace_id", report_.trace_id()},
+                                 {"what", error.what()}});
     }
     end(CloseReason::upstream_error, "internal error");
   }
@@ -145,7 +150,7 @@ void SessionDriver::when_settled(std::function<void()> done) {
 
 void SessionDriver::suspend(const std::string& why) { act(session_.suspend(why, now())); }
 
-void SessionDriver::cut() {
+void SessionDriver::abort_links() {
   for (Link& link : links_) {
     if (link.dial.abort) link.dial.abort();
     if (link.is_open()) abort(link, {false, 0, "did not close before the server's end"});
@@ -322,6 +327,7 @@ net::Awaitable<void> SessionDriver::run_upstream(Link& link) {
     const DialFailure& failure = dialled.error();
     if (!session_.ended()) {
       log_.warn("upstream.unavailable", {{"session", session_.identity().session_id},
+                                         {"trace_id", report_.trace_id()},
                                          {"why", failure.why},
                                          {"status", failure.status},
                                          {"code", failure.code}});
@@ -359,8 +365,9 @@ net::Awaitable<void> SessionDriver::run_upstream(Link& link) {
 void SessionDriver::take_upstream(Link& link, net::Received& received) {
   if (received.kind == net::Received::Kind::too_big) {
     worker_.tally().messages_too_large[static_cast<std::size_t>(Way::to_client)].add();
-    log_.warn("upstream.message_too_large",
-              {{"session", session_.identity().session_id}, {"why", received.reason}});
+    log_.warn("upstream.message_too_large", {{"session", session_.identity().session_id},
+                                             {"trace_id", report_.trace_id()},
+                                             {"why", received.reason}});
     act(session_.upstream_skipped(link.upstream, now()));
     return;
   }
@@ -369,10 +376,10 @@ void SessionDriver::take_upstream(Link& link, net::Received& received) {
     abort(link, {false, 0, received.reason});
     return;
   }
-  const net::Frame frame =
-      received.kind == net::Received::Kind::binary ? net::Frame::binary : net::Frame::text;
+  const net::FrameType frame =
+      received.kind == net::Received::Kind::binary ? net::FrameType::binary : net::FrameType::text;
   protocol::Message message =
-      frame == net::Frame::binary
+      frame == net::FrameType::binary
           ? protocol::of_binary_frame(std::move(received.bytes), monotonic_us())
           : protocol::Message{std::move(received.bytes), monotonic_us(),
                               protocol::MessageKind::other};
@@ -391,11 +398,11 @@ net::Awaitable<void> SessionDriver::write_upstream(Link& link) {
 
 void SessionDriver::hide_secrets(std::string& message) const {
   if (!options_.secrets) return;
-  if (auto cut = options_.secrets->cut_error_event(message)) message = std::move(*cut);
+  if (auto shown = options_.secrets->cut_error_event(message)) message = std::move(*shown);
 }
 
 void SessionDriver::tap(protocol::Direction direction, const protocol::Message& message,
-                        net::Frame frame, Moment at) {
+                        net::FrameType frame, Moment at) {
   for (const auto& tap : options_.taps) tap->on_message(direction, message, frame, at);
 }
 

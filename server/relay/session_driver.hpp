@@ -42,6 +42,15 @@ struct DriverOptions {
   std::shared_ptr<const protocol::SecretFilter> secrets;  ///< removed from the provider's errors
 };
 
+/// A client that comes back to its running session.
+struct ReturningClient {
+  std::unique_ptr<net::Peer> connection;
+  session::ClientReturn how;  ///< the messages that it has received, and its dialect
+  std::string credential_id;  ///< Principal::credential_id()
+  std::string remote;         ///< its address, for the log
+  std::string request;        ///< the upgrade's id, for the log
+};
+
 class SessionDriver final : public JournalWaiter {
  public:
   /// `worker`: the thread of the conversation.
@@ -63,20 +72,21 @@ class SessionDriver final : public JournalWaiter {
   void when_settled(std::function<void()> done);
   void suspend(const std::string& why);
   /// Aborts every connection: there is no time left to close them in order.
-  void cut();
+  void abort_links();
   void journal_moved() override;
   /// Sets the first message to the client.
   void queue_first(std::string message);
   /// Gives the session a returning client; the previous connection is closed with 4000. Returns
   /// false and leaves `client` alone if the conversation is over.
-  bool attach(std::unique_ptr<net::Peer>& client, const session::ClientReturn& how,
-              const std::string& credential_id);
+  bool attach(ReturningClient& client);
   /// Closes the client's connection with 3000 if it was admitted with this token or key; the
   /// session is detached.
   void credential_revoked(const std::string& credential_id);
   void credentials_revoked(const std::unordered_set<std::string>& credential_ids);
 
   const session::RealtimeSession& session() const { return session_; }
+  /// For log lines; empty if the conversation is not traced.
+  const std::string& trace_id() const { return report_.trace_id(); }
 
  private:
   // One for each direction of a link.
@@ -143,7 +153,7 @@ class SessionDriver final : public JournalWaiter {
   static net::Clock::time_point heard(const Link& link);
   net::Clock::time_point next_look(const Link& link) const;
   bool some_open() const;
-  void tap(protocol::Direction direction, const protocol::Message& message, net::Frame frame,
+  void tap(protocol::Direction direction, const protocol::Message& message, net::FrameType frame,
            Moment now);
   /// Removes secrets: a provider's error may repeat its key.
   void hide_secrets(std::string& message) const;

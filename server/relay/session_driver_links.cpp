@@ -33,7 +33,8 @@ void SessionDriver::send_burst(Link& link, const session::Outbox& outbox) {
     protocol::MessagePtr& message = messages[count];
     message = link.is_client() ? session_.take_for_client() : session_.take_for(link.upstream);
     if (message->memory) link.leaving.messages.push_back(message->memory);
-    events[count++] = {&message->bytes, message->binary ? net::Frame::binary : net::Frame::text};
+    events[count++] = {&message->bytes,
+                       message->binary ? net::FrameType::binary : net::FrameType::text};
     bytes += message->bytes.size();
   } while (count < events_max && bytes < bytes_max && may_send(link, outbox));
   try {

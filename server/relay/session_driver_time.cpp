@@ -46,7 +46,7 @@ void SessionDriver::take(Link& link, net::Received& received) {
       protocol::Message message{std::move(received.bytes), monotonic_us(),
                                 protocol::MessageKind::other, false, std::move(received.memory)};
       const Moment at = now();
-      tap(protocol::Direction::to_server, message, net::Frame::text, at);
+      tap(protocol::Direction::to_server, message, net::FrameType::text, at);
       act(session_.client_said(std::move(message), at));
       break;
     }
@@ -56,13 +56,15 @@ void SessionDriver::take(Link& link, net::Received& received) {
           "frames on a connection that asks for it (audio=binary with events=verbatim)."));
       break;
     case net::Received::Kind::too_slow:
-      log_.warn("client.message_too_slow", {{"session", session_.identity().session_id}});
+      log_.warn("client.message_too_slow",
+                {{"session", session_.identity().session_id}, {"trace_id", report_.trace_id()}});
       refuse(link, net::close_codes::policy, "message_too_slow",
              received.reason + " (server.large_message_timeout)");
       break;
     default:
       worker_.tally().messages_too_large[static_cast<std::size_t>(Way::to_upstream)].add();
-      log_.warn("client.message_too_large", {{"session", session_.identity().session_id}});
+      log_.warn("client.message_too_large",
+                {{"session", session_.identity().session_id}, {"trace_id", report_.trace_id()}});
       refuse(link, net::close_codes::too_big, "message_too_large",
              received.reason + " (session.client_message_bytes_max)");
       break;
@@ -88,11 +90,11 @@ void SessionDriver::credential_revoked(const std::string& credential_id) {
   if (!client_ || credential_id.empty() || client_->credential_id != credential_id) return;
   const std::string session_id = session_.identity().session_id;
   if (access::is_of_key(credential_id)) {
-    log_.info("client.key_revoked", {{"session", session_id}});
+    log_.info("client.key_revoked", {{"session", session_id}, {"trace_id", report_.trace_id()}});
     refuse(*client_, net::close_codes::unauthorised, "invalid_api_key",
            "the back-end key has been revoked: auth.api_keys has it no longer");
   } else {
-    log_.info("client.token_revoked", {{"session", session_id}});
+    log_.info("client.token_revoked", {{"session", session_id}, {"trace_id", report_.trace_id()}});
     refuse(*client_, net::close_codes::unauthorised, "token_revoked",
            "the client token has been revoked");
   }

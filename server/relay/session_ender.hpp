@@ -1,5 +1,5 @@
-// Ends a session as its operator: one that runs, one whose client is away, or one that a restart
-// has suspended.
+// Ends a session as its operator: one that runs, one whose client is away, or one of an earlier
+// process that waits for its client.
 //
 // Any thread.
 #pragma once
@@ -29,6 +29,9 @@ class SessionEnder {
   /// `why`: the operator's words, for the log and the client; they contain no secrets.
   net::Awaitable<Outcome> end(net::Executor executor, std::string session_id, std::string why,
                               net::Clock::time_point deadline);
+
+  /// Sessions of a killed process that wait for their clients. Any thread.
+  std::size_t recovering() const { return suspended_.recovering(); }
 
  private:
   Registry& registry_;

@@ -1,6 +1,7 @@
 #include "server/relay/session_eraser.hpp"
 
 #include <algorithm>
+#include <boost/asio/post.hpp>
 #include <utility>
 
 #include "base/assert.hpp"
@@ -39,8 +40,38 @@ constexpr MetricFamily<ErasureCounts> erasure_rows[] = {
 
 }  // namespace
 
+/// The text of an erased session on its way out of all files.
+class Erasure::Departure {
+ public:
+  Departure(net::Executor executor, std::string id, Log& log)
+      : executor_(std::move(executor)), changed_(executor_), id_(std::move(id)), log_(log) {}
+
+  /// Any thread.
+  static void over(const std::shared_ptr<Departure>& one) {
+    if (one->state_.exchange(State::over) == State::late)
+      one->log_.info("erasure.complete", {{"session", one->id_}});
+    asio::post(one->executor_, [one] { one->changed_.notify(); });
+  }
+  /// Returns whether it is over. If not, its end will be logged.
+  net::Awaitable<bool> wait(config::milliseconds patience) {
+    const auto deadline = net::Clock::now() + patience;
+    while (state_ == State::waited_for && net::Clock::now() < deadline)
+      co_await changed_.wait_until(deadline);
+    State awaited = State::waited_for;
+    co_return !state_.compare_exchange_strong(awaited, State::late);
+  }
+
+ private:
+  enum class State { waited_for, late, over };
+  const net::Executor executor_;
+  net::AsyncEvent changed_;
+  const std::string id_;
+  Log& log_;
+  std::atomic<State> state_{State::waited_for};
+};
+
 net::Awaitable<Erased> Erasure::erase(net::Executor executor, const std::string& id, Why why,
-                                      const std::string& by) {
+                                      const std::string& by, config::milliseconds patience) {
   Erased result;
   // The id is reserved, so that the session cannot be opened while it is erased.
   const Admission admission = co_await reserve_session(executor, id, why);
@@ -48,18 +79,26 @@ net::Awaitable<Erased> Erasure::erase(net::Executor executor, const std::string&
     result.outcome = admission == Admission::busy ? Erased::Outcome::live : Erased::Outcome::busy;
     co_return result;
   }
-  result = co_await erase_in_place(executor, id);
+  const auto departure = std::make_shared<Departure>(executor, id, log_);
+  result = co_await erase_in_place(executor, id, departure);
+  if (result.outcome == Erased::Outcome::erased) suspended_.forget(id);
   registry_.release(id);
-  if (result.outcome == Erased::Outcome::erased) {
-    ++(why == Why::request ? by_request_ : by_retention_);
-    log_.info("session.erased", {{"session", id}, {"by", by}});
-  }
+  if (result.outcome != Erased::Outcome::erased) co_return result;
+  ++(why == Why::request ? by_request_ : by_retention_);
+  log_.info("session.erased", {{"session", id}, {"by", by}});
+  if (patience.count() == 0) co_return result;
+  result.gone = co_await departure->wait(patience);
+  if (!result.gone)
+    log_.warn("erasure.pending", {{"session", id},
+                                  {"why", "another process reads the files, or the disk is slow"},
+                                  {"now", "the text leaves the files as soon as that ends"}});
   co_return result;
 }
 
 /// Removes the captured stream first: if the process ends in between, or it cannot be removed, the
 /// session can still be found and erased again.
-net::Awaitable<Erased> Erasure::erase_in_place(net::Executor executor, const std::string& id) {
+net::Awaitable<Erased> Erasure::erase_in_place(net::Executor executor, const std::string& id,
+                                               std::shared_ptr<Departure> departure) {
   Erased result;
   if (capture_) {
     const auto begin = [this, id](auto done) { capture_->erase(id, done); };
@@ -69,8 +108,10 @@ net::Awaitable<Erased> Erasure::erase_in_place(net::Executor executor, const std
       co_return result;
     }
   }
-  const store::TokenClock clock{now().wall, resume_window_.count()};
-  const auto start = [&](auto done) { sessions_.erase_session(id, clock, done); };
+  const store::TokenClock clock{now().wall, resume_window_.load().count()};
+  const auto start = [&](auto done) {
+    sessions_.erase_session(id, clock, done, [departure] { Departure::over(departure); });
+  };
   const auto erased = co_await net::from_callback<store::StoreResult<bool>>(executor, start);
   if (!erased) {
     result.error = erased.error();
@@ -85,10 +126,11 @@ net::Awaitable<Erased> Erasure::erase_in_place(net::Executor executor, const std
 /// old sessions does not wait, since it comes again.
 net::Awaitable<Admission> Erasure::reserve_session(net::Executor executor, const std::string& id,
                                                    Why why) {
-  const auto deadline = net::Clock::now() + (why == Why::request ? closing_max_ : milliseconds(0));
+  const auto deadline =
+      net::Clock::now() + (why == Why::request ? closing_max_.load() : milliseconds(0));
   while (true) {
     const auto changed = registry_.watch(id, executor);
-    const Admission admission = registry_.admit(id);
+    const Admission admission = registry_.reserve(id);
     if (admission != Admission::busy || net::Clock::now() >= deadline) co_return admission;
     if (co_await registry_.goes_on(id, executor)) co_return admission;
     co_await changed->wait_until(deadline);
@@ -123,7 +165,7 @@ net::Awaitable<void> Erasure::erase_ended_before(net::Executor executor, TimeMs 
   std::size_t count = 0;
   const std::string by = "storage.retention";
   for (const std::string& id : *found) {
-    const Erased one = co_await erase(executor, id, Why::retention, by);
+    const Erased one = co_await erase(executor, id, Why::retention, by, milliseconds(0));
     if (one.outcome == Erased::Outcome::erased) ++count;
     if (one.outcome == Erased::Outcome::busy) break;
     if (one.error) {

@@ -7,12 +7,14 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "base/log.hpp"
 #include "config/settings.hpp"
 #include "server/relay/session_registry.hpp"
+#include "server/relay/suspended_sessions.hpp"
 #include "server/relay/traffic_capture.hpp"
 #include "storage/store/session_store.hpp"
 
@@ -30,6 +32,7 @@ struct Erased {
     capture_failure  ///< the captured stream could not be removed; all other data is still there
   };
   Outcome outcome = Outcome::not_found;
+  bool gone = false;  ///< no file has its text; false: not yet, or it was not waited for
   std::optional<store::StorageError> error;
 };
 
@@ -38,25 +41,31 @@ class Erasure {
   enum class Why { request, retention };
 
   /// All references must outlive it.
+  /// `suspended`: an erased session no longer waits for its client.
   /// `capture`: null if capture is off.
   /// `closing_max`: how long an ended session may take to close its connections.
   /// `resume_window`: how long an expired token stays valid after the end of its session.
-  Erasure(store::SessionStore& sessions, Registry& registry, Capture* capture,
-          config::milliseconds closing_max, config::milliseconds resume_window, Log& log)
+  Erasure(store::SessionStore& sessions, Registry& registry, SuspendedSessions& suspended,
+          Capture* capture, config::milliseconds closing_max, config::milliseconds resume_window,
+          Log& log)
       : sessions_(sessions),
         registry_(registry),
+        suspended_(suspended),
         capture_(capture),
         closing_max_(closing_max),
         resume_window_(resume_window),
         log_(log) {}
 
+  /// `patience`: how long to wait until no file has the session's text.
   net::Awaitable<Erased> erase(net::Executor executor, const std::string& id, Why why,
-                               const std::string& by);
+                               const std::string& by, config::milliseconds patience);
   /// Erases sessions that are older than storage.retention until the executor stops.
   net::Awaitable<void> keep_for_retention(net::Executor executor,
                                           const config::LiveSettings& settings);
-  /// storage.retention may have changed. On the executor's thread.
-  void retention_changed() {
+  /// The settings may have changed, storage.retention too. On the executor's thread.
+  void reload(config::milliseconds closing_max, config::milliseconds resume_window) {
+    closing_max_ = closing_max;
+    resume_window_ = resume_window;
     if (retention_changed_) retention_changed_->notify();
   }
 
@@ -65,14 +74,17 @@ class Erasure {
 
  private:
   net::Awaitable<Admission> reserve_session(net::Executor executor, const std::string& id, Why why);
-  net::Awaitable<Erased> erase_in_place(net::Executor executor, const std::string& id);
+  class Departure;
+  net::Awaitable<Erased> erase_in_place(net::Executor executor, const std::string& id,
+                                        std::shared_ptr<Departure> departure);
   net::Awaitable<void> erase_ended_before(net::Executor executor, TimeMs time);
 
   store::SessionStore& sessions_;
   Registry& registry_;
+  SuspendedSessions& suspended_;
   Capture* capture_;
-  const config::milliseconds closing_max_;
-  const config::milliseconds resume_window_;
+  std::atomic<config::milliseconds> closing_max_;
+  std::atomic<config::milliseconds> resume_window_;
   Log& log_;
   std::atomic<std::uint64_t> by_request_{0};
   std::atomic<std::uint64_t> by_retention_{0};

@@ -1,6 +1,7 @@
 #include "server/relay/session_registry.hpp"
 
 #include <boost/asio/post.hpp>
+#include <limits>
 #include <utility>
 #include <vector>
 
@@ -20,16 +21,25 @@ constexpr MetricFamily<Registry> registry_rows[] = {
 }  // namespace
 
 Admission Registry::admit(const std::string& session_id, const std::string& user) {
+  return take(session_id, user, sessions_max_);
+}
+
+Admission Registry::reserve(const std::string& session_id) {
+  return take(session_id, {}, std::numeric_limits<std::size_t>::max());
+}
+
+Admission Registry::take(const std::string& session_id, const std::string& user,
+                         std::size_t sessions_max) {
   const std::lock_guard lock(mutex_);
   if (draining_) return Admission::draining;
   if (sessions_.contains(session_id)) return Admission::busy;
-  if (sessions_.size() >= sessions_max_) return Admission::full;
+  if (sessions_.size() >= sessions_max) return Admission::full;
   sessions_.emplace(session_id, Entry{user, nullptr, nullptr});
   return Admission::admitted;
 }
 
 bool Registry::attach(const std::string& session_id, Worker& worker, SessionDriver& driver) {
-  std::vector<Watcher> woken;
+  std::vector<Waiter> woken;
   bool welcome;
   {
     const std::lock_guard lock(mutex_);
@@ -37,33 +47,33 @@ bool Registry::attach(const std::string& session_id, Worker& worker, SessionDriv
     entry.worker = &worker;
     entry.driver = &driver;
     welcome = !draining_;
-    woken = take_watchers(session_id);
+    woken = take_waiters(session_id);
   }
-  for (const Watcher& watcher : woken) notify(watcher);
+  for (const Waiter& waiter : woken) notify(waiter);
   return welcome;
 }
 
 void Registry::release(const std::string& session_id) {
-  std::vector<Watcher> woken;
+  std::vector<Waiter> woken;
   {
     const std::lock_guard lock(mutex_);
     sessions_.erase(session_id);
-    woken = take_watchers(session_id);
-    if (sessions_.empty() && empty_watcher_) woken.push_back(*empty_watcher_);
+    woken = take_waiters(session_id);
+    if (sessions_.empty() && empty_waiter_) woken.push_back(*empty_waiter_);
   }
-  for (const Watcher& watcher : woken) notify(watcher);
+  for (const Waiter& waiter : woken) notify(waiter);
 }
 
-std::vector<Registry::Watcher> Registry::take_watchers(const std::string& session_id) {
-  std::vector<Watcher> taken;
-  const auto [first, last] = watchers_.equal_range(session_id);
+std::vector<Registry::Waiter> Registry::take_waiters(const std::string& session_id) {
+  std::vector<Waiter> taken;
+  const auto [first, last] = waiters_.equal_range(session_id);
   for (auto it = first; it != last; ++it) taken.push_back(it->second);
-  watchers_.erase(first, last);
+  waiters_.erase(first, last);
   return taken;
 }
 
-void Registry::notify(const Watcher& watcher) {
-  asio::post(watcher.executor, [event = watcher.event] {
+void Registry::notify(const Waiter& waiter) {
+  asio::post(waiter.executor, [event = waiter.event] {
     if (const auto alive = event.lock()) alive->notify();
   });
 }
@@ -83,14 +93,12 @@ net::Awaitable<bool> Registry::goes_on(std::string session_id, net::Executor exe
   co_return co_await net::from_callback<bool>(executor, look);
 }
 
-void Registry::join(const std::string& session_id, std::unique_ptr<net::Peer> client,
-                    session::ClientReturn how, std::string credential_id,
+void Registry::join(const std::string& session_id, ReturningClient client,
                     std::function<void(std::unique_ptr<net::Peer>)> done) {
-  const auto carried = std::make_shared<std::unique_ptr<net::Peer>>(std::move(client));
-  visit(session_id, [carried, how, credential_id = std::move(credential_id),
-                     done = std::move(done)](SessionDriver* driver) {
-    if (driver) driver->attach(*carried, how, credential_id);
-    done(std::move(*carried));
+  const auto carried = std::make_shared<ReturningClient>(std::move(client));
+  visit(session_id, [carried, done = std::move(done)](SessionDriver* driver) {
+    if (driver) driver->attach(*carried);
+    done(std::move(carried->connection));
   });
 }
 
@@ -110,6 +118,19 @@ void Registry::end(const std::string& session_id, transcript::CloseReason reason
       done(session.suspended() ? Ended::suspended : session.kept() ? Ended::kept : Ended::not_kept);
     });
   });
+}
+
+void Registry::suspend(const std::string& session_id, const std::string& why) {
+  visit(session_id, [why](SessionDriver* driver) {
+    if (driver) driver->suspend(why);
+  });
+}
+
+std::vector<std::string> Registry::ids() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::string> all;
+  for (const auto& [id, entry] : sessions_) all.push_back(id);
+  return all;
 }
 
 void Registry::visit(const std::string& session_id, std::function<void(SessionDriver*)> act) {
@@ -169,7 +190,7 @@ void Registry::end_all(transcript::CloseReason reason, const std::string& why) {
 void Registry::begin_draining() {
   const std::lock_guard lock(mutex_);
   draining_ = true;
-  if (sessions_.empty() && empty_watcher_) notify(*empty_watcher_);
+  if (sessions_.empty() && empty_waiter_) notify(*empty_waiter_);
 }
 
 void Registry::drain(transcript::CloseReason reason, const std::string& why) {
@@ -182,8 +203,8 @@ void Registry::drain_to_next(const std::string& why) {
   with_all([why](SessionDriver& driver) { driver.suspend(why); });
 }
 
-void Registry::cut_all() {
-  with_all([](SessionDriver& driver) { driver.cut(); });
+void Registry::abort_all() {
+  with_all([](SessionDriver& driver) { driver.abort_links(); });
 }
 
 std::size_t Registry::live() const {
@@ -200,15 +221,15 @@ std::shared_ptr<net::AsyncEvent> Registry::watch(const std::string& session_id,
                                                  const net::Executor& executor) {
   auto event = std::make_shared<net::AsyncEvent>(executor);
   const std::lock_guard lock(mutex_);
-  std::erase_if(watchers_, [](const auto& entry) { return entry.second.event.expired(); });
-  watchers_.emplace(session_id, Watcher{executor, event});
+  std::erase_if(waiters_, [](const auto& entry) { return entry.second.event.expired(); });
+  waiters_.emplace(session_id, Waiter{executor, event});
   return event;
 }
 
 std::shared_ptr<net::AsyncEvent> Registry::watch_empty(const net::Executor& executor) {
   auto event = std::make_shared<net::AsyncEvent>(executor);
   const std::lock_guard lock(mutex_);
-  empty_watcher_ = Watcher{executor, event};
+  empty_waiter_ = Waiter{executor, event};
   return event;
 }
 

@@ -39,12 +39,16 @@ class Registry {
 
   /// Sessions beyond it go on.
   void set_sessions_max(std::size_t most) { sessions_max_ = most; }
-  /// Reserves the id. `busy`: it is in use; watch(), join() or end() that session.
+  /// Reserves the id for a conversation. `busy`: it is in use; watch(), join() or end() that
+  /// session.
   Admission admit(const std::string& session_id, const std::string& user = {});
-  /// The session runs now; notifies its watchers. On the worker's thread. Returns false if the
-  /// server began to drain meanwhile.
+  /// Reserves the id to end or erase what is stored under it. Never `full`: it adds no
+  /// conversation, and a full server must be able to get rid of one.
+  Admission reserve(const std::string& session_id);
+  /// The session runs now; notifies those that wait for it. On the worker's thread. Returns false
+  /// if the server began to drain meanwhile.
   bool attach(const std::string& session_id, Worker& worker, SessionDriver& driver);
-  /// The session has ended and is durable; notifies its watchers. On its worker's thread.
+  /// The session has ended and is durable; notifies those that wait for it. On its worker's thread.
   void release(const std::string& session_id);
 
   /// The user of a session, while its id is reserved.
@@ -52,13 +56,8 @@ class Registry {
   /// Whether the session can be joined: it runs and has not ended.
   net::Awaitable<bool> goes_on(std::string session_id, net::Executor executor);
   /// Gives a running session a returning client.
-  /// `session_id`: the session.
-  /// `client`: the new connection.
-  /// `how`: the messages that the client has received, and its dialect.
-  /// `credential_id`: Principal::credential_id().
   /// `done`: called on the session's thread; gets the connection back if the session has ended.
-  void join(const std::string& session_id, std::unique_ptr<net::Peer> client,
-            session::ClientReturn how, std::string credential_id,
+  void join(const std::string& session_id, ReturningClient client,
             std::function<void(std::unique_ptr<net::Peer>)> done);
 
   /// Ends a live session. Any thread.
@@ -67,6 +66,10 @@ class Registry {
   /// run. Never called if the disk does not answer.
   void end(const std::string& session_id, transcript::CloseReason reason, std::string why,
            std::function<void(Ended)> done);
+  /// Suspends a live session: another process may continue it. Any thread.
+  void suspend(const std::string& session_id, const std::string& why);
+  /// The ids in use. Any thread.
+  std::vector<std::string> ids() const;
   /// Closes the connections that were opened with this token or key.
   void end_connections_of(const std::string& credential_id);
   void end_connections_of(std::shared_ptr<const std::unordered_set<std::string>> credential_ids);
@@ -78,7 +81,7 @@ class Registry {
   void drain_to_next(const std::string& why);
   /// Aborts the connections of all sessions. Sessions that have ended or are suspended are over
   /// then.
-  void cut_all();
+  void abort_all();
 
   std::size_t live() const;
   bool draining() const;
@@ -98,25 +101,27 @@ class Registry {
     Worker* worker = nullptr;
     SessionDriver* driver = nullptr;
   };
-  struct Watcher {
+  struct Waiter {
     net::Executor executor;
     std::weak_ptr<net::AsyncEvent> event;
   };
-  static void notify(const Watcher& watcher);
+  static void notify(const Waiter& waiter);
   /// Calls `act` with the session's driver, on the driver's thread; with null if there is none.
   void post_to(Worker& worker, const std::string& session_id,
                std::function<void(SessionDriver*)> act);
   void visit(const std::string& session_id, std::function<void(SessionDriver*)> act);
-  std::vector<Watcher> take_watchers(const std::string& session_id);
+  std::vector<Waiter> take_waiters(const std::string& session_id);
   void begin_draining();
   void with_all(const std::function<void(SessionDriver&)>& act);
+
+  Admission take(const std::string& session_id, const std::string& user, std::size_t sessions_max);
 
   std::atomic<std::size_t> sessions_max_;
   mutable std::mutex mutex_;
   bool draining_ = false;
   std::unordered_map<std::string, Entry> sessions_;
-  std::unordered_multimap<std::string, Watcher> watchers_;
-  std::optional<Watcher> empty_watcher_;
+  std::unordered_multimap<std::string, Waiter> waiters_;
+  std::optional<Waiter> empty_waiter_;
 };
 
 }  // namespace verbatim::relay

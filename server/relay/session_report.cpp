@@ -38,22 +38,25 @@ void SessionReport::changed(const session::RealtimeSession& session) {
   if (was_detached) tally_.sessions_detached.add(~std::uint64_t{0});
   if (detached_) tally_.sessions_detached.add();
   if (detached_ && !was_detached)
-    log_.info("session.detached", {{"session", session.identity().session_id}});
+    log_.info("session.detached",
+              {{"session", session.identity().session_id}, {"trace_id", trace_id_}});
   log(session, before);
 }
 
 void SessionReport::dialled(const session::RealtimeSession& session, std::int64_t took_us) {
   tally_.upstream_dial.observe_us(took_us);
-  log_.info("upstream.connected",
-            {{"session", session.identity().session_id}, {"ms", took_us / 1000}});
+  log_.info("upstream.connected", {{"session", session.identity().session_id},
+                                   {"trace_id", trace_id_},
+                                   {"ms", took_us / 1000}});
 }
 
 /// Logs the first one of a session; the metric has them all.
 void SessionReport::first_audio(const session::RealtimeSession& session, std::int64_t wait_us) {
   tally_.first_audio.observe_us(wait_us);
   if (std::exchange(audio_logged_, true)) return;
-  log_.info("session.first_audio",
-            {{"session", session.identity().session_id}, {"ms", wait_us / 1000}});
+  log_.info("session.first_audio", {{"session", session.identity().session_id},
+                                    {"trace_id", trace_id_},
+                                    {"ms", wait_us / 1000}});
 }
 
 void SessionReport::count(const Counts& before, const Counts& now) {
@@ -77,18 +80,24 @@ void SessionReport::log(const session::RealtimeSession& session, const Counts& b
       counted_.unplaced_texts != before.unplaced_texts)
     log_.warn("transcript.text_unplaced",
               {{"session", id},
+               {"trace_id", trace_id_},
                {"what",
                 "the provider sent text that fits no turn; the transcript says that it is not "
                 "complete; verbatim_unplaced_text_total counts it"}});
   if (counted_.own_requests_refused != before.own_requests_refused)
-    log_.warn("upstream.request_refused", {{"session", id}, {"code", session.refused_code()}});
-  if (counted_.lost != before.lost) log_.warn("upstream.lost", {{"session", id}});
-  if (counted_.reconnected != before.reconnected) log_.info("upstream.restored", {{"session", id}});
-  if (counted_.rotated != before.rotated) log_.info("upstream.rotated", {{"session", id}});
+    log_.warn("upstream.request_refused",
+              {{"session", id}, {"trace_id", trace_id_}, {"code", session.refused_code()}});
+  if (counted_.lost != before.lost)
+    log_.warn("upstream.lost", {{"session", id}, {"trace_id", trace_id_}});
+  if (counted_.reconnected != before.reconnected)
+    log_.info("upstream.restored", {{"session", id}, {"trace_id", trace_id_}});
+  if (counted_.rotated != before.rotated)
+    log_.info("upstream.rotated", {{"session", id}, {"trace_id", trace_id_}});
   if (counted_.limit_notices != before.limit_notices) log_limit(session);
   const session::Rebuild& rebuild = session.last_rebuild();
   if (counted_.rebuilds == before.rebuilds || rebuild.whole()) return;
   log_.warn("upstream.not_whole", {{"session", id},
+                                   {"trace_id", trace_id_},
                                    {"given", rebuild.given},
                                    {"left_out", rebuild.left_out.size()},
                                    {"refused", rebuild.refused.size()},
@@ -101,6 +110,7 @@ void SessionReport::log_limit(const session::RealtimeSession& session) {
   if (!limit) return;
   log_.info(limit->reached ? "session.limit_reached" : "session.limit_near",
             {{"session", session.identity().session_id},
+             {"trace_id", trace_id_},
              {"limit", session::to_string(limit->limit)},
              {"used", limit->used},
              {"max", limit->most}});
@@ -120,6 +130,7 @@ void SessionReport::report_responses(const session::RealtimeSession& session) {
                            reason != "max_output_tokens" && reason != "max_tokens";
     if ((status == ResponseStatus::failed || held_back) && !std::exchange(failure_logged_, true))
       log_.warn("response.failed", {{"session", session.identity().session_id},
+                                    {"trace_id", trace_id_},
                                     {"reason", reason},
                                     {"status", std::string(transcript::to_string(status))}});
     tally_.response_ended(status, reason, more);

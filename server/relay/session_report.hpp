@@ -3,6 +3,8 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
+#include <utility>
 
 #include "base/log.hpp"
 #include "server/relay/tally.hpp"
@@ -12,8 +14,10 @@ namespace verbatim::relay {
 
 class SessionReport {
  public:
-  /// Both must outlive it.
-  SessionReport(Tally& tally, Log& log) : tally_(tally), log_(log) {}
+  /// `tally`, `log`: must outlive it. `trace_id`: empty if the session is not traced.
+  SessionReport(Tally& tally, Log& log, std::string trace_id)
+      : tally_(tally), log_(log), trace_id_(std::move(trace_id)) {}
+  const std::string& trace_id() const { return trace_id_; }
 
   void changed(const session::RealtimeSession& session);
   /// A connection to the provider is open after `took_us`.
@@ -31,6 +35,7 @@ class SessionReport {
 
   Tally& tally_;
   Log& log_;
+  const std::string trace_id_;
   Counts counted_;
   bool detached_ = false;
   decltype(transcript::ResponseCounts::by_status) responses_{};

@@ -3,10 +3,12 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
+
+#include "server/relay/free_space.hpp"
+#include "server/relay/shipping_health.hpp"
 
 namespace verbatim::relay {
 
@@ -16,11 +18,6 @@ using store::JournalState;
 
 /// Interval of the search for the readers of a log that is too large.
 constexpr auto readers_look_interval = std::chrono::seconds(1);
-
-// Caps a configured limit, which may exceed the whole of a small disk.
-std::uintmax_t at_most_share(std::uintmax_t configured, std::uintmax_t capacity, unsigned parts) {
-  return std::min(configured, capacity / parts);
-}
 
 }  // namespace
 
@@ -109,17 +106,15 @@ void StorageWatch::look_at_space() {
   const auto disk = std::filesystem::space(data_dir_, unknown);
   if (unknown) return;  // the journal reports the error
   free_bytes_ = disk.available;
-  const config::Storage limits = settings_.get()->storage;
-  const auto least = at_most_share(limits.free_space_min, disk.capacity, 20);
-  const auto little = at_most_share(limits.free_space_warn, disk.capacity, 5);
+  const FreeSpaceLimits limits = free_space_limits(settings_.get()->storage, disk.capacity);
   const Space before = space_;
   // Back only with some margin, so that the state does not alternate.
   const auto below = [&](std::uintmax_t limit, bool already) {
     return disk.available < limit + (already ? limit / 4 : 0);
   };
   Space now = Space::enough;
-  if (below(little, before != Space::enough)) now = Space::low;
-  if (below(least, before == Space::too_low)) now = Space::too_low;
+  if (below(limits.little, before != Space::enough)) now = Space::low;
+  if (below(limits.least, before == Space::too_low)) now = Space::too_low;
   space_ = now;
   if (now != before) {
     const LogFields fields = {
@@ -150,6 +145,12 @@ void StorageWatch::keep_ballast(std::uintmax_t free, std::uintmax_t capacity) {
 }
 
 std::string StorageWatch::refusal() const {
+  std::string why = journal_refusal();
+  if (why.empty() && shipping_ != nullptr) why = shipping_->refusal();
+  return why;
+}
+
+std::string StorageWatch::journal_refusal() const {
   switch (store_->state()) {
     case JournalState::working:
       break;
@@ -162,6 +163,7 @@ std::string StorageWatch::refusal() const {
     case JournalState::failed:
       return "the journal has failed; see the log";
   }
+  if (behind_) return "the journal of the previous process is being recovered";
   if (space_ == Space::too_low) return "too little space is left on the disk of server.data_dir";
   return refusal_of_log();
 }

@@ -25,6 +25,7 @@
 namespace verbatim::relay {
 
 class MetricsPage;
+class ShippingHealth;
 
 /// The values of the storage metrics. Counts are since the start.
 struct StorageGauges {
@@ -56,6 +57,12 @@ class StorageWatch final : public store::JournalListener {
   /// Sets the store. Call it first. The store's reads may keep its write-ahead log from being
   /// reset, and are aborted then if they last too long.
   void watch(store::StoreHealth& store) { store_ = &store; }
+  /// The store's stream also goes to a fleet's database, which may refuse new sessions, too.
+  void ship_with(const ShippingHealth& shipping) { shipping_ = &shipping; }
+  /// The store was opened without its journal: no session is admitted until caught_up(), because
+  /// its conversations and tokens are not known before.
+  void begin_without_store() { behind_ = true; }
+  void caught_up() { behind_ = false; }
   /// Logs what recovery found in the write-ahead logs.
   void found(const std::vector<store::LogFinding>& logs);
   /// Call it a few times a second, on the control thread.
@@ -63,6 +70,10 @@ class StorageWatch final : public store::JournalListener {
 
   /// Why new sessions are refused; empty if they are admitted.
   std::string refusal() const;
+  /// The same, without what concerns a fleet's database.
+  std::string journal_refusal() const;
+  /// Null without a fleet.
+  const ShippingHealth* shipping() const { return shipping_; }
   /// A problem that does not yet prevent admission; empty if there is none.
   std::string warning() const;
   /// Any thread.
@@ -96,6 +107,7 @@ class StorageWatch final : public store::JournalListener {
   const std::function<void()> on_end_;
   const std::function<void()> on_recover_;
   store::StoreHealth* store_ = nullptr;
+  const ShippingHealth* shipping_ = nullptr;
 
   std::atomic<LogSize> log_size_{LogSize::small};
   mutable std::mutex mutex_;
@@ -103,6 +115,7 @@ class StorageWatch final : public store::JournalListener {
   net::Clock::time_point next_readers_look_{};
   std::atomic<std::uint64_t> reads_broken_off_{0};
 
+  std::atomic<bool> behind_{false};
   std::atomic<Space> space_{Space::enough};
   std::atomic<std::uint64_t> free_bytes_{0};
   std::atomic<std::uint64_t> stalls_{0};

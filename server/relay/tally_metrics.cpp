@@ -13,6 +13,7 @@ namespace {
 struct TallySource {
   const std::vector<Tally>& tallies;
   std::size_t live_sessions;
+  std::size_t recovering_sessions;
 };
 
 constexpr std::array<const char*, Tally::ways> way_names = {"to_upstream", "to_client"};
@@ -46,6 +47,7 @@ void read_sessions(const TallySource& source, MetricSamples& out) {
   const std::uint64_t live = source.live_sessions;
   out.add({{"state", "detached"}}, detached);
   out.add({{"state", "live"}}, live - std::min(live, detached));
+  out.add({{"state", "recovering"}}, source.recovering_sessions);
 }
 
 void read_ended(const TallySource& source, MetricSamples& out) {
@@ -269,8 +271,9 @@ constexpr MetricFamily<TallySource> tally_rows[] = {
 
 }  // namespace
 
-void Metrics::add_metrics(MetricsPage& page, std::size_t live_sessions) const {
-  page.add(tally_rows, TallySource{tallies_, live_sessions});
+void Metrics::add_metrics(MetricsPage& page, std::size_t live_sessions,
+                          std::size_t recovering_sessions) const {
+  page.add(tally_rows, TallySource{tallies_, live_sessions, recovering_sessions});
   add_connection_metrics(page, connections_);
 }
 

@@ -23,7 +23,7 @@ class Tap {
   /// A message of the client (`to_server`) or of the provider (`to_client`), before the session
   /// gets it. Audio is among them, in the protocol's JSON. `frame`: how it came.
   virtual void on_message(protocol::Direction direction, const protocol::Message& message,
-                          net::Frame frame, Moment now) = 0;
+                          net::FrameType frame, Moment now) = 0;
 };
 
 /// The conversation that a tap is for.

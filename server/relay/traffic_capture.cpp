@@ -22,7 +22,8 @@ std::string name_of(const std::string& session_id, int attempt) {
 
 }  // namespace
 
-Capture::Capture(std::filesystem::path directory) : directory_(std::move(directory)) {
+Capture::Capture(std::filesystem::path directory, config::CaptureStart start)
+    : directory_(std::move(directory)), on_request_(start == config::CaptureStart::on_request) {
   std::error_code ec;
   std::filesystem::create_directories(directory_, ec);
   if (ec) {
@@ -36,15 +37,17 @@ Capture::~Capture() { writer_.join(); }
 /// The file of one attempt.
 class Capture::Stream final : public Tap {
  public:
-  Stream(Capture& owner, std::filesystem::path file, const TappedConversation& conversation)
+  Stream(Capture& owner, std::filesystem::path file, const TappedConversation& conversation,
+         Switch on)
       : owner_(owner),
         file_(std::move(file)),
+        on_(std::move(on)),
         started_ms_(conversation.started_at),
         secrets_(conversation.secrets) {}
 
-  void on_message(protocol::Direction direction, const protocol::Message& message, net::Frame frame,
-                  Moment now) override {
-    if (frame == net::Frame::binary) return;
+  void on_message(protocol::Direction direction, const protocol::Message& message,
+                  net::FrameType frame, Moment now) override {
+    if (frame == net::FrameType::binary || !on_->load(std::memory_order_relaxed)) return;
     const auto clean = secrets_ ? secrets_->cut_frame(message.bytes) : std::nullopt;
     const std::string_view event = clean ? *clean : message.bytes;
     // One event is one line: an event with a line break cannot be replayed.
@@ -55,14 +58,29 @@ class Capture::Stream final : public Tap {
  private:
   Capture& owner_;
   std::filesystem::path file_;
+  Switch on_;
   std::int64_t started_ms_;
   std::shared_ptr<const protocol::SecretFilter> secrets_;
 };
 
 std::unique_ptr<Tap> Capture::tap(const TappedConversation& conversation) {
+  auto on = std::make_shared<std::atomic<bool>>(!on_request_);
+  {
+    const std::lock_guard lock(mutex_);
+    std::erase_if(running_, [](const auto& one) { return one.second.expired(); });
+    running_[conversation.session_id] = on;
+  }
   return std::make_unique<Stream>(
       *this, directory_ / name_of(conversation.session_id, conversation.attempt_number),
-      conversation);
+      conversation, std::move(on));
+}
+
+bool Capture::start_capture(const std::string& session_id) {
+  const std::lock_guard lock(mutex_);
+  const auto found = running_.find(session_id);
+  const Switch on = found == running_.end() ? nullptr : found->second.lock();
+  if (on) *on = true;
+  return on != nullptr;
 }
 
 std::optional<std::filesystem::path> Capture::file_of(const std::string& session_id,

@@ -2,20 +2,18 @@
 
 #include "server/relay/access/configured_secrets.hpp"
 
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <boost/asio/buffer.hpp>
-#include <boost/asio/connect.hpp>
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/write.hpp>
 #include <stdexcept>
 #include <utility>
 
 #include "base/base64.hpp"
-#include "server/net/name_lookup.hpp"
+#include "server/net/dial.hpp"
 #include "server/net/tls.hpp"
 #include "server/net/ws_handshake.hpp"
+#include "server/relay/key_header.hpp"
 
 namespace verbatim::relay {
 
@@ -48,9 +46,9 @@ Upstream::Upstream(const config::Upstream& settings, net::WebSocketLimits limits
       key_(std::make_shared<const Secret>(settings.api_key)),
       hidden_(std::make_shared<protocol::SecretFilter>(access::secrets_of(settings))),
       limits_(limits),
+      large_timeout_(limits.large_timeout),
       dialect_(dialect),
       tls_(net::client_context(settings.ca_file)) {
-  limits_.message_bytes_max = settings.message_bytes_max;
   auto address = parse_address(settings.url);
   if (!address) {
     throw std::runtime_error("upstream.url is not a ws: or wss: address: " + settings.url);
@@ -87,42 +85,22 @@ net::Awaitable<std::optional<std::string>> Upstream::open_tunnel(net::Socket& so
 net::Awaitable<Upstream::Connected> Upstream::connect(const net::Executor& executor,
                                                       Dial& handle) const {
   const Address& first = proxy_ ? *proxy_ : address_;
-  const std::string named = authority(first.host, first.port);
-  const net::Addresses found =
-      co_await net::look_up(executor, first.host, first.port, handle.abort);
-  if (found.error) {
-    co_return unreachable("cannot resolve " + first.host + ": " + found.error.message());
-  }
-  net::Socket socket(executor);
-  handle.abort = [&socket] {
-    error_code ignored;
-    socket.close(ignored);
-  };
-  const auto [connect_error, endpoint] =
-      co_await asio::async_connect(socket, found.endpoints, net::use_tuple);
-  handle.abort = nullptr;
-  if (connect_error || !socket.is_open()) {
-    co_return unreachable("cannot connect to " + named + ": " + connect_error.message());
-  }
-  // The socket moves from layer to layer from here; its descriptor stays.
-  const int descriptor = socket.native_handle();
-  handle.abort = [descriptor] { ::shutdown(descriptor, SHUT_RDWR); };
-  error_code ignored;
-  socket.set_option(net::tcp::no_delay(true), ignored);
+  auto socket = co_await net::connect_to(executor, first.host, first.port, handle.abort);
+  if (!socket) co_return unreachable(std::move(socket).error());
+  net::abort_by_shutdown(*socket, handle.abort);
   if (proxy_) {
-    if (auto refused = co_await open_tunnel(socket)) {
+    if (auto refused = co_await open_tunnel(*socket)) {
       handle.abort = nullptr;
       co_return tl::unexpected(DialFailure{true, *refused});
     }
   }
-  if (!address_.tls) co_return net::Transport(std::move(socket));
-  net::Transport stream(std::move(socket), tls_.native_handle());
-  net::expect_host(stream.tls(), address_.host);
-  if (const error_code tls_error = co_await stream.handshake(net::Transport::Role::client)) {
+  if (!address_.tls) co_return net::Transport(*std::move(socket));
+  auto stream = co_await net::secure(*std::move(socket), tls_.native_handle(), address_.host);
+  if (!stream) {
     handle.abort = nullptr;
-    co_return unreachable("no secure connection to " + address_.host + ": " + tls_error.message());
+    co_return unreachable(std::move(stream).error());
   }
-  co_return std::move(stream);
+  co_return *std::move(stream);
 }
 
 protocol::DialRequest Upstream::request(const Wanted& wanted) const {
@@ -160,20 +138,15 @@ net::Awaitable<tl::expected<std::unique_ptr<net::Peer>, DialFailure>> Upstream::
   }
   net::HeaderList headers;
   headers.emplace_back("User-Agent", "verbatim/" VERBATIM_VERSION);
-  if (const auto key = key_.get(); !key->empty()) {
-    if (settings->auth == config::UpstreamAuth::bearer) {
-      headers.emplace_back("Authorization", "Bearer " + key->reveal());
-    } else if (settings->auth == config::UpstreamAuth::basic) {
-      headers.emplace_back("Authorization", "Basic " + key->reveal());
-    } else {
-      headers.emplace_back("api-key", key->reveal());
-    }
-  }
+  if (const auto key = key_.get(); !key->empty())
+    headers.push_back(key_header(settings->auth, *key));
   protocol::DialRequest wanted_here = request(wanted);
   for (auto& [name, value] : wanted_here.headers) headers.emplace_back(name, std::move(value));
   const bool usual_port = address_.port == (address_.tls ? "443" : "80");
   const std::string host = authority(address_.host, usual_port ? "" : address_.port);
   net::WebSocketLimits limits = limits_;
+  limits.message_bytes_max = settings->message_bytes_max;
+  limits.large_timeout = large_timeout_;
   limits.large_owner = wanted.owner;
   auto opened =
       co_await net::open_websocket(*std::move(connected), host, std::move(wanted_here.target),
@@ -191,7 +164,8 @@ net::Awaitable<tl::expected<std::unique_ptr<net::Peer>, DialFailure>> Upstream::
   co_return tl::unexpected(std::move(failure));
 }
 
-void Upstream::reload(const config::Upstream& settings) {
+void Upstream::reload(const config::Upstream& settings, std::chrono::milliseconds large_timeout) {
+  large_timeout_ = large_timeout;
   settings_.set(std::make_shared<const config::Upstream>(settings));
 }
 

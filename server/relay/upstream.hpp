@@ -4,6 +4,8 @@
 // Any thread; each connection belongs to the executor that dialled it. Failures are values.
 #pragma once
 
+#include <atomic>
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -57,9 +59,10 @@ class Upstream {
   net::Awaitable<tl::expected<std::unique_ptr<net::Peer>, DialFailure>> dial(
       const net::Executor& executor, Wanted wanted, Dial& handle) const;
 
-  /// Takes over the settings of a dial: the model, names and time limits. Address, certificate
-  /// authority and proxy must be the same.
-  void reload(const config::Upstream& settings);
+  /// Takes over the settings of a dial: the model, names, time limits and the largest message.
+  /// Address, certificate authority and proxy must be the same.
+  /// `large_timeout`: time for each MiB of a large message.
+  void reload(const config::Upstream& settings, std::chrono::milliseconds large_timeout);
 
   /// Tries a connection with TLS, for /readyz. Returns an empty string on success, else the reason.
   net::Awaitable<std::string> probe(const net::Executor& executor) const;
@@ -80,7 +83,8 @@ class Upstream {
   Reloadable<const config::Upstream> settings_;  ///< its key may be an earlier one
   Reloadable<const Secret> key_;
   std::shared_ptr<protocol::SecretFilter> hidden_;
-  net::WebSocketLimits limits_;
+  const net::WebSocketLimits limits_;  ///< besides those that can change
+  std::atomic<std::chrono::milliseconds> large_timeout_;
   const protocol::ProviderDialect& dialect_;
   Address address_;
   std::optional<Address> proxy_;

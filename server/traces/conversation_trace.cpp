@@ -13,6 +13,9 @@ namespace {
 
 using transcript::CloseReason;
 
+/// As in the header `traceparent`.
+std::string hex(const TraceId& trace) { return traceparent({trace, {}, true}).substr(3, 32); }
+
 std::string_view to_string(relay::DialReport::Outcome outcome) {
   switch (outcome) {
     case relay::DialReport::Outcome::opened:
@@ -44,12 +47,13 @@ std::vector<std::string> kinds_of(const std::array<bool, transcript::gap_kind_co
 }  // namespace
 
 ConversationTrace::ConversationTrace(const relay::ObservedConversation& conversation,
-                                     const SpanContext& parent, const TraceFacts& facts,
-                                     SpanQueue& queue)
-    : facts_(facts),
+                                     const SpanContext& parent,
+                                     std::shared_ptr<const TraceFacts> facts, SpanQueue& queue)
+    : all_facts_(std::move(facts)),
+      trace_id_(hex(parent.trace)),
       maker_(queue, parent.trace, std::string(conversation.session_id),
              conversation.attempt_number),
-      turns_(maker_, facts.provider, std::string(conversation.model)) {
+      turns_(maker_, facts_.provider, std::string(conversation.model)) {
   if (conversation.taken_up) outage_since_ = conversation.requested_at;
   open(conversation, parent.span);
 }
@@ -162,6 +166,7 @@ void ConversationTrace::resumed(std::string_view outcome, Moment now) {
 // ---- The journal ----
 
 void ConversationTrace::journal_waited(std::int64_t since_us, std::int64_t now_us, Moment now) {
+  turns_.settled();
   const std::int64_t rows = std::exchange(rows_, 0);
   const std::int64_t waited_us = now_us - since_us;
   if (waited_us < std::chrono::microseconds(facts_.journal_slow).count()) return;

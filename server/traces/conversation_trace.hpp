@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -27,14 +28,15 @@ struct TraceFacts {
 
 class ConversationTrace final : public relay::ConversationObserver {
  public:
-  /// Sends the conversation's first span. `facts` and `queue` must outlive the object. `parent`:
-  /// the trace to join; its span is not set if the trace begins here.
+  /// Sends the conversation's first span. `queue` must outlive the object. `parent`: the trace to
+  /// join; its span is not set if the trace begins here.
   ConversationTrace(const relay::ObservedConversation& conversation, const SpanContext& parent,
-                    const TraceFacts& facts, SpanQueue& queue);
+                    std::shared_ptr<const TraceFacts> facts, SpanQueue& queue);
 
   /// The conversation's first span.
   SpanId root() const { return maker_.root(); }
 
+  std::string trace_id() const override { return trace_id_; }
   void recorded(const transcript::Event& event, Moment now) override;
   void dialled(const relay::DialReport& report, Moment now) override;
   void client_lost(Moment now) override;
@@ -52,7 +54,9 @@ class ConversationTrace final : public relay::ConversationObserver {
   void resumed(std::string_view outcome, Moment now);
   void close(const session::RealtimeSession& session, Moment now);
 
-  const TraceFacts& facts_;
+  const std::shared_ptr<const TraceFacts> all_facts_;
+  const TraceFacts& facts_ = *all_facts_;
+  const std::string trace_id_;
   SpanMaker maker_;
   TurnSpans turns_;
   bool carried_ = false;  ///< a connection to the provider has carried the conversation

@@ -1,11 +1,12 @@
 #include "server/traces/exporter.hpp"
 
 #include <algorithm>
+#include <array>
 #include <exception>
 #include <utility>
 
 #include "base/clock.hpp"
-#include "base/crypto.hpp"
+#include "base/ids.hpp"
 #include "base/thread_name.hpp"
 #include "config/otlp_headers.hpp"
 #include "server/traces/otlp_json.hpp"
@@ -19,9 +20,10 @@ namespace {
 constexpr auto queue_look_interval = std::chrono::milliseconds(100);
 
 Attributes resource_of(const config::Trace& settings) {
+  static const std::string instance = new_sortable_id("relay_", now().wall);
   return {{names::service_name, settings.service_name},
           {names::service_version, VERBATIM_VERSION},
-          {names::service_instance, new_id("relay_", now().wall)}};
+          {names::service_instance, instance}};
 }
 
 BackoffOptions retries_of(const config::Trace& settings) {
@@ -35,30 +37,60 @@ BackoffOptions retries_of(const config::Trace& settings) {
 
 }  // namespace
 
-Exporter::Exporter(const config::Trace& settings, Log& log)
-    : batch_max_(settings.batch_max),
-      batch_interval_(settings.batch_interval),
-      shutdown_timeout_(settings.shutdown_timeout),
-      retries_(retries_of(settings)),
-      log_(log),
-      resource_(resource_of(settings)),
-      queue_(settings.queue_max),
-      collector_({settings.otlp_url, config::parse_otlp_headers(settings.otlp_headers.reveal()),
-                  settings.ca_file.string(), settings.timeout}),
-      backoff_(retries_),
-      thread_([this] {
-        name_this_thread("traces");
-        run();
-      }) {}
+struct Exporter::Setup {
+  std::size_t queue_max = 0;
+  std::size_t batch_max = 0;
+  std::chrono::milliseconds batch_interval{};
+  std::chrono::milliseconds shutdown_timeout{};
+  BackoffOptions retries;
+  Attributes resource;
+  std::unique_ptr<Collector> collector;  ///< null: nothing is traced
+};
+
+std::shared_ptr<Exporter::Setup> Exporter::setup(const config::Trace& settings) {
+  auto made = std::make_shared<Setup>();
+  made->queue_max = settings.queue_max;
+  made->batch_max = settings.batch_max;
+  made->batch_interval = settings.batch_interval;
+  made->shutdown_timeout = settings.shutdown_timeout;
+  made->retries = retries_of(settings);
+  made->resource = resource_of(settings);
+  if (settings.otlp_url.empty()) return made;
+  made->collector = std::make_unique<Collector>(Collector::Options{
+      settings.otlp_url, config::parse_otlp_headers(settings.otlp_headers.reveal()),
+      settings.ca_file.string(), settings.timeout});
+  return made;
+}
+
+Exporter::Exporter(Log& log) : log_(log) {}
 
 Exporter::~Exporter() {
+  if (!thread_.joinable()) return;
+  // After a reload the thread may still wait for the collector of before.
+  std::array<std::shared_ptr<Setup>, 2> setups;
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
+    setups = {setup_, latest_};
   }
-  collector_.stop(shutdown_timeout_);
+  for (const auto& setup : setups)
+    if (setup && setup->collector)
+      setup->collector->stop(std::min(hurry_, setups.back()->shutdown_timeout));
   wake_.notify_all();
   thread_.join();
+}
+
+void Exporter::use(std::shared_ptr<Setup> setup) {
+  queue_.set_max(setup->queue_max);
+  {
+    const std::lock_guard lock(mutex_);
+    latest_ = std::move(setup);
+  }
+  if (thread_.joinable()) return;
+  thread_ = std::thread([this] {
+    name_this_thread("traces");
+    run();
+  });
 }
 
 TraceGauges Exporter::gauges() const {
@@ -66,6 +98,7 @@ TraceGauges Exporter::gauges() const {
 }
 
 void Exporter::run() {
+  take_setup();
   std::unique_lock lock(mutex_);
   while (!stopping_) {
     wake_.wait_for(lock, queue_look_interval, [this] { return stopping_; });
@@ -85,27 +118,49 @@ void Exporter::run() {
   }
 }
 
+/// A batch in hand goes to the new collector at once.
+void Exporter::take_setup() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (latest_ == setup_) return;
+    setup_ = latest_;
+  }
+  backoff_ = Backoff(setup_->retries);
+  retry_at_ = {};
+  troubled_ = false;
+}
+
+/// Of conversations that were traced before.
+void Exporter::drop_all() {
+  for (std::size_t i = 0; i < spans_.size() + in_batch_; ++i) queue_.lost();
+  queue_.release(spans_.size());
+  spans_.clear();
+  finish();
+}
+
 void Exporter::work() {
+  take_setup();
   const bool empty = spans_.empty();
   queue_.take(spans_);
   if (empty && !spans_.empty()) oldest_at_ = Clock::now();
+  if (!setup_->collector) return drop_all();
   while (true) {
     if (body_.empty() && batch_due()) make_batch();
     if (body_.empty() || Clock::now() < retry_at_) return;
     const std::size_t waiting = spans_.size();
-    judge(collector_.post(body_));
-    if (!body_.empty() || waiting < batch_max_) return;
+    judge(setup_->collector->post(body_));
+    if (!body_.empty() || waiting < setup_->batch_max) return;
   }
 }
 
 bool Exporter::batch_due() const {
-  return spans_.size() >= batch_max_ ||
-         (!spans_.empty() && Clock::now() - oldest_at_ >= batch_interval_);
+  return spans_.size() >= setup_->batch_max ||
+         (!spans_.empty() && Clock::now() - oldest_at_ >= setup_->batch_interval);
 }
 
 void Exporter::make_batch() {
-  const std::size_t count = std::min(spans_.size(), batch_max_);
-  body_ = export_request(resource_, {spans_.data(), count});
+  const std::size_t count = std::min(spans_.size(), setup_->batch_max);
+  body_ = export_request(setup_->resource, {spans_.data(), count});
   in_batch_ = count;
   spans_.erase(spans_.begin(), spans_.begin() + static_cast<std::ptrdiff_t>(count));
   oldest_at_ = Clock::now();
@@ -180,11 +235,13 @@ void Exporter::finish() {
 
 /// At the end: what is left is tried once, while there is time.
 void Exporter::flush() {
+  take_setup();
   queue_.take(spans_);
+  if (!setup_->collector) return drop_all();
   while (true) {
     if (body_.empty() && !spans_.empty()) make_batch();
     if (body_.empty()) return;
-    judge(collector_.post(body_));
+    judge(setup_->collector->post(body_));
     if (!body_.empty()) {  // it would be tried again later
       give_up("the server stops", failed_);
       return;

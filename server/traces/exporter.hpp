@@ -10,6 +10,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -34,15 +35,20 @@ struct TraceGauges {
 
 class Exporter {
  public:
-  /// Starts the thread. Throws std::runtime_error if libcurl cannot be initialised. `log` must
-  /// outlive the object.
-  Exporter(const config::Trace& settings, Log& log);
+  /// The collector, and the way to it.
+  struct Setup;
+  /// Throws std::runtime_error if libcurl cannot be initialised.
+  static std::shared_ptr<Setup> setup(const config::Trace& settings);
+
+  /// `log` must outlive the object.
+  explicit Exporter(Log& log);
   /// Sends what is left, within trace.shutdown_timeout.
   ~Exporter();
-  /// At its end it takes no longer than this. Call it on the thread that ends it.
-  void hurry(std::chrono::milliseconds most) {
-    shutdown_timeout_ = std::min(shutdown_timeout_, most);
-  }
+  /// Spans go there from now on, also those that wait; without a collector they are dropped. A
+  /// request that is under way ends first. The first call starts the thread. On the control thread.
+  void use(std::shared_ptr<Setup> setup);
+  /// At its end it takes no longer than this. On the control thread.
+  void hurry(std::chrono::milliseconds most) { hurry_ = std::min(hurry_, most); }
 
   /// For spans, from any thread.
   SpanQueue& queue() { return queue_; }
@@ -54,7 +60,9 @@ class Exporter {
   enum class Verdict { accepted, refused, try_again };
 
   void run();
+  void take_setup();
   void work();
+  void drop_all();
   bool batch_due() const;
   void make_batch();
   void judge(const Collector::Answer& answer);
@@ -65,21 +73,17 @@ class Exporter {
   void flush();
   static Verdict verdict(const Collector::Answer& answer);
 
-  const std::size_t batch_max_;
-  const std::chrono::milliseconds batch_interval_;
-  std::chrono::milliseconds shutdown_timeout_;
-  const BackoffOptions retries_;
   Log& log_;
-  Attributes resource_;
-  SpanQueue queue_;
-  Collector collector_;
+  SpanQueue queue_{0};
+  std::chrono::milliseconds hurry_ = std::chrono::milliseconds::max();
 
   // The thread's own.
+  std::shared_ptr<Setup> setup_;   ///< changed under the mutex: the destructor reads it
   std::vector<Span> spans_;        ///< taken from the queue, not in a batch yet
   Clock::time_point oldest_at_{};  ///< when the first of them was taken
   std::string body_;               ///< the batch in hand; empty: none
   std::size_t in_batch_ = 0;
-  Backoff backoff_;
+  Backoff backoff_{BackoffOptions()};
   Clock::time_point retry_at_{};
   bool troubled_ = false;  ///< the last request failed, and the log says so
 
@@ -90,6 +94,7 @@ class Exporter {
   std::mutex mutex_;
   std::condition_variable wake_;
   bool stopping_ = false;
+  std::shared_ptr<Setup> latest_;  ///< the thread takes it before its next request
   std::thread thread_;
 };
 

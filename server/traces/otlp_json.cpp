@@ -2,16 +2,14 @@
 
 #include <algorithm>
 #include <charconv>
-#include <nlohmann/json.hpp>
 
 #include "base/crypto.hpp"
+#include "base/json/tree.hpp"
 #include "base/json/view.hpp"
 
 namespace verbatim::traces {
 
 namespace {
-
-using Json = nlohmann::json;
 
 template <std::size_t N>
 std::string hex(const std::array<unsigned char, N>& id) {

@@ -16,7 +16,6 @@ namespace verbatim::traces {
 
 class SpanMaker {
  public:
-  /// `parent`: of every span of the conversation, except the first.
   SpanMaker(SpanQueue& queue, TraceId trace, std::string session_id, int attempt)
       : queue_(queue), trace_(trace), session_id_(std::move(session_id)), attempt_(attempt) {}
 
@@ -47,7 +46,6 @@ class SpanMaker {
   /// The conversation's first span; the parent of the others.
   void set_root(SpanId root) { root_ = root; }
   SpanId root() const { return root_; }
-  const TraceId& trace() const { return trace_; }
   /// Memory was too short for a span.
   void lost() { queue_.lost(); }
 

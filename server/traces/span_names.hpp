@@ -75,6 +75,7 @@ inline constexpr Name event_type = "verbatim.event_type";
 inline constexpr Name clean = "verbatim.clean";
 inline constexpr Name sessions = "verbatim.sessions";
 inline constexpr Name suspended = "verbatim.suspended";
+inline constexpr Name recovering = "verbatim.recovering";
 inline constexpr Name events = "verbatim.events";
 inline constexpr Name unreadable_rows = "verbatim.unreadable_rows";
 

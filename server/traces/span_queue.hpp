@@ -17,6 +17,8 @@ class SpanQueue {
  public:
   /// `spans_max`: spans that were pushed and are not yet released.
   explicit SpanQueue(std::size_t spans_max) : spans_max_(spans_max) {}
+  /// Any thread. Spans that wait stay.
+  void set_max(std::size_t spans_max) { spans_max_ = spans_max; }
   ~SpanQueue();
   SpanQueue(const SpanQueue&) = delete;
   SpanQueue& operator=(const SpanQueue&) = delete;
@@ -43,7 +45,7 @@ class SpanQueue {
   };
   static void drop(Node* newest);
 
-  const std::size_t spans_max_;
+  std::atomic<std::size_t> spans_max_;
   std::atomic<Node*> newest_{nullptr};
   std::atomic<std::size_t> held_{0};
   std::atomic<std::uint64_t> dropped_{0};

@@ -27,7 +27,6 @@ std::string provider_at(const std::string& host) {
 }
 
 TraceFacts facts_of(const config::Trace& settings, const std::string& upstream_url) {
-  require_authorities(settings);
   TraceFacts facts;
   if (const auto address = parse_address(upstream_url)) {
     facts.server_address = address->host;
@@ -66,12 +65,47 @@ void require_authorities(const config::Trace& settings) {
   }
 }
 
-Tracer::Tracer(const config::Trace& settings, const std::string& upstream_url, Log& log)
-    : sampling_(settings.sampling),
-      facts_(facts_of(settings, upstream_url)),
-      exporter_(settings, log) {}
+struct Tracer::Setup {
+  bool on = false;
+  double sampling = 0;
+  std::string collector;  ///< for the log
+  std::shared_ptr<const TraceFacts> facts;
+  std::shared_ptr<Exporter::Setup> exporter;
+};
 
-SpanContext Tracer::context_of(const relay::ObservedConversation& conversation) const {
+std::shared_ptr<const Tracer::Setup> Tracer::setup(const config::Trace& settings,
+                                                   const std::string& upstream_url) {
+  auto made = std::make_shared<Setup>();
+  made->on = !settings.otlp_url.empty();
+  made->exporter = Exporter::setup(settings);
+  if (!made->on) return made;
+  require_authorities(settings);
+  made->sampling = settings.sampling;
+  made->collector = shown_address(settings.otlp_url);
+  made->facts = std::make_shared<const TraceFacts>(facts_of(settings, upstream_url));
+  return made;
+}
+
+Tracer::Tracer(Log& log) : log_(log), setup_(std::make_shared<const Setup>()), exporter_(log) {}
+
+Tracer::~Tracer() = default;
+
+void Tracer::use(std::shared_ptr<const Setup> setup) {
+  const bool was_on = on();
+  if (was_on || setup->on) exporter_.use(setup->exporter);
+  setup_.set(setup);
+  if (setup->on)
+    log_.info("trace.on", {{"collector", setup->collector}, {"sampling", setup->sampling}});
+  else if (was_on)
+    log_.info("trace.off");
+}
+
+bool Tracer::on() const { return setup_.get()->on; }
+
+namespace {
+
+/// The trace that a conversation joins or begins.
+SpanContext context_of(const relay::ObservedConversation& conversation, double sampling) {
   // The back end's word, in the token's metadata, is before the client's.
   const std::string of_token =
       json::View::of(conversation.metadata_json)["traceparent"].string_or_empty();
@@ -80,27 +114,32 @@ SpanContext Tracer::context_of(const relay::ObservedConversation& conversation) 
   SpanContext own;
   own.trace = trace_of_attempt(conversation.session_id, conversation.attempt_number,
                                conversation.attempt_started_at);
-  own.sampled = is_within(own.trace, sampling_);
+  own.sampled = is_within(own.trace, sampling);
   return own;
 }
 
+}  // namespace
+
 std::shared_ptr<relay::ConversationObserver> Tracer::observe(
     const relay::ObservedConversation& conversation) {
-  const SpanContext context = context_of(conversation);
+  const auto setup = setup_.get();
+  if (!setup->on) return nullptr;
+  const SpanContext context = context_of(conversation, setup->sampling);
   if (!context.sampled) return nullptr;
   auto trace =
-      std::make_shared<ConversationTrace>(conversation, context, facts_, exporter_.queue());
+      std::make_shared<ConversationTrace>(conversation, context, setup->facts, exporter_.queue());
   recent_.note(conversation.session_id, conversation.attempt_number,
                {context.trace, trace->root(), true});
   return trace;
 }
 
-std::string Tracer::begin_call(const store::Message& message) {
+std::string Tracer::begin_call(const store::WebhookMessage& message) {
+  if (!on()) return {};
   const auto context = recent_.new_child(message.session_id, message.attempt);
   return context ? traceparent(*context) : std::string();
 }
 
-void Tracer::end_call(const store::Message& message, std::string_view traceparent,
+void Tracer::end_call(const store::WebhookMessage& message, std::string_view traceparent,
                       const webhooks::CallReport& report) {
   const auto context = read_traceparent(traceparent);
   if (!context) return;
@@ -130,6 +169,7 @@ void Tracer::end_call(const store::Message& message, std::string_view traceparen
 }
 
 void Tracer::recovered(const RecoveryFacts& facts) {
+  if (!on()) return;
   SpanIds ids;
   Span span;
   const std::string trace = random_bytes(span.trace.size());
@@ -152,13 +192,14 @@ void Tracer::recovered(const RecoveryFacts& facts) {
   span.attributes = {{names::clean, facts.clean},
                      {names::sessions, static_cast<std::int64_t>(facts.sessions.size())},
                      {names::suspended, facts.suspended},
+                     {names::recovering, facts.recovering},
                      {names::events, events},
                      {names::unreadable_rows, facts.unreadable_rows}};
   exporter_.queue().push(std::move(span));
 }
 
-void Tracer::add_metrics(relay::MetricsPage& page, const Tracer* tracer) {
-  page.add(trace_rows, tracer != nullptr ? tracer->exporter_.gauges() : TraceGauges());
+void Tracer::add_metrics(relay::MetricsPage& page) const {
+  page.add(trace_rows, exporter_.gauges());
 }
 
 }  // namespace verbatim::traces

@@ -1,5 +1,5 @@
 // Traces of the whole program: decides which conversations are traced, and sends their spans to a
-// collector. Exists only if trace.otlp_url is set.
+// collector. Without trace.otlp_url nothing is traced, and there is no thread.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/log.hpp"
+#include "base/reloadable.hpp"
 #include "config/settings.hpp"
 #include "server/relay/observer.hpp"
 #include "server/traces/conversation_trace.hpp"
@@ -33,7 +34,8 @@ struct RecoveryFacts {
     std::int64_t turns = 0;
   };
   std::vector<Session> sessions;  ///< attempts that were closed
-  std::int64_t suspended = 0;     ///< attempts that wait for their clients
+  std::int64_t suspended = 0;     ///< attempts suspended in order, which wait for their clients
+  std::int64_t recovering = 0;    ///< attempts of a killed process, which wait for their clients
   std::int64_t unreadable_rows = 0;
 };
 
@@ -42,29 +44,37 @@ void require_authorities(const config::Trace& settings);
 
 class Tracer final : public relay::ObserverSource, public webhooks::DeliveryObserver {
  public:
-  /// Starts the exporter's thread. Throws as require_authorities(), or std::runtime_error if
-  /// libcurl cannot be initialised.
-  /// `upstream_url`: the provider's. `log` must outlive the object.
-  Tracer(const config::Trace& settings, const std::string& upstream_url, Log& log);
+  /// The settings, ready for use.
+  struct Setup;
+  /// Throws as require_authorities(), or std::runtime_error if libcurl cannot be initialised.
+  /// `upstream_url`: the provider's.
+  static std::shared_ptr<const Setup> setup(const config::Trace& settings,
+                                            const std::string& upstream_url);
+
+  /// Nothing is traced before the first use(). `log` must outlive the object.
+  explicit Tracer(Log& log);
+  ~Tracer() override;
+  /// For conversations that begin from now on, and for the export of all spans. On the control
+  /// thread.
+  void use(std::shared_ptr<const Setup> setup);
 
   std::shared_ptr<relay::ConversationObserver> observe(
       const relay::ObservedConversation& conversation) override;
-  std::string begin_call(const store::Message& message) override;
-  void end_call(const store::Message& message, std::string_view traceparent,
+  std::string begin_call(const store::WebhookMessage& message) override;
+  void end_call(const store::WebhookMessage& message, std::string_view traceparent,
                 const webhooks::CallReport& report) override;
   /// Any thread.
   void recovered(const RecoveryFacts& facts);
   /// As Exporter::hurry().
   void hurry(std::chrono::milliseconds most) { exporter_.hurry(most); }
-  /// Any thread. `tracer`: null if nothing is traced; the metrics are there, and zero.
-  static void add_metrics(relay::MetricsPage& page, const Tracer* tracer);
+  /// Any thread.
+  void add_metrics(relay::MetricsPage& page) const;
 
  private:
-  /// The trace that a conversation joins or begins.
-  SpanContext context_of(const relay::ObservedConversation& conversation) const;
+  bool on() const;
 
-  const double sampling_;
-  TraceFacts facts_;
+  Log& log_;
+  Reloadable<const Setup> setup_;
   Exporter exporter_;
   RecentTraces recent_;
 };

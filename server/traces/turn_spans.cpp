@@ -42,11 +42,12 @@ void TurnSpans::recorded(const transcript::Event& event, Moment now) {
   const bool measured = std::holds_alternative<transcript::FirstAudio>(event.body) ||
                         std::holds_alternative<transcript::AnswerAudio>(event.body) ||
                         std::holds_alternative<transcript::AudioMetered>(event.body);
-  if (answer_ended_ && !measured) {
-    answer_ended_ = false;
-    send_ended(1);
-  }
+  if (!measured) settled();
   std::visit([&](const auto& body) { on(body, now); }, event.body);
+}
+
+void TurnSpans::settled() {
+  if (std::exchange(answer_ended_, false)) send_ended(1);
 }
 
 // ---- Answers ----
@@ -210,7 +211,7 @@ void TurnSpans::on(const transcript::ItemPlaced& placed, Moment now) {
   utterance.item_id = placed.item.id;
   utterance.committed = now;
   utterance.span.end_us = end_after(utterance.began, now);
-  if (utterance.transcribed) return send(utterance, "completed", now);
+  if (!utterance.transcription.empty()) return send(utterance, utterance.transcription, now);
   if (!transcription_on_) return send(utterance, "off", now);
   if (waiting_.size() >= open_max) {
     send(waiting_.front(), "pending", now);
@@ -230,7 +231,8 @@ void TurnSpans::on(const transcript::TranscriptionFailed& failed, Moment now) {
 void TurnSpans::transcribed(std::string_view item_id, std::string_view how, std::string_view error,
                             Moment now) {
   if (speech_ && speech_->item_id == item_id) {
-    speech_->transcribed = error.empty();
+    speech_->transcription = how;
+    if (!error.empty()) add_plain(speech_->span, names::error_type, error);
     return;
   }
   const auto found = std::find_if(waiting_.begin(), waiting_.end(),

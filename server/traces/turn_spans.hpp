@@ -27,6 +27,8 @@ class TurnSpans {
       : maker_(maker), provider_(std::move(provider)), model_(std::move(model)) {}
 
   void recorded(const transcript::Event& event, Moment now);
+  /// All events so far are stored, the relay's measurements included.
+  void settled();
   /// Nothing more follows. `end_reason`: of an answer that is still open.
   void finish(std::string_view end_reason, Moment now);
 
@@ -50,7 +52,7 @@ class TurnSpans {
     std::optional<Moment> committed;
     std::optional<std::int64_t> speech_starts_ms;  ///< on the provider's audio clock
     std::optional<std::int64_t> speech_ms;
-    bool transcribed = false;  ///< before it was committed
+    std::string_view transcription;  ///< its state before it was committed; empty: none yet
   };
 
   template <class Body>

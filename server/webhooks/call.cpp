@@ -63,6 +63,9 @@ struct WebhookCalls::Call {
     curl_easy_setopt(handle, CURLOPT_OPENSOCKETDATA, options.allow_private ? nullptr : &refused);
     curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(handle, CURLOPT_HEADERDATA, this);
+    curl_easy_setopt(handle, CURLOPT_POST, 1L);
+    curl_easy_setopt(handle, CURLOPT_READFUNCTION, give_body);
+    curl_easy_setopt(handle, CURLOPT_READDATA, this);
     curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, take_body);
     curl_easy_setopt(handle, CURLOPT_WRITEDATA, this);
     curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, error);
@@ -80,7 +83,7 @@ struct WebhookCalls::Call {
     body = std::move(text);
     answer = {};
     refused = headers_done = false;
-    header_bytes = body_bytes = 0;
+    header_bytes = body_bytes = sent_bytes = 0;
     error[0] = '\0';
     curl_slist_free_all(list);
     // Without this field, libcurl asks before it sends a long body, and waits for the answer.
@@ -88,7 +91,6 @@ struct WebhookCalls::Call {
     for (const auto& [name, value] : headers)
       list = curl_slist_append(list, (name + ": " + value).c_str());
     curl_easy_setopt(handle, CURLOPT_HTTPHEADER, list);
-    curl_easy_setopt(handle, CURLOPT_POSTFIELDS, body.data());
     curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
   }
 
@@ -141,6 +143,17 @@ struct WebhookCalls::Call {
     headers_done = true;
   }
 
+  /// libcurl sends a request again by itself if a kept connection closes before the answer, unless
+  /// it would have to rewind such a function. The target may have acted on the first request, so
+  /// the second one is another try, which is counted and comes later.
+  static std::size_t give_body(char* bytes, std::size_t size, std::size_t count, void* self) {
+    auto& call = *static_cast<Call*>(self);
+    const std::size_t given = std::min(size * count, call.body.size() - call.sent_bytes);
+    std::copy_n(call.body.data() + call.sent_bytes, given, bytes);
+    call.sent_bytes += given;
+    return given;
+  }
+
   /// Ends the call if the body is too long.
   static std::size_t take_body(char* bytes, std::size_t size, std::size_t count, void* self) {
     auto& call = *static_cast<Call*>(self);
@@ -161,6 +174,7 @@ struct WebhookCalls::Call {
   bool headers_done = false;
   std::size_t header_bytes = 0;
   std::size_t body_bytes = 0;
+  std::size_t sent_bytes = 0;
   char error[CURL_ERROR_SIZE] = {};
 };
 

@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "base/clock.hpp"
-#include "storage/store/outbox_store.hpp"
+#include "storage/store/webhook_store.hpp"
 
 namespace verbatim::webhooks {
 
@@ -25,9 +25,9 @@ class DeliveryObserver {
  public:
   virtual ~DeliveryObserver() = default;
   /// The header `traceparent` of a call that begins; empty: its conversation is not traced.
-  virtual std::string begin_call(const store::Message& message) = 0;
+  virtual std::string begin_call(const store::WebhookMessage& message) = 0;
   /// `traceparent`: as begin_call() returned it; never empty.
-  virtual void end_call(const store::Message& message, std::string_view traceparent,
+  virtual void end_call(const store::WebhookMessage& message, std::string_view traceparent,
                         const CallReport& report) = 0;
 };
 

@@ -2,9 +2,11 @@
 // each session.
 //
 // One thread for each target (target.hpp), so that a target that hangs does not delay others.
+// Targets can be replaced while the program runs.
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -37,8 +39,16 @@ class Webhooks {
   /// Sets in the store which kinds of messages the outbox gets. Call it again when the store can
   /// write after a start on a full disk.
   void announce();
-  /// Takes new secrets (SIGHUP) and nothing else; targets are matched by name.
-  void reload(const config::Webhook& settings);
+
+  /// Targets with new settings, which are not in use yet.
+  class Fresh;
+  /// Throws as the constructor.
+  std::shared_ptr<Fresh> prepare(const config::Webhook& settings) const;
+  /// Replaces all targets. One that stays, by its name, ends its calls before its successor begins;
+  /// calls of a removed one are aborted. On the control thread.
+  void use(const std::shared_ptr<Fresh>& fresh);
+  /// Takes new secrets and nothing else. On the control thread.
+  void set_secrets(const config::Webhook& settings);
   /// Any thread.
   void add_metrics(relay::MetricsPage& page) const;
 
@@ -48,11 +58,17 @@ class Webhooks {
   void retry_delivery(std::string id, store::Done<store::RetriedDelivery> done) const;
 
  private:
-  store::OutboxStore& outbox_;
+  using Targets = std::vector<std::unique_ptr<Target>>;
+  void take_out_all_but(const Targets& kept);
+  std::vector<store::DeliveryTarget> wanted() const;
+
+  store::WebhookStore& outbox_;
   store::DeliveryStore& deliveries_;
+  DeliveryObserver* const observer_;
   Log& log_;
-  const std::vector<store::DeliveryTarget> wanted_;
-  std::vector<std::unique_ptr<Target>> targets_;
+  mutable std::mutex mutex_;  ///< for what follows
+  std::vector<store::DeliveryTarget> wanted_;
+  Targets targets_;
 };
 
 }  // namespace verbatim::webhooks

@@ -6,10 +6,10 @@ namespace verbatim::webhooks {
 
 namespace {
 
-using store::MessageKind;
+using store::WebhookKind;
 
-bool is_wanted(const config::WebhookTarget& target, MessageKind kind) {
-  if (target.events.empty()) return kind != MessageKind::turn_completed;
+bool is_wanted(const config::WebhookTarget& target, WebhookKind kind) {
+  if (target.events.empty()) return kind != WebhookKind::turn_completed;
   return std::find(target.events.begin(), target.events.end(), store::to_string(kind)) !=
          target.events.end();
 }
@@ -18,8 +18,8 @@ bool is_wanted(const config::WebhookTarget& target, MessageKind kind) {
 
 unsigned kinds_wanted_by(const config::WebhookTarget& target) {
   unsigned kinds = 0;
-  for (unsigned kind = 0; kind <= static_cast<unsigned>(MessageKind::turn_completed); ++kind)
-    if (is_wanted(target, static_cast<MessageKind>(kind))) kinds |= 1u << kind;
+  for (unsigned kind = 0; kind <= static_cast<unsigned>(WebhookKind::turn_completed); ++kind)
+    if (is_wanted(target, static_cast<WebhookKind>(kind))) kinds |= 1u << kind;
   return kinds;
 }
 

@@ -4,12 +4,12 @@
 #include <cstddef>
 #include <string>
 
-#include "storage/store/outbox_store.hpp"
+#include "storage/store/webhook_store.hpp"
 
 namespace verbatim::webhooks {
 
 /// JSON. Without the transcript if it would be longer than `bytes_max`.
-std::string message_body(const store::Message& message, const store::MessageSubject& subject,
+std::string message_body(const store::WebhookMessage& message, const store::MessageSubject& subject,
                          std::size_t bytes_max);
 
 }  // namespace verbatim::webhooks

@@ -16,7 +16,7 @@ namespace verbatim::webhooks {
 namespace {
 
 using store::DeliveryState;
-using store::MessageKind;
+using store::WebhookKind;
 
 /// Interval of the search for new messages. Polling costs the conversations nothing.
 constexpr auto outbox_look_interval = std::chrono::milliseconds(100);
@@ -35,6 +35,12 @@ store::DeliveryRecords records_of(const config::Webhook& settings) {
   records.delivered_ms = settings.delivered_keep.count();
   records.delivered_max = settings.delivered_kept_max;
   return records;
+}
+
+/// The trace in a header `traceparent`, "00-<trace>-<span>-<flags>". Empty for an empty header.
+std::string_view trace_of(std::string_view traceparent) {
+  constexpr std::size_t begin = 3, digits = 32;
+  return traceparent.size() < begin ? std::string_view() : traceparent.substr(begin, digits);
 }
 
 }  // namespace
@@ -66,25 +72,20 @@ class Target::Results {
   std::vector<std::function<void()>> left_;
 };
 
-Target::Target(const config::WebhookTarget& target, const config::Webhook& settings,
-               store::OutboxStore& store, DeliveryObserver* observer, Log& log)
+Target::Target(const config::WebhookTarget& target, std::shared_ptr<const config::Webhook> settings,
+               store::WebhookStore& store, DeliveryObserver* observer, Log& log)
     : target_(target),
       wanted_(kinds_wanted_by(target)),
-      settings_(settings),
-      outbox_(store.open_outbox(target.name, records_of(settings))),
+      all_settings_(std::move(settings)),
+      outbox_(store.open_outbox(target.name, records_of(settings_))),
       observer_(observer),
       log_(log),
-      calls_({target.url, target.allow_private, settings.timeout, settings.answer_bytes_kept}),
-      results_(std::make_shared<Results>(calls_)),
-      thread_([this] {
-        name_this_thread("webhooks");
-        run();
-      }) {}
+      calls_({target.url, target.allow_private, settings_.timeout, settings_.answer_bytes_kept}),
+      results_(std::make_shared<Results>(calls_)) {}
 
 Target::~Target() {
-  stopping_ = true;
-  calls_.wake();
-  thread_.join();
+  abort();
+  if (thread_.joinable()) thread_.join();
   results_->close();
 }
 
@@ -98,20 +99,11 @@ std::string Target::secrets() const {
   return target_.secret.reveal();
 }
 
-WebhookGauges Target::gauges() const {
-  const std::int64_t oldest = oldest_.load();
-  const double age = oldest == 0 ? 0 : static_cast<double>(now().wall - oldest) / 1000;
-  WebhookGauges found{target_.name, delivered_, failed_,           dead_,
-                      waiting_,     buried_,    std::max(age, 0.0)};
-  for (std::size_t i = 0; i < calls_of_.size(); ++i) found.calls[i] = calls_of_[i];
-  found.call_seconds = static_cast<double>(call_ms_) / 1000;
-  return found;
-}
-
 // --- the thread ---------------------------------------------------------------------------------
 
 void Target::run() {
-  while (!stopping_) {
+  take_over();
+  while (!stopping_ && !is_over()) {
     try {
       look();
     } catch (const std::exception& error) {
@@ -129,7 +121,7 @@ void Target::look() {
     return;
   }
   const auto at = std::chrono::steady_clock::now();
-  if (at < resume_at_) return;
+  if (at < resume_at_ || finishing_) return;
   if (!prepared_) return prepare_start();
   if (at >= count_next_) count();
   if (at >= expire_next_) expire(at);
@@ -139,6 +131,7 @@ void Target::look() {
 }
 
 std::optional<Target::Wait> Target::time_to_next_look() const {
+  if (finishing_) return std::nullopt;
   const auto at = std::chrono::steady_clock::now();
   if (more_ && has_room() && prepared_ && at >= resume_at_) return Wait(0);
   const Steady next = std::max(next_look_, resume_at_);
@@ -203,10 +196,10 @@ void Target::search_due() {
   query.longest_wait_ms = longest_wait();
   query.lanes = lanes_in_use();
   query.limit = settings_.lanes;
-  auto due = read<std::vector<store::Message>>(
+  auto due = read<std::vector<store::WebhookMessage>>(
       [&](auto done) { outbox_->find_due(query, std::move(done)); });
   more_ = due.size() == query.limit;
-  for (store::Message& message : due) take(std::move(message));
+  for (store::WebhookMessage& message : due) take(std::move(message));
 }
 
 void Target::search_new() {
@@ -230,12 +223,12 @@ void Target::search_new() {
                          });
                        });
   }
-  for (store::Message& message : found.heads) take(std::move(message));
+  for (store::WebhookMessage& message : found.heads) take(std::move(message));
 }
 
 // --- a message ----------------------------------------------------------------------------------
 
-void Target::take(store::Message message) {
+void Target::take(store::WebhookMessage message) {
   lanes_.insert(message.lane);
   if (!((wanted_ >> static_cast<unsigned>(message.kind)) & 1)) return pass_over(message);
   const bool untried = message.tries == 0 && message.due_at == 0 && message.last_error.empty();
@@ -243,12 +236,12 @@ void Target::take(store::Message message) {
   (message.tries == 0 ? fresh_ : again_).push_back(std::move(message));
 }
 
-void Target::pass_over(const store::Message& message) {
+void Target::pass_over(const store::WebhookMessage& message) {
   outbox_->pass_over({message.id}, now().wall,
                      result(message, [this, message] { leave(message); }));
 }
 
-void Target::put_off(const store::Message& message, TimeMs due_at) {
+void Target::put_off(const store::WebhookMessage& message, TimeMs due_at) {
   outbox_->put_off(message.id, due_at,
                    result(message, [this, message] { lanes_.erase(message.lane); }));
 }
@@ -262,13 +255,13 @@ void Target::begin_tries() {
     // They take turns.
     const bool again = may_again && (fresh_.empty() || flights_.size() % 2 == 1);
     auto& from = again ? again_ : fresh_;
-    store::Message message = std::move(from.front());
+    store::WebhookMessage message = std::move(from.front());
     from.pop_front();
     begin_try(std::move(message));
   }
 }
 
-void Target::begin_try(store::Message message) {
+void Target::begin_try(store::WebhookMessage message) {
   const std::int64_t id = message.id;
   if (message.tries > 0) ++flights_again_;
   const auto [flight, added] = flights_.try_emplace(id, Flight{std::move(message)});
@@ -279,7 +272,7 @@ void Target::send_begun() {
   while (sending_ < settings_.lanes && !begun_.empty()) {
     Flight& flight = flights_.at(begun_.front());
     begun_.pop_front();
-    const store::Message message = flight.message;
+    const store::WebhookMessage message = flight.message;
     try {
       const auto subject = read<std::optional<store::MessageSubject>>(
           [&](auto done) { outbox_->read_subject(message, std::move(done)); });
@@ -311,9 +304,9 @@ void Target::send(Flight& flight, std::string body) {
 void Target::answered(std::int64_t id, CallAnswer answer) {
   --sending_;
   const Flight& flight = flights_.at(id);
-  const store::Message message = flight.message;
+  const store::WebhookMessage message = flight.message;
   count_call(answer);
-  store::TryOutcome outcome = outcome_of(message, answer);
+  store::TryOutcome outcome = outcome_of(flight, answer);
   outcome.at = flight.called_at;
   outcome.took_ms = answer.took.count();
   outcome.status = answer.status;
@@ -326,7 +319,8 @@ void Target::answered(std::int64_t id, CallAnswer answer) {
   outbox_->end_try(id, std::move(outcome), result(message, [this, message] { leave(message); }));
 }
 
-store::TryOutcome Target::outcome_of(const store::Message& message, const CallAnswer& answer) {
+store::TryOutcome Target::outcome_of(const Flight& flight, const CallAnswer& answer) {
+  const store::WebhookMessage& message = flight.message;
   const Verdict verdict = verdict_of(answer.status);
   store::TryOutcome outcome;
   if (verdict == Verdict::delivered) {
@@ -348,6 +342,7 @@ store::TryOutcome Target::outcome_of(const store::Message& message, const CallAn
     log_.error("webhook.dead", {{"target", target_.name},
                                 {"message", message.public_id},
                                 {"session", message.session_id},
+                                {"trace_id", trace_of(flight.traceparent)},
                                 {"tries", tries},
                                 {"why", outcome.error},
                                 {"advice", "verbatim webhooks redrive"}});
@@ -357,6 +352,8 @@ store::TryOutcome Target::outcome_of(const store::Message& message, const CallAn
   outcome.due_at = at + next_try_at(message, answer);
   log_.warn("webhook.failed", {{"target", target_.name},
                                {"message", message.public_id},
+                               {"session", message.session_id},
+                               {"trace_id", trace_of(flight.traceparent)},
                                {"tries", tries},
                                {"why", outcome.error},
                                {"again_in_ms", outcome.due_at - at}});
@@ -365,7 +362,7 @@ store::TryOutcome Target::outcome_of(const store::Message& message, const CallAn
 
 /// In milliseconds from now. Doubles with each try; a random factor between 0.5 and 1.5; not before
 /// the target wants it.
-TimeMs Target::next_try_at(const store::Message& message, const CallAnswer& answer) {
+TimeMs Target::next_try_at(const store::WebhookMessage& message, const CallAnswer& answer) {
   const auto pause = doubled(settings_.retry_min, message.tries, settings_.retry_max);
   std::uniform_real_distribution<double> spread(0.5, 1.5);
   const auto own = static_cast<std::int64_t>(static_cast<double>(pause.count()) * spread(random_));
@@ -382,10 +379,10 @@ void Target::count_call(const CallAnswer& answer) {
   call_ms_ += static_cast<std::uint64_t>(answer.took.count());
 }
 
-void Target::leave(const store::Message& message) {
+void Target::leave(const store::WebhookMessage& message) {
   if (flights_.erase(message.id) > 0 && message.tries > 0) --flights_again_;
   try {
-    auto next = read<std::optional<store::Message>>(
+    auto next = read<std::optional<store::WebhookMessage>>(
         [&](auto done) { outbox_->find_following(message, wanted_, std::move(done)); });
     if (next && is_due(next->due_at)) return take(*std::move(next));
     lanes_.erase(message.lane);
@@ -394,7 +391,7 @@ void Target::leave(const store::Message& message) {
   }
 }
 
-void Target::drop(const store::Message& message, const char* why) {
+void Target::drop(const store::WebhookMessage& message, const char* why) {
   if (flights_.erase(message.id) > 0 && message.tries > 0) --flights_again_;
   lanes_.erase(message.lane);
   searched_ = std::min(searched_, message.id - 1);
@@ -402,7 +399,7 @@ void Target::drop(const store::Message& message, const char* why) {
 }
 
 /// A function for the result of a change: `then` follows on this object's thread.
-store::Done<> Target::result(const store::Message& message, std::function<void()> then) {
+store::Done<> Target::result(const store::WebhookMessage& message, std::function<void()> then) {
   return [this, message, then = std::move(then),
           results = results_](const store::StoreResult<>& done) {
     results->leave([this, message, then, done] {
@@ -428,8 +425,8 @@ void Target::report_trouble(const char* why) {
 
 // --- times and numbers --------------------------------------------------------------------------
 
-TimeMs Target::settled_at(const store::Message& message) const {
-  if (message.kind != MessageKind::session_ended) return 0;
+TimeMs Target::settled_at(const store::WebhookMessage& message) const {
+  if (message.kind != WebhookKind::session_ended) return 0;
   return message.created_at + settings_.settle.count();
 }
 
@@ -463,7 +460,7 @@ bool Target::has_room() const {
 std::int64_t Target::first_open() const {
   std::int64_t first = searched_ + 1;
   for (const auto* const list : {&fresh_, &again_})
-    for (const store::Message& message : *list) first = std::min(first, message.id);
+    for (const store::WebhookMessage& message : *list) first = std::min(first, message.id);
   for (const auto& [id, flight] : flights_) first = std::min(first, id);
   return first;
 }

@@ -30,21 +30,25 @@
 #include "server/webhooks/call.hpp"
 #include "server/webhooks/delivery_observer.hpp"
 #include "server/webhooks/webhook_gauges.hpp"
-#include "storage/store/outbox_store.hpp"
+#include "storage/store/webhook_store.hpp"
 
 namespace verbatim::webhooks {
 
 class Target {
  public:
-  /// Starts the thread. All references must outlive the object. `observer`: may be null.
-  Target(const config::WebhookTarget& target, const config::Webhook& settings,
-         store::OutboxStore& store, DeliveryObserver* observer, Log& log);
+  /// All references must outlive the object. `observer`: may be null. Throws std::runtime_error if
+  /// libcurl cannot be initialised.
+  Target(const config::WebhookTarget& target, std::shared_ptr<const config::Webhook> settings,
+         store::WebhookStore& store, DeliveryObserver* observer, Log& log);
   /// Aborts calls in progress; the next start repeats calls without a stored result.
   ~Target();
 
+  /// Starts the thread.
+  /// `before`: the target of the same name under earlier settings; null: there is none. Its calls
+  /// in progress come to their outcome first, so that no message is sent by both.
+  void start(std::unique_ptr<Target> before);
+
   const std::string& name() const { return target_.name; }
-  /// The kinds of messages that the target wants, one bit each.
-  unsigned wanted() const { return wanted_; }
   void set_secret(const Secret& secret);
   /// Any thread.
   WebhookGauges gauges() const;
@@ -58,12 +62,16 @@ class Target {
 
   /// A message from the begin of its try to the record of the outcome.
   struct Flight {
-    store::Message message;
-    TimeMs called_at = 0;
+    store::WebhookMessage message;
+    TimeMs called_at = 0;          ///< 0: the call has not begun
     std::string traceparent = {};  ///< header of the call; empty: nothing watches it
   };
 
   void run();
+  void take_over();
+  void abort();
+  bool is_over() const;
+  WebhookGauges own_gauges() const;
   void look();
   void prepare_start();
   void finish_received(std::int64_t after);
@@ -77,23 +85,23 @@ class Target {
   std::optional<Wait> time_to_next_look() const;
 
   /// Takes the message of a free lane: it is tried, put off or passed over.
-  void take(store::Message message);
-  void put_off(const store::Message& message, TimeMs due_at);
-  void pass_over(const store::Message& message);
-  void begin_try(store::Message message);
+  void take(store::WebhookMessage message);
+  void put_off(const store::WebhookMessage& message, TimeMs due_at);
+  void pass_over(const store::WebhookMessage& message);
+  void begin_try(store::WebhookMessage message);
   void send(Flight& flight, std::string body);
   void answered(std::int64_t id, CallAnswer answer);
-  store::TryOutcome outcome_of(const store::Message& message, const CallAnswer& answer);
-  TimeMs next_try_at(const store::Message& message, const CallAnswer& answer);
+  store::TryOutcome outcome_of(const Flight& flight, const CallAnswer& answer);
+  TimeMs next_try_at(const store::WebhookMessage& message, const CallAnswer& answer);
   void count_call(const CallAnswer& answer);
   /// The lane goes on with its next message, or is free.
-  void leave(const store::Message& message);
+  void leave(const store::WebhookMessage& message);
   /// The store failed: the lane is free, and the message is found again.
-  void drop(const store::Message& message, const char* why);
+  void drop(const store::WebhookMessage& message, const char* why);
   void report_trouble(const char* why);
 
   /// When an end is due that was never tried: other writers post copies in the moments after it.
-  TimeMs settled_at(const store::Message& message) const;
+  TimeMs settled_at(const store::WebhookMessage& message) const;
   bool is_due(TimeMs due_at) const;
   TimeMs longest_wait() const;
   std::size_t ready() const { return fresh_.size() + again_.size(); }
@@ -105,15 +113,17 @@ class Target {
 
   template <class T, class Read>
   T read(const Read& read);
-  store::Done<> result(const store::Message& message, std::function<void()> then);
+  store::Done<> result(const store::WebhookMessage& message, std::function<void()> then);
 
   config::WebhookTarget target_;
   const unsigned wanted_;
-  const config::Webhook& settings_;
-  const std::unique_ptr<store::Outbox> outbox_;
+  const std::shared_ptr<const config::Webhook> all_settings_;
+  const config::Webhook& settings_ = *all_settings_;
+  const std::unique_ptr<store::WebhookOutbox> outbox_;
   DeliveryObserver* const observer_;  ///< null: nothing watches the calls
   Log& log_;
   std::atomic<bool> stopping_{false};
+  std::atomic<bool> finishing_{false};  ///< a successor waits: no further call begins
   WebhookCalls calls_;
   const std::shared_ptr<Results> results_;
 
@@ -125,9 +135,9 @@ class Target {
   Steady resume_at_{};  ///< after trouble with the store
   Steady count_next_{};
   Steady expire_next_{};
-  std::set<std::int64_t> lanes_;      ///< sessions with a message below
-  std::deque<store::Message> fresh_;  ///< ready to be tried for the first time
-  std::deque<store::Message> again_;  ///< ready to be tried again
+  std::set<std::int64_t> lanes_;             ///< sessions with a message below
+  std::deque<store::WebhookMessage> fresh_;  ///< ready to be tried for the first time
+  std::deque<store::WebhookMessage> again_;  ///< ready to be tried again
   std::unordered_map<std::int64_t, Flight> flights_;
   std::size_t flights_again_ = 0;   ///< of them, those that were tried before
   std::deque<std::int64_t> begun_;  ///< flights that wait to be sent
@@ -136,6 +146,8 @@ class Target {
 
   // Read by other threads.
   mutable std::mutex secret_mutex_;
+  mutable std::mutex before_mutex_;
+  std::unique_ptr<Target> before_;  ///< null once it is over
   std::atomic<std::uint64_t> delivered_{0};
   std::atomic<std::uint64_t> failed_{0};
   std::atomic<std::uint64_t> dead_{0};

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/ascii.hpp"
+#include "base/comma_list.hpp"
 #include "base/edit_distance.hpp"
 
 namespace verbatim::policy {
@@ -38,10 +39,8 @@ std::string not_known(std::string_view name, const std::vector<std::string_view>
   const auto nearest = std::min_element(
       known.begin(), known.end(),
       [&](std::string_view a, std::string_view b) { return distance(a) < distance(b); });
-  std::string all;
-  for (const std::string_view one : known) all.append(all.empty() ? "" : ", ").append(one);
-  return "is not known; the nearest known name is " + std::string(*nearest) + " (known: " + all +
-         ")";
+  return "is not known; the nearest known name is " + std::string(*nearest) +
+         " (known: " + comma_list(known) + ")";
 }
 
 bool is_misspelt(std::string_view name, std::string_view known) {

@@ -1,18 +1,17 @@
 #include "session/policy/lock_judge.hpp"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/json/outline.hpp"
 #include "base/json/plain_name.hpp"
+#include "base/json/tree.hpp"
 #include "session/policy/outline_values.hpp"
 #include "session/protocol/envelope.hpp"
 
 namespace verbatim::policy {
 namespace {
 
-using Tree = nlohmann::json;
 using json::Kind;
 using json::Outline;
 using Index = Outline::Index;
@@ -55,7 +54,7 @@ std::string printable(std::string text) {
 class Judge {
  public:
   Judge(const Locks& locks, std::string_view message, MessageLimits limits,
-        const std::function<Tree()>& has)
+        const std::function<Json()>& has)
       : locks_(locks),
         bytes_(message),
         message_(message, limits),
@@ -220,7 +219,7 @@ class Judge {
   /// back.
   bool is_as_it_is(Index value, const Location& place, const std::string& name) {
     const std::size_t envelope = place.written.find('.') + 1;
-    const Tree* now = value_at(has(), place.written.substr(envelope) + name);
+    const Json* now = value_at(has(), place.written.substr(envelope) + name);
     return now != nullptr && equal(message_, value, *now);
   }
 
@@ -287,28 +286,36 @@ class Judge {
     return true;
   }
 
+  struct Speaker {
+    std::optional<Index> role;
+    bool says = true;  ///< a message; an item without a type counts as one
+  };
+
   /// Content in the system's role acts as an instruction.
   bool speaker(Index item, const std::string& place, const std::string& param) {
     if (!guards_instructions_) return true;
-    std::optional<Index> role;
-    bool says = true;  // a message; an item without a type counts as one
-    for (Index i = Outline::first(item); i < message_.end(item); i = message_.end(i)) {
-      const std::string name = message_.name(i);
-      const std::string fold = folded(name);
-      if (!is_plain_name(name) || ((fold == "role" || fold == "type") && fold != name))
-        return ambiguous(place + '.' + name);
-      if (fold == "instructions" || fold == "prompt") return locked_field(place + '.' + name);
-      if (name == "role") role = i;
-      if (name == "type") {
-        const std::string type = message_.text(i);
-        if (!locks_.places.is_item_type(type)) return type_unknown(place + '.' + name);
-        says = says && type == "message";
-      }
-      if (name == "content" && !content(i, place + '.' + name)) return false;
+    Speaker found;
+    for (Index i = Outline::first(item); i < message_.end(item); i = message_.end(i))
+      if (!member_of_speaker(i, place, found)) return false;
+    if (found.role && (found.says || !message_.is(*found.role, Kind::null)))
+      return is_speaker(message_.text(*found.role)) || locked_field(param);
+    return !found.says || role_missing(param);
+  }
+
+  bool member_of_speaker(Index i, const std::string& item, Speaker& found) {
+    const std::string name = message_.name(i);
+    const std::string fold = folded(name);
+    const std::string place = item + '.' + name;
+    if (!is_plain_name(name) || ((fold == "role" || fold == "type") && fold != name))
+      return ambiguous(place);
+    if (fold == "instructions" || fold == "prompt") return locked_field(place);
+    if (name == "role") found.role = i;
+    if (name == "type") {
+      const std::string type = message_.text(i);
+      if (!locks_.places.is_item_type(type)) return type_unknown(place);
+      found.says = found.says && type == "message";
     }
-    if (role && (says || !message_.is(*role, Kind::null)))
-      return is_speaker(message_.text(*role)) || locked_field(param);
-    return !says || role_missing(param);
+    return name != "content" || content(i, place);
   }
 
   bool content(Index content, const std::string& place) {
@@ -403,7 +410,7 @@ class Judge {
     return false;
   }
 
-  const Tree& has() {
+  const Json& has() {
     if (!has_) has_ = ask_();
     return *has_;
   }
@@ -413,8 +420,8 @@ class Judge {
   const Outline message_;
   const MessageLimits limits_;
   const bool guards_instructions_;
-  const std::function<Tree()>& ask_;
-  std::optional<Tree> has_;
+  const std::function<Json()>& ask_;
+  std::optional<Json> has_;
   std::optional<protocol::Refusal> refused_;
 };
 
@@ -438,7 +445,7 @@ bool is_plain_event(std::string_view message, protocol::KnownMembers known) {
 
 std::optional<protocol::Refusal> refuse_locked(const Locks& locks, std::string_view type,
                                                std::string_view message, MessageLimits limits,
-                                               const std::function<Tree()>& has) {
+                                               const std::function<Json()>& has) {
   const protocol::KnownMembers* known = locks.places.members_of_event(type);
   if (known != nullptr && is_plain_event(message, *known)) return std::nullopt;
   return Judge(locks, message, limits, has).judge(known);

@@ -8,11 +8,11 @@
 #pragma once
 
 #include <functional>
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "base/json/tree_fwd.hpp"
 #include "session/policy/locked_fields.hpp"
 #include "session/policy/locked_words.hpp"
 #include "session/policy/policy.hpp"
@@ -39,6 +39,6 @@ struct Locks {
 /// - `has`: returns the present session; called only if the message names a field.
 std::optional<protocol::Refusal> refuse_locked(const Locks& locks, std::string_view type,
                                                std::string_view message, MessageLimits limits,
-                                               const std::function<nlohmann::json()>& has);
+                                               const std::function<Json()>& has);
 
 }  // namespace verbatim::policy

@@ -1,16 +1,15 @@
 #include "session/policy/locked_fields.hpp"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/json/plain_name.hpp"
+#include "base/json/tree.hpp"
 #include "session/policy/outline_values.hpp"
 
 namespace verbatim::policy {
 namespace {
 
-using Tree = nlohmann::json;
 using Index = json::Outline::Index;
 using json::Kind;
 
@@ -60,7 +59,7 @@ class Look {
   enum class Relation : std::uint8_t { none, holds, locked };
 
   Look(const json::Outline& message, const std::vector<std::string>& fields, bool all,
-       bool of_response, const std::function<Tree()>& has)
+       bool of_response, const std::function<Json()>& has)
       : message_(message), fields_(fields), all_(all), of_response_(of_response), ask_(has) {}
 
   /// Checks an object that holds a locked field. `path`: folded and canonical; `written`: as the
@@ -108,12 +107,12 @@ class Look {
     return false;
   }
 
-  const Tree& has() {
+  const Json& has() {
     if (!has_) has_ = ask_();
     return *has_;
   }
 
-  static bool has_in_other_letters(const Tree* object, const std::string& name) {
+  static bool has_in_other_letters(const Json* object, const std::string& name) {
     if (object == nullptr || !object->is_object()) return false;
     const std::string fold = folded(name);
     for (auto one = object->begin(); one != object->end(); ++one)
@@ -123,11 +122,11 @@ class Look {
 
   /// True if a locked field, or one that replaces it, is set to its present value.
   bool says_what_is(Index value, const std::string& field, const std::string& written) {
-    static const Tree realtime = "realtime";
+    static const Json realtime = "realtime";
     const std::size_t dot = written.rfind('.');
-    const Tree* around = value_at(has(), written.substr(0, dot == written.npos ? 0 : dot));
+    const Json* around = value_at(has(), written.substr(0, dot == written.npos ? 0 : dot));
     const std::string name = dot == written.npos ? written : written.substr(dot + 1);
-    const Tree* now = around == nullptr ? nullptr : member_of(*around, name);
+    const Json* now = around == nullptr ? nullptr : member_of(*around, name);
     if (now == nullptr && written == "type") now = &realtime;
     // A field that the session does not have may stay unset, if the client uses its own name.
     const bool own = is_small_name(name) && !has_in_other_letters(around, name) &&
@@ -136,7 +135,7 @@ class Look {
   }
 
   /// An update changes only the members that it names; other members may exist.
-  bool compare(Index value, const Tree* now, bool own, const std::string& written) {
+  bool compare(Index value, const Json* now, bool own, const std::string& written) {
     if (!message_.is(value, Kind::object) || message_.empty(value)) {
       const bool same = now != nullptr ? equal(message_, value, *now) || says_nothing(value, *now)
                                        : own && message_.is(value, Kind::null);
@@ -144,7 +143,7 @@ class Look {
     }
     for (Index i = json::Outline::first(value); i < message_.end(value); i = message_.end(i)) {
       const std::string name = message_.name(i);
-      const Tree* there = now == nullptr ? nullptr : member_of(*now, name);
+      const Json* there = now == nullptr ? nullptr : member_of(*now, name);
       const bool own_name =
           own && (there != nullptr || (is_small_name(name) && !has_in_other_letters(now, name)));
       std::string path = written;
@@ -154,7 +153,7 @@ class Look {
     return true;
   }
 
-  bool says_nothing(Index value, const Tree& now) const {
+  bool says_nothing(Index value, const Json& now) const {
     return message_.is(value, Kind::object) && message_.empty(value) && now.is_object();
   }
 
@@ -162,12 +161,12 @@ class Look {
   const std::vector<std::string>& fields_;
   const bool all_;
   const bool of_response_;
-  const std::function<Tree()>& ask_;
-  std::optional<Tree> has_;
+  const std::function<Json()>& ask_;
+  std::optional<Json> has_;
 };
 
 /// Paths of all leaves of an object; an empty object counts as a leaf.
-void leaves(const Tree& object, const std::string& path, std::vector<std::string>& out) {
+void leaves(const Json& object, const std::string& path, std::vector<std::string>& out) {
   for (const auto& [name, value] : object.items()) {
     if (value.is_object() && !value.empty()) {
       leaves(value, path + name + '.', out);
@@ -187,7 +186,7 @@ bool covers(std::string_view field, std::string_view path) {
 void LockedFields::lock(std::string_view field) { fields_.push_back(canonical(folded(field))); }
 
 void LockedFields::lock_all_of(const std::string& session_json) {
-  const Tree session = Tree::parse(session_json, nullptr, false);
+  const Json session = Json::parse(session_json, nullptr, false);
   if (!session.is_object()) return;
   std::vector<std::string> paths;
   leaves(session, {}, paths);
@@ -225,9 +224,10 @@ std::vector<LockedFields::Part> LockedFields::parts() const {
   return out;
 }
 
-std::optional<LockedFields::Wrong> LockedFields::wrong_in(
-    const json::Outline& message, json::Outline::Index change, bool of_response,
-    const std::function<nlohmann::json()>& has) const {
+std::optional<LockedFields::Wrong> LockedFields::wrong_in(const json::Outline& message,
+                                                          json::Outline::Index change,
+                                                          bool of_response,
+                                                          const std::function<Json()>& has) const {
   Look look(message, fields_, all_, of_response, has);
   look.holder(change, {}, {});
   return std::move(look.wrong);

@@ -9,13 +9,13 @@
 #pragma once
 
 #include <functional>
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/json/outline.hpp"
+#include "base/json/tree_fwd.hpp"
 
 namespace verbatim::policy {
 
@@ -56,7 +56,7 @@ class LockedFields {
   ///   response.
   /// - `has`: returns the present session; called once at most.
   std::optional<Wrong> wrong_in(const json::Outline& message, json::Outline::Index change,
-                                bool of_response, const std::function<nlohmann::json()>& has) const;
+                                bool of_response, const std::function<Json()>& has) const;
 
  private:
   bool all_ = false;

@@ -1,10 +1,10 @@
 #include "session/policy/policy.hpp"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/ascii.hpp"
+#include "base/json/tree.hpp"
 #include "base/json/view.hpp"
 #include "session/policy/lock_judge.hpp"
 #include "session/policy/locked_fields.hpp"
@@ -12,8 +12,6 @@
 
 namespace verbatim::policy {
 namespace {
-
-using Tree = nlohmann::json;
 
 /// Members of a response with these names are not fields of its session.
 bool is_of_responses(std::string_view field) {
@@ -92,8 +90,8 @@ Policy::Policy(PolicyRules rules, std::string bound_json, std::string model,
     rules_.hidden.emplace_back("prompt");  // a template's variables show them
   if (!locked.any()) return;
   locked_ = std::make_shared<const Locks>(std::move(locked), provider.known_places());
-  Tree bound = Tree::parse(bound_json_, nullptr, false);
-  if (!bound.is_object()) bound = Tree::object();
+  Json bound = Json::parse(bound_json_, nullptr, false);
+  if (!bound.is_object()) bound = Json::object();
   if (!model.empty()) bound["model"] = model;
   bound_json_ = bound.dump();
 }
@@ -108,9 +106,9 @@ std::optional<protocol::Refusal> Policy::refuse(std::string_view type,
   }
   if (!locked_) return std::nullopt;
   const auto has = [this] {
-    Tree session = Tree::parse(current_json_, nullptr, false);
-    if (!session.is_object()) session = Tree::object();
-    session.merge_patch(Tree::parse(bound_json_, nullptr, false));
+    Json session = Json::parse(current_json_, nullptr, false);
+    if (!session.is_object()) session = Json::object();
+    session.merge_patch(Json::parse(bound_json_, nullptr, false));
     return session;
   };
   return refuse_locked(*locked_, type, message, rules_.message_limits, has);

@@ -1,4 +1,4 @@
-// Reads and writes recorded streams: JSON Lines, one event a line (the interface, section 6):
+// Reads and writes recorded streams: JSON Lines, one event a line:
 //   {"t_ms":1234,"dir":"s2c"|"c2s","event":{...}}
 // `t_ms` may be null or absent. The event's bytes stay as they are in the file. Pure; any thread.
 #pragma once

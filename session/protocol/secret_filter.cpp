@@ -1,12 +1,12 @@
 #include "session/protocol/secret_filter.hpp"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "base/ascii.hpp"
 #include "base/json/dump.hpp"
 #include "base/json/plain_name.hpp"
 #include "base/json/scan.hpp"
+#include "base/json/tree.hpp"
 #include "base/json/view.hpp"
 
 namespace verbatim::protocol {
@@ -86,24 +86,24 @@ bool is_suspicious(std::string_view key) {
 /// Types of audio events: long, frequent, and without text.
 bool is_audio(std::string_view type) { return type.ends_with("audio.delta"); }
 
-enum class Frame { error, audio, other };
+enum class TakenFor { error, audio, other };
 
 /// The kind of frame that some reader may take it for. One pass over its top level.
-Frame frame_of(std::string_view message) {
+TakenFor taken_for(std::string_view message) {
   std::size_t types = 0;
   bool audio = false;
   auto members = json::Members::begun(message);
   while (members.next()) {
     const std::string_view key = members.key();
     if (key == "type") {
-      if (++types > 1 || may_be_error_type(members.value())) return Frame::error;
+      if (++types > 1 || may_be_error_type(members.value())) return TakenFor::error;
       audio = is_audio(members.value().plain_string());
     } else if (is_suspicious(key)) {
-      return Frame::error;
+      return TakenFor::error;
     }
   }
-  if (types == 0 || !members.all_read()) return Frame::error;
-  return audio ? Frame::audio : Frame::other;
+  if (types == 0 || !members.all_read()) return TakenFor::error;
+  return audio ? TakenFor::audio : TakenFor::other;
 }
 
 /// A member whose value describes an error.
@@ -242,10 +242,10 @@ bool SecretFilter::has_secret_in_error(std::string_view message) const {
 
 std::optional<std::string> SecretFilter::cut_error_event(std::string_view message) const {
   if (secrets().all.empty()) return std::nullopt;
-  const Frame frame = frame_of(message);
-  if (frame == Frame::error) return cut_strings(message, 0);
+  const TakenFor reading = taken_for(message);
+  if (reading == TakenFor::error) return cut_strings(message, 0);
   const bool error_inside =
-      frame == Frame::other && may_hold_secret(message) && has_secret_in_error(message);
+      reading == TakenFor::other && may_hold_secret(message) && has_secret_in_error(message);
   return error_inside ? cut_strings(message, 0) : std::nullopt;
 }
 
@@ -272,7 +272,7 @@ std::optional<std::string> SecretFilter::cut_strings(std::string_view message, i
     const std::string text = decoded(literal);
     if (const std::string clean = cut_string(text, depth); clean != text) {
       out += message.substr(copied, at - copied);
-      out += dump(nlohmann::json(clean));
+      out += dump(Json(clean));
       copied = at + literal.size();
     }
     at += literal.size();

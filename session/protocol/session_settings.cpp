@@ -30,7 +30,9 @@ std::string SessionSettings::to_json() const {
 }
 
 void SessionSettings::see(std::string_view session_json) {
-  if (View::of(session_json).is(Kind::object)) json_ = std::string(session_json);
+  if (session_json == json_ || !View::of(session_json).is(Kind::object)) return;
+  json_ = std::string(session_json);
+  changed_ = true;
 }
 
 }  // namespace verbatim::protocol

@@ -31,8 +31,15 @@ class SessionSettings {
   std::string to_json() const;
 
   /// The client or its token has switched input transcription off (true) or on (false).
-  void hide_transcription(bool hide) { hides_transcription_ = hide; }
+  void hide_transcription(bool hide) {
+    changed_ = changed_ || hides_transcription_ != hide;
+    hides_transcription_ = hide;
+  }
   bool hides_transcription() const { return hides_transcription_.value_or(false); }
+  /// to_json() is not what was_recorded() last saw.
+  bool unrecorded() const { return changed_ && !empty(); }
+  void was_recorded() { changed_ = false; }
+  void changed() { changed_ = true; }
   /// Neither the client nor its token has set input transcription.
   bool leaves_transcription_open() const { return !hides_transcription_.has_value(); }
   /// A message with a `session` as the client may see it: hidden transcription reads null. nullopt:
@@ -46,6 +53,7 @@ class SessionSettings {
  private:
   std::string json_;
   std::optional<bool> hides_transcription_;
+  bool changed_ = false;
 };
 
 }  // namespace verbatim::protocol

@@ -1,5 +1,5 @@
-// Reasons for the end of a session, and what depends on them. The list is closed (the interface,
-// section 4); the close codes are in section 2. Plain values; any thread.
+// Reasons for the end of a session, and what depends on them. The list is closed;
+// docs/resume.md explains each. Plain values; any thread.
 //
 // Another reason is an enumerator and a row of `close_reasons`. It does not compile with only one
 // of the two.
@@ -38,7 +38,7 @@ inline constexpr std::size_t close_reason_count = static_cast<std::size_t>(Close
 /// All that depends on the reason alone.
 struct CloseReasonRow {
   CloseReason reason{};
-  std::string_view name;         ///< in the interface, the log and the label of the metric
+  std::string_view name;         ///< in the API, the log and the label of the metric
   std::uint16_t close_code = 0;  ///< of WebSocket, that the client gets
   /// The client gets an `error` event before the close. The other reasons need none: the client
   /// decided itself, it does not read, or it is invited to come back.

@@ -316,6 +316,13 @@ struct FirstAudio {
   friend bool operator==(const FirstAudio&, const FirstAudio&) = default;
 };
 
+/// The provider's session settings have changed. Written by the relay, so that another process can
+/// continue the conversation after this one was killed. Changes no transcript.
+struct SettingsChanged {
+  std::string json;  ///< protocol::SessionSettings::to_json()
+  friend bool operator==(const SettingsChanged&, const SettingsChanged&) = default;
+};
+
 /// The order of the alternatives is part of the journal's format: append, never reorder.
 using EventBody =
     std::variant<UpstreamOpened, SessionConfigured, ItemPlaced, ItemSnapshot, OutputItem, TextDelta,
@@ -323,7 +330,7 @@ using EventBody =
                  SpeechStopped, BufferCleared, ResponseStarted, ResponseEnded, ItemTruncated,
                  ItemDeleted, ProviderError, ItemRequested, CancelRequested, UpstreamLost,
                  AudioMetered, TranscriptionUsage, ToolArguments, ToolProgress, AnswerAudio,
-                 TextUnplaced, FirstAudio>;
+                 TextUnplaced, FirstAudio, SettingsChanged>;
 
 struct Event {
   std::string id;  ///< the provider's event_id; empty if it has none or the event is a client's

@@ -73,6 +73,9 @@ class Journal {
   /// More than half of the queue is used: stop reading (backpressure), so that pending data has
   /// room.
   virtual bool crowded() const = 0;
+  /// Writes that were accepted so far must become durable without a deliberate delay: a peer waits
+  /// for something behind them that must not be late. Any thread; never blocks.
+  virtual void hurry() = 0;
 };
 
 }  // namespace verbatim::transcript

@@ -6,10 +6,9 @@ namespace verbatim::transcript {
 namespace {
 
 constexpr Name<SessionStatus> session_statuses[] = {
-    {SessionStatus::created, "created"},
-    {SessionStatus::live, "live"},
-    {SessionStatus::detached, "detached"},
-    {SessionStatus::final, "final"},
+    {SessionStatus::created, "created"},       {SessionStatus::live, "live"},
+    {SessionStatus::detached, "detached"},     {SessionStatus::final, "final"},
+    {SessionStatus::recovering, "recovering"},
 };
 
 }  // namespace

@@ -13,6 +13,7 @@ enum class SessionStatus : std::uint8_t {
   live = 1,
   detached = 2,  ///< the client is gone and may come back
   final = 3,
+  recovering = 4,  ///< the relay was killed; the client may come back to the next process
 };
 
 std::string_view to_string(SessionStatus);

@@ -1,5 +1,5 @@
 // The tool calls of a conversation as plain values. They stand beside the turns, not among them.
-// Names and meanings: the interface, section 4.
+// Names and meanings: server/api/openapi.json.
 #pragma once
 
 #include <cstdint>

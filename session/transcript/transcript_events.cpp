@@ -72,10 +72,22 @@ void Transcript::State::end_connection() {
   stray_audio.clear();
 }
 
-void Transcript::State::on(const UpstreamLost&) { end_connection(); }
+void Transcript::State::on(const UpstreamLost& event) {
+  end_connection();
+  note({"upstream_lost", now, event.why});
+}
+
+void Transcript::State::on(const SettingsChanged&) {
+  if (std::exchange(settings_seen, true)) note({"settings_changed", now, {}});
+}
+
+void Transcript::State::note(const Incident& one) {
+  if (incidents++ < incidents_max) usage.push_back(incident(one));
+}
 
 void Transcript::State::on(const UpstreamOpened& event) {
   end_connection();
+  if (!provider_session_id.empty()) note({"upstream_opened", now, {}});
   transcriptions_billed.clear();
   provider_session_id = event.provider_session_id;
   output_bytes_per_ms = std::max(1, event.output_bytes_per_ms);
@@ -369,6 +381,7 @@ void Transcript::State::on(const ResponseEnded& event) {
   response_counts.reason_by_status[static_cast<std::size_t>(event.status)] = event.reason;
   if (!event.reason.empty()) response_counts.last_reason = event.reason;
   if (!event.usage.empty()) {
+    if (!event.response_id.empty()) usage.push_back(usage_owner(event.response_id));
     usage.push_back(event.usage);
     used += read_usage(event.usage);
   }
@@ -433,6 +446,7 @@ void Transcript::State::on(const ItemRequested& event) {
 }
 
 void Transcript::State::on(const ProviderError& event) {
+  note({"provider_error", now, event.code.empty() ? event.type : event.code});
   if (event.client_event_id.empty()) return;
   const auto refused = std::find_if(pending.begin(), pending.end(), [&event](const Pending& one) {
     return one.asked.client_event_id == event.client_event_id;

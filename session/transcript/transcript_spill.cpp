@@ -26,7 +26,7 @@ constexpr std::size_t detail_in_memory_max = 4096;
 /// After a refusal, the spill is not asked again for this many events.
 constexpr int pause_after_refusal = 256;
 
-/// Usage objects are moved out in groups of this size.
+/// Elements of the usage list are moved out in groups of this size: the usage of eight responses.
 constexpr std::size_t usage_in_memory = 16;
 
 struct SpillFields {

@@ -206,6 +206,7 @@ struct Transcript::State {
   void on(const AnswerAudio&);
   void on(const TextUnplaced&);
   void on(const FirstAudio&);
+  void on(const SettingsChanged&);
 
   ConversationItem* find(const std::string& id);            ///< nullptr if unknown
   ConversationItem& find_or_create(const std::string& id);  ///< created if unknown; tracked
@@ -303,6 +304,9 @@ struct Transcript::State {
   std::list<Response> responses;
   std::unordered_map<std::string, Response*> response_of_id;  ///< of this connection
   std::vector<TimeMs> connection_ends;
+  void note(const Incident& one);
+  std::size_t incidents = 0;
+  bool settings_seen = false;      ///< the first settings are not an incident
   std::vector<std::string> usage;  ///< of the latest answers; earlier ones are in spilled_usage
 
   std::unique_ptr<Spill> spill_;

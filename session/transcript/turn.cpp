@@ -24,6 +24,7 @@ constexpr Name<GapKind> gap_kinds[] = {
     {GapKind::unacknowledged_item, "unacknowledged_item"},
     {GapKind::missing_position, "missing_position"},
     {GapKind::unplaced_text, "unplaced_text"},
+    {GapKind::tail_pending, "tail_pending"},
     {GapKind::failed_transcription, "missing_transcription"},  // its name until version 0.1
 };
 

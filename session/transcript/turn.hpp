@@ -1,4 +1,5 @@
-// The parts of a transcript as plain values. Names and meanings: the interface, section 4.
+// The parts of a transcript as plain values. Names and
+// meanings: server/api/openapi.json.
 #pragma once
 
 #include <array>
@@ -67,8 +68,9 @@ enum class GapKind : std::uint8_t {
   unacknowledged_item = 2,   ///< a client's item that the provider had not yet accepted
   missing_position = 3,      ///< the writers' numbers skip a turn that no copy has
   unplaced_text = 4,         ///< the provider sent possible text that no turn can hold
+  tail_pending = 5,          ///< the newest words may be on a node that cannot be asked
 };
-inline constexpr std::size_t gap_kind_count = 5;
+inline constexpr std::size_t gap_kind_count = 6;
 
 /// A part that is known to be missing (P13).
 struct Gap {

@@ -82,6 +82,16 @@ std::string first_audio(const std::string& response_id, std::int64_t ms) {
   return dump({{"verbatim_first_audio", {{"response_id", response_id}, {"ms", ms}}}});
 }
 
+std::string usage_owner(const std::string& response_id) {
+  return dump({{"verbatim_usage_of", {{"response_id", response_id}}}});
+}
+
+std::string incident(const Incident& one) {
+  constexpr std::size_t bytes_max = 128;
+  return dump({{"verbatim_incident",
+                {{"kind", one.kind}, {"at", one.at}, {"why", one.why.substr(0, bytes_max)}}}});
+}
+
 void add_first_audio(std::vector<Turn>& turns, std::string_view usage_list) {
   std::unordered_map<std::string, std::int64_t> waits;
   for (json::Elements elements(View::of(usage_list)); elements.next();) {

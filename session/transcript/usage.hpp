@@ -5,11 +5,13 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/clock.hpp"
 #include "session/transcript/event.hpp"
 #include "session/transcript/turn.hpp"
 
@@ -59,6 +61,22 @@ std::string response_counts(const ResponseCounts& counts);
 /// The element of that list with the wait for an answer's audio:
 /// `{"verbatim_first_audio":{"response_id":"resp_1","ms":412}}`.
 std::string first_audio(const std::string& response_id, std::int64_t ms);
+
+/// The element of that list in front of a response's usage object, to say whose it is:
+/// `{"verbatim_usage_of":{"response_id":"resp_1"}}`.
+std::string usage_owner(const std::string& response_id);
+
+/// Something that befell the conversation, for those who look for the cause of a bad one.
+struct Incident {
+  const char* kind;  ///< upstream_opened, upstream_lost, settings_changed, provider_error
+  TimeMs at = 0;
+  std::string why;  ///< a code, never free text; may be empty
+};
+/// The element of that list for an incident:
+/// `{"verbatim_incident":{"kind":"upstream_lost","at":1791234567890,"why":"upstream_lost"}}`.
+std::string incident(const Incident& one);
+/// Of one attempt; later ones are not kept. A peer can cause some of them without end.
+inline constexpr std::size_t incidents_max = 200;
 
 /// Gives the first turn of each answer the wait for its audio that `usage_list` has.
 void add_first_audio(std::vector<Turn>& turns, std::string_view usage_list);

@@ -89,7 +89,7 @@ class Checkpointer {
 
   std::mutex mutex_;
   std::condition_variable wake_;
-  bool news_ = false;  ///< commits since the WAL was last looked at
+  bool news_ = false;  ///< commits since the WAL was last examined
   std::uint64_t commits_ = 0;
   std::size_t log_bytes_ = 0;
   std::size_t moved_bytes_ = 0;  ///< of these, moved or being moved

@@ -9,10 +9,15 @@ bool CommitQueue::is_request(const Job& job) {
   return std::holds_alternative<OpenAttempt>(job.what) || std::holds_alternative<Change>(job.what);
 }
 
+bool CommitQueue::is_urgent(const Job& job) {
+  return job.urgent || is_request(job) || std::holds_alternative<CloseAttempt>(job.what) ||
+         std::holds_alternative<SuspendAttempt>(job.what);
+}
+
 transcript::Sequence CommitQueue::submit(Job&& job) {
-  job.submitted = std::chrono::steady_clock::now();
+  job.submitted = Clock::now();
   transcript::Sequence given;
-  bool sleeping;
+  bool asleep;
   {
     const std::lock_guard lock(mutex_);
     if (stopped_ || broken_ || held_) return 0;
@@ -26,12 +31,28 @@ transcript::Sequence CommitQueue::submit(Job&& job) {
     bytes_ += job.bytes;
     if (large) large_ += job.bytes;
     if (bytes_ > bytes_max_ / 2) crowded_.store(true, std::memory_order_release);
-    given = job.sequence = ++last_;
+    last_ += job.numbers;
+    given = job.sequence = last_;
+    if (is_urgent(job)) hurried_ = true;
     jobs_.push_back(std::move(job));
-    sleeping = std::exchange(waiting_, false);
+    asleep = std::exchange(waiting_, false) || wakes_from_pacing();
   }
-  if (sleeping) wake_.notify_one();
+  if (asleep) wake_.notify_one();
   return given;
+}
+
+bool CommitQueue::wakes_from_pacing() {
+  return (hurried_ || crowded_.load(std::memory_order_relaxed)) && std::exchange(pacing_, false);
+}
+
+void CommitQueue::hurry() {
+  bool asleep;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!jobs_.empty()) hurried_ = true;
+    asleep = wakes_from_pacing();
+  }
+  if (asleep) wake_.notify_one();
 }
 
 void CommitQueue::hold(const store::StorageError& why) {
@@ -57,7 +78,8 @@ store::StorageError CommitQueue::refusal() const {
                                  : "the journal's queue is full: the disk is too slow or stalled");
 }
 
-bool CommitQueue::take(std::vector<Job>& batch, std::chrono::milliseconds wait_at_most) {
+bool CommitQueue::take(std::vector<Job>& batch, std::chrono::milliseconds wait_at_most,
+                       Clock::time_point not_before) {
   batch.clear();
   std::unique_lock lock(mutex_);
   waiting_ = true;
@@ -69,9 +91,19 @@ bool CommitQueue::take(std::vector<Job>& batch, std::chrono::milliseconds wait_a
   }
   waiting_ = false;
   nudged_ = false;
+  if (!jobs_.empty()) pace(lock, not_before);
   count_step();
   batch.swap(jobs_);
+  hurried_ = false;
   return !batch.empty() || !stopped_;
+}
+
+void CommitQueue::pace(std::unique_lock<std::mutex>& lock, Clock::time_point not_before) {
+  pacing_ = true;
+  wake_.wait_until(lock, not_before, [this] {
+    return hurried_ || stopped_ || crowded_.load(std::memory_order_relaxed);
+  });
+  pacing_ = false;
 }
 
 void CommitQueue::take_more(std::vector<Job>& batch) {

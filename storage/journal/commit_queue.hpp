@@ -1,5 +1,6 @@
 // The queue from any thread to the one writer: bounded in bytes, numbered in the order of arrival,
-// with one wake-up for a whole batch.
+// with one wake-up for a whole batch. It also paces the writer: jobs wait for the next commit until
+// its time has come, unless one of them is urgent.
 //
 // Any thread may call submit(), which never waits; only the writer calls take(). A job's bytes
 // count until done_with(). So the bound also covers jobs that are being written, or held while the
@@ -50,6 +51,7 @@ struct OpenAttempt {
 struct Change {
   std::function<void(sqlite::Database&)> work;
   std::function<void(const store::StorageError*)> done;
+  bool opens = false;  ///< it may have made attempts that go on
 };
 
 /// A request that was already answered with an error: there is nothing left to do.
@@ -60,12 +62,16 @@ struct Job {
                Change, Answered>
       what;
   std::size_t bytes = 0;
-  transcript::Sequence sequence = 0;
+  transcript::Sequence sequence = 0;  ///< the last of its numbers
+  transcript::Sequence numbers = 1;   ///< how many it needs
+  bool urgent = false;                ///< of any kind: must not wait for a paced commit
   std::chrono::steady_clock::time_point submitted = {};
 };
 
 class CommitQueue {
  public:
+  using Clock = std::chrono::steady_clock;
+
   explicit CommitQueue(std::size_t bytes_max) : bytes_max_(bytes_max) {}
 
   /// Refuses everything with this error, until begin_after().
@@ -92,11 +98,18 @@ class CommitQueue {
   static constexpr std::chrono::milliseconds for_ever = std::chrono::milliseconds::max();
   /// Replaces `batch` by everything queued; waits at most that long for a job. After a nudge it may
   /// return with no job. False once the queue is stopped and empty.
-  bool take(std::vector<Job>& batch, std::chrono::milliseconds wait_at_most);
+  /// With a job it returns at `not_before` or later. It returns at once if a job is urgent (an end,
+  /// an admission, a change that a caller waits for), after hurry(), while crowded, or once
+  /// stopped.
+  bool take(std::vector<Job>& batch, std::chrono::milliseconds wait_at_most,
+            Clock::time_point not_before = Clock::time_point::min());
   /// Appends everything queued to `batch`, without waiting.
   void take_more(std::vector<Job>& batch);
   /// The writer has finished these jobs: their bytes no longer count.
   void done_with(std::span<const Job> jobs);
+
+  /// Any thread: what is queued now must not wait for a paced commit.
+  void hurry();
 
   /// Any thread: wakes the writer, even if nothing is queued.
   void nudge();
@@ -119,6 +132,11 @@ class CommitQueue {
 
  private:
   static bool is_request(const Job& job);
+  static bool is_urgent(const Job& job);
+  /// True, once, if the writer must not go on waiting for its next commit. Precondition: the lock.
+  bool wakes_from_pacing();
+  /// Waits until `not_before`, while no job is urgent. `lock` is held before and after.
+  void pace(std::unique_lock<std::mutex>& lock, Clock::time_point not_before);
   void count_step() { steps_.fetch_add(1, std::memory_order_relaxed); }
 
   mutable std::mutex mutex_;
@@ -130,6 +148,8 @@ class CommitQueue {
   transcript::Sequence last_ = 0;
   bool held_ = false;
   bool waiting_ = false;
+  bool pacing_ = false;   ///< the writer waits for the time of its next commit
+  bool hurried_ = false;  ///< a queued job does not wait for it
   bool nudged_ = false;
   bool stopped_ = false;
   std::unique_ptr<store::StorageError> broken_;

@@ -170,7 +170,7 @@ void follow_endings(sqlite::Database& database) {
   }
   for (const auto& [attempt, at] : ended) {
     rows::mark_to_merge(database, attempt);
-    rows::announce(database, store::MessageKind::session_ended, attempt, at);
+    rows::announce(database, store::WebhookKind::session_ended, attempt, at);
   }
 }
 
@@ -207,7 +207,8 @@ LiveAttempts live_attempts(sqlite::Database& database) {
   LiveAttempts live;
   sqlite::Query open = database.query(
       "SELECT attempt.id, number, first_seq, public_id, user, metadata, model, started_at "
-      "FROM attempt JOIN session ON session.id = attempt.session WHERE ended_at IS NULL");
+      "FROM attempt JOIN session ON session.id = attempt.session "
+      "WHERE ended_at IS NULL AND status <> 0");
   while (open.step()) {
     LiveAttempt one;
     one.number = static_cast<int>(open.integer(1));
@@ -283,7 +284,7 @@ MergedSegment merge_segment(sqlite::Database& database, const fs::path& file) {
     database.query(merge_changes).run();
     database.query(merge_sequence).run();
     for (const CompletedTurn& turn : completed)
-      rows::announce(database, store::MessageKind::turn_completed, turn.attempt, turn.ended_at,
+      rows::announce(database, store::WebhookKind::turn_completed, turn.attempt, turn.ended_at,
                      turn.item_id);
     follow_endings(database);
     transaction.commit();

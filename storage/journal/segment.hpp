@@ -25,7 +25,8 @@ struct LiveAttempt {
   int number = 0;
   transcript::Sequence first_seq = 0;
   store::AttemptSpec spec;
-  int turns = 0;  ///< settled in this process; a turn may be settled twice
+  int turns = 0;                  ///< settled in this process; a turn may be settled twice
+  transcript::Sequence rows = 0;  ///< journal rows that this process has written
 };
 using LiveAttempts = std::map<transcript::AttemptId, LiveAttempt>;
 

@@ -1,6 +1,5 @@
 #include "storage/journal/spill_file.hpp"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,6 +10,7 @@
 #include <utility>
 
 #include "base/checksum.hpp"
+#include "base/files.hpp"
 
 namespace verbatim::journal {
 
@@ -45,13 +45,7 @@ SpillFile::~SpillFile() {
 }
 
 bool SpillFile::open() {
-  if (file_ >= 0) return true;
-  file_ = ::open(folder_.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-  if (file_ >= 0) return true;
-  // Not every file system supports O_TMPFILE; then the name exists for a moment.
-  std::string name = (folder_ / "spill-XXXXXX").string();
-  file_ = ::mkostemp(name.data(), O_CLOEXEC);
-  if (file_ >= 0) ::unlink(name.c_str());
+  if (file_ < 0) file_ = open_nameless_file(folder_);
   return file_ >= 0;
 }
 

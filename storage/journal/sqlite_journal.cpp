@@ -10,6 +10,7 @@
 #include "storage/journal/checkpointer.hpp"
 #include "storage/journal/commit_queue.hpp"
 #include "storage/journal/writer.hpp"
+#include "storage/rows/change_tracking.hpp"
 #include "storage/rows/event_codec.hpp"
 #include "storage/rows/row_writer.hpp"
 #include "storage/sqlite/database.hpp"
@@ -37,6 +38,7 @@ std::size_t size_of(const transcript::Ending& ending) {
 const JournalOptions& mark_in_use(sqlite::Database& database, const JournalOptions& options) {
   sqlite::Transaction transaction(database);
   rows::set_clean(database, false);
+  options.track_changes ? rows::track_changes(database) : rows::forget_changes(database);
   transaction.commit();
   // The mark goes into the database itself: in the WAL alone, it would be lost with the WAL.
   database.checkpoint(sqlite::Database::Checkpoint::passive);
@@ -143,8 +145,9 @@ transcript::Taken SqliteJournal::append(transcript::AttemptId attempt, TimeMs at
 transcript::Taken SqliteJournal::settle(transcript::AttemptId attempt,
                                         const transcript::Turn& turn) {
   const std::size_t size = size_of(turn);
-  return {impl_->submit({SettleTurn{attempt, std::make_unique<transcript::Turn>(turn)}}, size),
-          size};
+  Job job{SettleTurn{attempt, std::make_unique<transcript::Turn>(turn)}};
+  job.urgent = impl_->options.turns_are_urgent;
+  return {impl_->submit(std::move(job), size), size};
 }
 
 transcript::Sequence SqliteJournal::close(transcript::AttemptId attempt,
@@ -176,6 +179,8 @@ bool SqliteJournal::failed() const {
 }
 
 bool SqliteJournal::crowded() const { return impl_->queue.crowded(); }
+
+void SqliteJournal::hurry() { impl_->queue.hurry(); }
 
 store::JournalState SqliteJournal::state() const {
   if (const Writer* const writer = impl_->writer.load(std::memory_order_acquire))
@@ -219,6 +224,40 @@ void SqliteJournal::execute(std::function<void(sqlite::Database&)> work,
   if (impl_->submit({Change{std::move(work), done}}, 0) != 0) return;
   const store::StorageError why = impl_->queue.refusal();
   done(&why);
+}
+
+void SqliteJournal::import(transcript::Sequence numbers,
+                           std::function<void(sqlite::Database&, transcript::Sequence last)> work,
+                           std::function<void(const store::StorageError*)> done) {
+  const auto numbered = [work = std::move(work)](sqlite::Database& database) {
+    work(database, database.change_number());
+  };
+  Job job{Change{numbered, done, /*opens=*/true}};
+  job.numbers = numbers;
+  if (impl_->submit(std::move(job), 0) != 0) return;
+  const store::StorageError why = impl_->queue.refusal();
+  done(&why);
+}
+
+transcript::Sequence SqliteJournal::durable_in_database() const {
+  const Writer* const writer = impl_->writer.load(std::memory_order_acquire);
+  return writer ? writer->durable_in_database() : 0;
+}
+
+void SqliteJournal::note_shipped(transcript::Sequence upto, bool resumed,
+                                 std::function<void(bool, const store::StorageError*)> done) {
+  const auto marks = std::make_shared<bool>(false);
+  const auto work = [upto, resumed, marks](sqlite::Database& database) {
+    if (resumed)
+      *marks = rows::resume_shipping(database, upto);
+    else
+      rows::note_shipped(database, upto);
+  };
+  execute(work, [this, upto, marks, done = std::move(done)](const store::StorageError* error) {
+    // On the writer's thread, if there was no error.
+    if (error == nullptr) impl_->opened->writer.note_shipped(upto);
+    done(*marks, error);
+  });
 }
 
 store::JournalStats SqliteJournal::take_stats() {

@@ -1,6 +1,7 @@
-// The write-ahead journal: one SQLite file and one writer thread for all sessions. It uses greedy
-// group commit without a timer: take everything queued, write one transaction, sync, report,
-// repeat.
+// The write-ahead journal: one SQLite file and one writer thread for all sessions. It uses group
+// commit: take everything queued, write one transaction, sync, report, repeat. A commit begins at
+// least `commit_interval_ms` after the one before, so that a fast disk groups rows as well. Urgent
+// rows do not wait: ends, admissions, changes, and everything queued when hurry() is called.
 //
 // docs/durability.md gives the reasons, with figures. Rows are written in the order of their
 // sequence numbers. Output waits until durable() reaches the sequence number of its row.
@@ -27,12 +28,16 @@ class Database;
 
 namespace verbatim::journal {
 
+class CommitSignal;
+
 /// The defaults are those of config/keys_storage.cpp, which the tests compare with them.
 struct JournalOptions {
   std::filesystem::path file;
   sqlite::Durability durability = sqlite::Durability::power;
   std::size_t queue_bytes_max = 64 * 1024 * 1024;  ///< beyond it submissions are refused
-  std::size_t batch_rows_max = 1000;               ///< rows in one transaction
+  std::int64_t commit_interval_ms = 4;  ///< from the begin of a commit to that of the next
+  bool turns_are_urgent = false;        ///< a turn has a webhook's message, which does not wait
+  std::size_t batch_rows_max = 1000;    ///< rows in one transaction
   std::size_t batch_bytes_max = 1024 * 1024;
   std::int64_t busy_timeout_ms = 2000;  ///< the wait for a lock that another process holds
   /// How long live sessions wait for a full or locked disk. Then they end, or journaling moves to
@@ -48,6 +53,11 @@ struct JournalOptions {
   /// reason that passes. Then it calls on_recovered().
   std::optional<store::StorageError> begin_without;
   std::function<void()> prepare;  ///< runs before the opening, for example recovery; may be empty
+  /// For a database elsewhere (storage/store/shipping_store.hpp). False: changes that were tracked
+  /// are forgotten.
+  bool track_changes = false;
+  std::int64_t keep_shipped_ms = 600'000;  ///< how long rows stay that the database elsewhere has
+  std::shared_ptr<CommitSignal> commit_signal;  ///< notified at each commit; may be null
 };
 
 class SqliteJournal final : public transcript::Journal {
@@ -69,6 +79,7 @@ class SqliteJournal final : public transcript::Journal {
   transcript::Sequence durable() const override;
   bool failed() const override;
   bool crowded() const override;
+  void hurry() override;
 
   /// Any thread.
   store::JournalState state() const;
@@ -96,8 +107,21 @@ class SqliteJournal final : public transcript::Journal {
   /// runs again if the transaction is retried, for example after a full disk.
   void execute(std::function<void(sqlite::Database&)> work,
                std::function<void(const store::StorageError*)> done);
+  /// The same for a change that makes attempts with `numbers` journal rows, which go on. Their last
+  /// number is passed to `work`.
+  void import(transcript::Sequence numbers,
+              std::function<void(sqlite::Database&, transcript::Sequence last)> work,
+              std::function<void(const store::StorageError*)> done);
 
   store::JournalStats take_stats();
+
+  /// Any thread. Everything up to here is in the database itself, not only in the fallback
+  /// directory: all of it is in a snapshot that begins later.
+  transcript::Sequence durable_in_database() const;
+  /// The watermark of a database elsewhere (store::Shipping): note_shipped(), or with `resumed`
+  /// resume_from(). `done` is called as by execute(); true: stored rows are marked to be sent.
+  void note_shipped(transcript::Sequence upto, bool resumed,
+                    std::function<void(bool, const store::StorageError*)> done);
 
  private:
   struct Impl;

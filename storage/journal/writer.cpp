@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "storage/journal/commit_signal.hpp"
 #include "storage/rows/row_writer.hpp"
 
 namespace verbatim::journal {
@@ -17,7 +18,6 @@ constexpr milliseconds writer_idle_time{200};
 constexpr milliseconds scrub_at_latest{500};
 /// The next try, if a reader prevented it.
 constexpr milliseconds scrub_again_in{50};
-constexpr transcript::Sequence prune_rows_max = 1000;
 
 /// Waits between two tries while the disk is full or locked. The first ones are short, because
 /// removing the ballast helps at once. The next ones are short enough that a person hardly notices.
@@ -44,14 +44,17 @@ Writer::Writer(const JournalOptions& options, sqlite::Database& database, Commit
       checkpointer_(checkpointer),
       listener_(listener),
       live_(live_attempts(database)),
+      pruner_(database, options, [this] { checkpointer_.news(database_.wal_bytes()); }),
       checkpoint_at_(options.wal_checkpoint_bytes),
-      durable_(rows::highest_sequence(database)) {
+      durable_(rows::highest_sequence(database)),
+      in_database_(durable_.load()) {
+  pruner_.grown_to(durable());
   files_.watch(current());
 }
 
 void Writer::run() {
   try {
-    while (queue_.take(jobs_, patience())) {
+    while (queue_.take(jobs_, patience(), next_commit_at_)) {
       next_ = 0;
       if (jobs_.empty()) idle_work();
       while (next_ < jobs_.size()) commit_next();
@@ -74,6 +77,7 @@ std::span<Job> Writer::next_batch() {
 }
 
 void Writer::commit_next() {
+  next_commit_at_ = steady_clock::now() + milliseconds(options_.commit_interval_ms);
   while (true) {
     // Built for each try: a queued request may have been refused in between.
     const std::span<Job> batch = next_batch();
@@ -112,8 +116,10 @@ void Writer::write(std::span<Job> batch) {
     {
       // Work between the statements uses the processor, not the disk.
       const sqlite::OffTheDisk between_statements(watched, current());
-      for (std::size_t i = 0; i < batch.size(); ++i)
+      for (std::size_t i = 0; i < batch.size(); ++i) {
+        current().number_changes(batch[i].sequence);
         std::visit([&](auto& what) { perform(batch[i], what, outcomes_[i]); }, batch[i].what);
+      }
     }
     transaction.commit();
   }
@@ -169,6 +175,12 @@ void Writer::undoable(std::optional<store::StorageError>& outcome, const Work& w
   savepoint.undo();
 }
 
+/// Everything durable is in the database now, not in a segment.
+void Writer::reached_database() {
+  in_database_.store(durable(), std::memory_order_release);
+  if (options_.commit_signal) options_.commit_signal->notify();
+}
+
 void Writer::publish(std::span<Job> batch) {
   if (!on_segment()) checkpointer_.news(database_.wal_bytes());
   log_bytes_.store(current().wal_bytes(), std::memory_order_relaxed);
@@ -179,28 +191,32 @@ void Writer::publish(std::span<Job> batch) {
   queue_.done_with(batch);
   stats_.add(batch, bytes);
   durable_.store(batch.back().sequence, std::memory_order_release);
+  if (!on_segment()) reached_database();
   listener_.on_durable(batch.back().sequence);
 
-  bool some_closed = false;
   for (std::size_t i = 0; i < batch.size(); ++i) {
     Job& job = batch[i];
     const store::StorageError* const error = outcomes_[i] ? &*outcomes_[i] : nullptr;
-    if (auto* open = std::get_if<OpenAttempt>(&job.what)) {
+    if (const auto* append = std::get_if<AppendEvent>(&job.what)) {
+      const auto live = live_.find(append->attempt);
+      if (live != live_.end()) ++live->second.rows;
+    } else if (auto* open = std::get_if<OpenAttempt>(&job.what)) {
       if (!error) {
         open->spec->now = open->opened.started_at;
         live_[open->opened.attempt] = {open->opened.number, job.sequence, std::move(*open->spec)};
       }
       open->done(open->opened, error);
     } else if (auto* change = std::get_if<Change>(&job.what)) {
+      if (change->opens && !error) live_.merge(live_attempts(current()));
       change->done(error);
     } else if (auto* close = std::get_if<CloseAttempt>(&job.what)) {
-      some_closed |= live_.erase(close->attempt) > 0;
+      const auto live = live_.find(close->attempt);
+      if (live == live_.end()) continue;
+      pruner_.note_ended(live->second.rows);
+      live_.erase(live);
     }
   }
-  if (some_closed) {
-    low_water_ = batch.back().sequence + 1;
-    for (const auto& [id, attempt] : live_) low_water_ = std::min(low_water_, attempt.first_seq);
-  }
+  pruner_.grown_to(durable());
   next_ += batch.size();
 }
 
@@ -316,7 +332,9 @@ void Writer::return_if_possible() {
   files_.forget();  // merge_segment() removes its files
   try {
     const sqlite::OpenFiles still_there(database_);
+    database_.number_changes(durable());
     merge_segment(database_, file);
+    reached_database();
   } catch (const store::StorageError& error) {
     poisoned_ = !store::passes(error.failure());
     if (poisoned_) give_up_database();
@@ -369,8 +387,12 @@ void Writer::fail(const store::StorageError& error) {
 
 std::chrono::milliseconds Writer::patience() const {
   if (on_segment()) return poisoned_ ? CommitQueue::for_ever : writer_idle_time;
-  if (pruned_to_ < low_water_) return milliseconds(0);
-  return database_.scrub_wanted() ? writer_idle_time : CommitQueue::for_ever;
+  auto longest = database_.scrub_wanted() ? writer_idle_time : CommitQueue::for_ever;
+  const auto due = pruner_.due();
+  if (due == Pruner::Clock::time_point::max()) return longest;
+  const auto now = steady_clock::now();
+  if (due <= now) return milliseconds(0);
+  return std::min(longest, std::chrono::ceil<milliseconds>(due - now));
 }
 
 /// One short step of maintenance; the queue is checked after each.
@@ -378,7 +400,7 @@ void Writer::idle_work() {
   if (on_segment()) return check_files();
   run_maintenance([this] {
     check_files();
-    if (!prune_some()) scrub();
+    if (!pruner_.step(steady_clock::now())) scrub();
   });
 }
 
@@ -417,27 +439,8 @@ void Writer::run_maintenance(const std::function<void()>& work) {
     work();
   } catch (const store::StorageError& error) {
     if (!store::passes(error.failure())) return rotate(error);
-    pruned_to_ = low_water_;
+    pruner_.rest();
   }
-}
-
-bool Writer::prune_some() {
-  if (pruned_to_ >= low_water_) return false;
-  transcript::Sequence first = low_water_;
-  {
-    sqlite::Query oldest = database_.query("SELECT min(seq) FROM journal");
-    if (oldest.step() && !oldest.is_null(0))
-      first = static_cast<transcript::Sequence>(oldest.integer(0));
-  }
-  const auto end = std::min(low_water_, first + prune_rows_max);
-  if (first < end) {
-    sqlite::Transaction transaction(database_);
-    rows::delete_events_before(database_, end);
-    transaction.commit();
-    checkpointer_.news(database_.wal_bytes());
-  }
-  pruned_to_ = end;
-  return true;
 }
 
 void Writer::checkpoint_if_large() {

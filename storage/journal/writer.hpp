@@ -1,5 +1,6 @@
 // The journal's one thread: it takes everything queued, writes one transaction, syncs, reports, and
-// repeats. When nothing is queued it prunes rows. The Checkpointer does the checkpoints.
+// repeats. Commits are paced (JournalOptions::commit_interval_ms). When nothing is queued it prunes
+// rows. The Checkpointer does the checkpoints.
 //
 // While the disk is full or locked, the writer holds its jobs and tries again. After an I/O error
 // it never touches the file again, not even to close it, and continues in the fallback directory or
@@ -21,6 +22,7 @@
 #include "storage/journal/commit_queue.hpp"
 #include "storage/journal/commit_stats.hpp"
 #include "storage/journal/file_watch.hpp"
+#include "storage/journal/pruner.hpp"
 #include "storage/journal/segment.hpp"
 #include "storage/sqlite/database.hpp"
 
@@ -35,6 +37,11 @@ class Writer {
   void run();
 
   transcript::Sequence durable() const { return durable_.load(std::memory_order_acquire); }
+  transcript::Sequence durable_in_database() const {
+    return in_database_.load(std::memory_order_acquire);
+  }
+  /// On the writer's thread, for example in a change's `done`.
+  void note_shipped(transcript::Sequence upto) { pruner_.note_shipped(upto, Pruner::Clock::now()); }
   store::JournalState state() const;
   /// Called for each message: reads no clock, takes no lock.
   bool failed() const {
@@ -54,6 +61,7 @@ class Writer {
   void commit_next();
   void write(std::span<Job> batch);
   void publish(std::span<Job> batch);
+  void reached_database();
 
   void perform(Job& job, AppendEvent& append, std::optional<store::StorageError>&);
   void perform(Job& job, SettleTurn& settle, std::optional<store::StorageError>&);
@@ -82,7 +90,6 @@ class Writer {
   void run_maintenance(const std::function<void()>& work);
   void check_checkpoints() const;
   void check_files() const;
-  bool prune_some();
   void checkpoint_if_large();
   void close_in_order();
   bool on_segment() const { return segment_ != nullptr; }
@@ -101,10 +108,10 @@ class Writer {
   std::vector<Job> jobs_;
   std::size_t next_ = 0;  ///< in jobs_: all before it are done
   Outcomes outcomes_;
+  std::chrono::steady_clock::time_point next_commit_at_ = {};  ///< paced; urgent jobs come before
 
   LiveAttempts live_;
-  transcript::Sequence low_water_ = 0;  ///< rows before it are no longer needed
-  transcript::Sequence pruned_to_ = 0;
+  Pruner pruner_;                                         ///< of the database, not of the segment
   std::chrono::steady_clock::time_point scrub_due_ = {};  ///< `idle`: nothing to scrub
   std::size_t checkpoint_at_;
 
@@ -118,6 +125,7 @@ class Writer {
   std::atomic<bool> stuck_{false};
   std::atomic<std::size_t> log_bytes_{0};
   std::atomic<transcript::Sequence> durable_;
+  std::atomic<transcript::Sequence> in_database_;
   CommitStats stats_;
 };
 

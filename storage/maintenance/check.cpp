@@ -9,6 +9,7 @@
 #include "storage/rows/row_writer.hpp"
 #include "storage/sqlite/database.hpp"
 #include "storage/sqlite/schema.hpp"
+#include "storage/sqlite/store_files.hpp"
 
 namespace verbatim::maintenance {
 namespace {
@@ -35,7 +36,7 @@ constexpr Rule rules[] = {
      "SELECT count(*), 'row ' || min(seq) FROM journal JOIN attempt ON attempt.id = attempt "
      "WHERE seq < first_seq AND ended_at IS NULL"},
     {"attempts whose status and end contradict each other",
-     "SELECT count(*), 'attempt ' || min(id) FROM attempt WHERE status NOT BETWEEN 0 AND 3 "
+     "SELECT count(*), 'attempt ' || min(id) FROM attempt WHERE status NOT BETWEEN 0 AND 4 "
      "OR (status = 3) <> (ended_at IS NOT NULL) OR (status = 3) <> (close_reason IS NOT NULL) "
      "OR close_reason NOT BETWEEN 1 AND ?",
      transcript::close_reason_count},
@@ -55,10 +56,22 @@ constexpr Rule rules[] = {
      "WHERE NOT json_valid(metadata) UNION ALL SELECT 'attempt ' || id FROM attempt "
      "WHERE NOT json_valid(gaps) OR NOT json_valid(usage) UNION ALL SELECT 'turn ' || id FROM turn "
      "WHERE NOT json_valid(writers) UNION ALL SELECT 'tool call ' || id FROM tool_call "
-     "WHERE NOT coalesce(json_valid(approval), 1))"},
+     "WHERE approval IS NOT NULL AND NOT json_valid(approval))"},
     {"closed in order, with attempts open",
      "SELECT count(*), 'attempt ' || min(id) FROM attempt "
-     "WHERE ended_at IS NULL AND status <> 0 AND (SELECT clean FROM meta)"},
+     "WHERE ended_at IS NULL AND status <> 0 AND suspended_at IS NULL "
+     "AND (SELECT clean FROM meta)"},
+    {"tracked changes of a store that tracks none",
+     "SELECT count(*), 'kind ' || min(kind) FROM dirty "
+     "WHERE NOT EXISTS (SELECT 1 FROM shipping)"},
+    {"tracked changes of rows that do not exist",
+     "SELECT count(*), min('kind ' || kind || ', key ' || key) FROM dirty "
+     "WHERE kind NOT BETWEEN 0 AND 7 OR (kind = 1 AND key NOT IN (SELECT id FROM session)) "
+     "OR (kind IN (2, 3) AND key NOT IN (SELECT id FROM attempt)) "
+     "OR (kind = 4 AND key NOT IN (SELECT id FROM turn)) "
+     "OR (kind = 5 AND key NOT IN (SELECT id FROM copy))"},
+    {"more than one row in shipping",
+     "SELECT max(count(*) - 1, 0), 'shipped ' || max(shipped) FROM shipping"},
     {"missing or additional rows in meta",
      "SELECT abs(count(*) - 1), 'the last sequence was ' || max(last_seq) FROM meta"},
 };
@@ -142,5 +155,7 @@ bool StoreCheck::sound() const {
       std::any_of(logs.begin(), logs.end(), [](const store::LogFinding& log) { return log.lost; });
   return integrity == "ok" && findings.empty() && !rows_lost;
 }
+
+void require_own_file(const std::filesystem::path& file) { sqlite::require_own_header(file); }
 
 }  // namespace verbatim::maintenance

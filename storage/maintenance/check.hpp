@@ -49,5 +49,7 @@ StoreCheck check_store(sqlite::Database& database);
 /// The same for a file, and for its WAL unless a server uses the file: then the WAL is changing. If
 /// no server uses it, the WAL index is left as it is too.
 StoreCheck check_file(const std::filesystem::path& file, bool served);
+/// Throws StorageError as sqlite::require_own_header(), under the same condition.
+void require_own_file(const std::filesystem::path& file);
 
 }  // namespace verbatim::maintenance

@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "storage/store/delivery_store.hpp"
-#include "storage/store/outbox_store.hpp"
 #include "storage/store/session_store.hpp"
 #include "storage/store/token_store.hpp"
+#include "storage/store/webhook_store.hpp"
 
 namespace verbatim::maintenance {
 

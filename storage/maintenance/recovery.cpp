@@ -4,9 +4,11 @@
 #include <set>
 
 #include "storage/journal/segment.hpp"
+#include "storage/rows/change_tracking.hpp"
 #include "storage/rows/client_tokens.hpp"
 #include "storage/rows/event_codec.hpp"
 #include "storage/rows/fold.hpp"
+#include "storage/rows/recovering.hpp"
 #include "storage/rows/row_writer.hpp"
 #include "storage/rows/transcript_store.hpp"
 #include "storage/sqlite/database.hpp"
@@ -19,51 +21,80 @@ namespace {
 struct UnfinishedAttempt {
   transcript::AttemptId id = 0;
   std::string session_id;
+  std::string user;
   int number = 0;
   TimeMs started_at = 0;
   transcript::Sequence first_seq = 0;
-  std::optional<TimeMs> suspended_at;
+  std::optional<TimeMs> suspended_at;  ///< by its process, in order
+  std::int64_t recoveries = 0;
 };
 
 std::vector<UnfinishedAttempt> unfinished_attempts(sqlite::Database& database) {
   std::vector<UnfinishedAttempt> found;
   sqlite::Query rows = database.query(
-      "SELECT attempt.id, public_id, number, started_at, first_seq, suspended_at FROM attempt "
-      "JOIN session ON session.id = attempt.session "
+      "SELECT attempt.id, public_id, user, number, started_at, first_seq, suspended_at, status, "
+      "recoveries FROM attempt JOIN session ON session.id = attempt.session "
       "WHERE ended_at IS NULL AND status <> 0 ORDER BY first_seq");
-  while (rows.step())
-    found.push_back({rows.integer(0), rows.text(1), static_cast<int>(rows.integer(2)),
-                     rows.integer(3), static_cast<transcript::Sequence>(rows.integer(4)),
-                     rows.is_null(5) ? std::nullopt : std::optional(rows.integer(5))});
+  while (rows.step()) {
+    UnfinishedAttempt one;
+    one.id = rows.integer(0);
+    one.session_id = rows.text(1);
+    one.user = rows.text(2);
+    one.number = static_cast<int>(rows.integer(3));
+    one.started_at = rows.integer(4);
+    one.first_seq = static_cast<transcript::Sequence>(rows.integer(5));
+    if (rows.integer(7) != static_cast<int>(transcript::SessionStatus::recovering))
+      one.suspended_at = rows.optional_integer(6);
+    one.recoveries = rows.integer(8);
+    found.push_back(std::move(one));
+  }
   return found;
 }
 
-/// Takes out the attempts that another process suspended and that may still continue. Returns the
-/// first journal row that these need; nullopt if there are none.
-std::optional<transcript::Sequence> leave_suspended(std::vector<UnfinishedAttempt>& attempts,
-                                                    TimeMs now, std::int64_t window_ms,
-                                                    RecoveryReport& report) {
+/// Attempts that stay open, and the first journal row that they need.
+struct LeftOpen {
   std::optional<transcript::Sequence> needed;
+
+  void add(const UnfinishedAttempt& attempt, RecoveryReport& report) {
+    needed = std::min(needed.value_or(attempt.first_seq), attempt.first_seq);
+    report.waiting.push_back({attempt.session_id, attempt.user, !attempt.suspended_at});
+  }
+};
+
+/// How long an open attempt may have waited.
+std::int64_t window_of(const RecoveryOptions& options) {
+  return options.in_fleet ? INT64_MAX : options.resume_window_ms;
+}
+
+/// Takes out the attempts that another process suspended and that may still continue.
+LeftOpen leave_suspended(std::vector<UnfinishedAttempt>& attempts, TimeMs now,
+                         std::int64_t window_ms, RecoveryReport& report) {
+  LeftOpen left;
+  report.waiting.clear();
+  report.suspended = 0;
   std::erase_if(attempts, [&](const UnfinishedAttempt& attempt) {
     if (!attempt.suspended_at || now - *attempt.suspended_at >= window_ms) return false;
-    needed = std::min(needed.value_or(attempt.first_seq), attempt.first_seq);
+    left.add(attempt, report);
     ++report.suspended;
     return true;
   });
-  return needed;
+  return left;
 }
 
 /// "ok", or SQLite's first finding. If a WAL was cut short, indexes may contradict their tables,
-/// which only the thorough check finds.
+/// which only the thorough check finds. It also decides if the quick one finds something: that of
+/// SQLite 3.40 takes whole numbers for NULL in tables without row ids, such as token_use.
 std::string check_pages(sqlite::Database& database, bool thoroughly) {
   try {
     sqlite::Query check =
         database.query(thoroughly ? "PRAGMA integrity_check(1)" : "PRAGMA quick_check(1)");
-    return check.step() ? check.text(0) : "quick_check gave no answer";
+    std::string said = check.step() ? check.text(0) : "quick_check gave no answer";
+    if (thoroughly || said == "ok") return said;
   } catch (const store::StorageError& error) {
     if (error.failure() != store::Failure::corrupt) throw;
     return error.what();
   }
+  return check_pages(database, true);
 }
 
 /// The state of a file before it is changed.
@@ -116,12 +147,17 @@ void set_unreadable_aside(sqlite::Database& database, const UnfinishedAttempt& a
   }
 }
 
-void recover_attempt(sqlite::Database& database, const UnfinishedAttempt& attempt,
-                     RecoveryReport& report) {
-  rows::Folded folded = rows::fold(database, attempt.id, attempt.first_seq);
+std::set<std::string> open_turns(const transcript::Transcript& transcript) {
   std::set<std::string> open;
-  for (const transcript::Turn& turn : folded.transcript.turns())
+  for (const transcript::Turn& turn : transcript.turns())
     if (turn.status == transcript::TurnStatus::in_progress) open.insert(turn.item_id);
+  return open;
+}
+
+/// Ends an attempt that no client can continue.
+void end_attempt(sqlite::Database& database, const UnfinishedAttempt& attempt, rows::Folded& folded,
+                 RecoveryReport& report) {
+  const std::set<std::string> open = open_turns(folded.transcript);
   transcript::Ending ending;
   ending.reason = attempt.suspended_at ? transcript::CloseReason::server_shutdown
                                        : transcript::CloseReason::crash_recovered;
@@ -134,7 +170,6 @@ void recover_attempt(sqlite::Database& database, const UnfinishedAttempt& attemp
       [&](const transcript::Turn& turn) {
         return turn.status == transcript::TurnStatus::interrupted && open.contains(turn.item_id);
       });
-  report.unreadable_rows += folded.unreadable;
   report.attempts.push_back({attempt.session_id, attempt.number, folded.rows,
                              ending.transcript.turns.size(),
                              static_cast<std::size_t>(interrupted)});
@@ -143,6 +178,20 @@ void recover_attempt(sqlite::Database& database, const UnfinishedAttempt& attemp
   // One transaction: a crash in the middle leaves the attempt open and its rows in place.
   sqlite::Transaction transaction(database);
   rows::finalise_attempt(database, attempt.id, ending);
+  if (folded.unreadable > 0) set_unreadable_aside(database, attempt);
+  transaction.commit();
+}
+
+void leave_attempt(sqlite::Database& database, const UnfinishedAttempt& attempt,
+                   const rows::Folded& folded, TimeMs now, bool again, RecoveryReport& report) {
+  const std::set<std::string> open = open_turns(folded.transcript);
+  report.recovering.push_back({attempt.session_id, attempt.number, folded.rows,
+                               folded.transcript.turns().size(), open.size()});
+  if (report.dry_run) return;
+
+  sqlite::Transaction transaction(database);
+  rows::leave_open(database, attempt.id, folded, rows::highest_sequence(database) + 1, now,
+                   /*counts=*/!again);
   if (folded.unreadable > 0) set_unreadable_aside(database, attempt);
   transaction.commit();
 }
@@ -178,11 +227,13 @@ void take_segment(sqlite::Database& database, const std::filesystem::path& segme
 }
 
 /// Removes what no attempt needs any more, and marks the database as clean. `needed`: the first
-/// journal row that a suspended attempt needs.
+/// journal row that an open attempt needs. If changes are tracked, all rows stay: the journal
+/// deletes them once the database elsewhere has them.
 void tidy_up(sqlite::Database& database, std::optional<transcript::Sequence> needed, TimeMs now,
              std::int64_t resume_window_ms) {
   sqlite::Transaction removal(database);
-  rows::delete_events_before(database, needed.value_or(rows::highest_sequence(database) + 1));
+  if (!rows::tracks_changes(database))
+    rows::delete_events_before(database, needed.value_or(rows::highest_sequence(database) + 1));
   rows::prune_client_tokens(database, now, resume_window_ms);
   removal.commit();
   // Checkpointed here, because closing the connection reports no error.
@@ -195,13 +246,25 @@ void tidy_up(sqlite::Database& database, std::optional<transcript::Sequence> nee
 
 /// Recovers a store that is whole. `segment`: the file that continues the database; empty: none.
 void recover_sound(sqlite::Database& database, const std::filesystem::path& segment, TimeMs now,
-                   std::int64_t resume_window_ms, RecoveryReport& report) {
+                   const RecoveryOptions& options, RecoveryReport& report) {
   if (!segment.empty()) take_segment(database, segment, report);
-  report.suspended = 0;  // counted again, because the segment may have ended some
   std::vector<UnfinishedAttempt> open = unfinished_attempts(database);
-  const auto needed = leave_suspended(open, now, resume_window_ms, report);
-  for (const UnfinishedAttempt& attempt : open) recover_attempt(database, attempt, report);
-  if (!report.dry_run) tidy_up(database, needed, now, resume_window_ms);
+  // Again: the segment may have ended some.
+  LeftOpen left = leave_suspended(open, now, window_of(options), report);
+  const bool may_wait = options.leaves_recovering && window_of(options) > 0;
+  const int most = recoveries_max + (options.again ? 1 : 0);
+  for (const UnfinishedAttempt& attempt : open) {
+    rows::Folded folded = rows::fold(database, attempt.id, attempt.first_seq);
+    report.unreadable_rows += folded.unreadable;
+    if (may_wait && !attempt.suspended_at && attempt.recoveries < most &&
+        !folded.settings_json.empty()) {
+      leave_attempt(database, attempt, folded, now, options.again, report);
+      left.add(attempt, report);
+    } else {
+      end_attempt(database, attempt, folded, report);
+    }
+  }
+  if (!report.dry_run) tidy_up(database, left.needed, now, options.resume_window_ms);
 }
 
 /// The segment that continues the database; empty if there is none. Throws if there is one and no
@@ -223,12 +286,11 @@ std::filesystem::path segment_of(const std::filesystem::path& file,
 }  // namespace
 
 RecoveryReport recover(const std::filesystem::path& file, TimeMs now, bool dry_run,
-                       const std::filesystem::path& fallback_dir, std::int64_t resume_window_ms,
-                       const std::optional<StoreLogs>& known) {
+                       const std::filesystem::path& fallback_dir, const RecoveryOptions& options) {
   RecoveryReport report;
   report.dry_run = dry_run;
-  if (!known) require_whole_store(file, fallback_dir);
-  const StoreLogs logs = known ? *known : read_logs(file, fallback_dir);
+  if (!options.logs) require_whole_store(file, fallback_dir);
+  const StoreLogs logs = options.logs ? *options.logs : read_logs(file, fallback_dir);
   const std::filesystem::path segment = segment_of(file, fallback_dir, dry_run);
   if (!std::filesystem::exists(file)) return report;
   const bool rotated = !segment.empty();
@@ -247,7 +309,7 @@ RecoveryReport recover(const std::filesystem::path& file, TimeMs now, bool dry_r
       file, {.access = dry_run ? sqlite::Access::look : sqlite::Access::read_write});
   if (dry_run) sqlite::require_current_schema(database, database.schema_found());
   std::vector<UnfinishedAttempt> open = unfinished_attempts(database);
-  leave_suspended(open, now, resume_window_ms, report);
+  leave_suspended(open, now, window_of(options), report);
   report.clean = before.clean && open.empty() && !rotated;
   if (report.clean) {
     if (!dry_run) database.remove_log_on_close();
@@ -257,7 +319,7 @@ RecoveryReport recover(const std::filesystem::path& file, TimeMs now, bool dry_r
   if (report.integrity != "ok" && dry_run) return report;
   refuse_damaged(file, report.integrity);
 
-  recover_sound(database, segment, now, resume_window_ms, report);
+  recover_sound(database, segment, now, options, report);
   return report;
 }
 

@@ -1,7 +1,6 @@
 #include "storage/rows/attempt_reader.hpp"
 
-#include <nlohmann/json.hpp>
-
+#include "base/json/tree.hpp"
 #include "storage/rows/copies.hpp"
 #include "storage/rows/fold.hpp"
 #include "storage/rows/tool_rows.hpp"
@@ -44,7 +43,7 @@ std::vector<transcript::Turn> read_turns(sqlite::Database& database,
 
 std::vector<transcript::Gap> read_gaps(const std::string& text) {
   std::vector<transcript::Gap> gaps;
-  for (const auto& gap : nlohmann::json::parse(text)) {
+  for (const auto& gap : Json::parse(text)) {
     const auto kind = transcript::gap_kind_from_string(gap.at("kind").get<std::string>());
     if (kind)
       gaps.push_back({gap.at("item_id").get<std::string>(), *kind, gap.value("after", 0),
@@ -58,7 +57,7 @@ std::vector<transcript::Gap> read_gaps(const std::string& text) {
 std::optional<AttemptRow> find_attempt(sqlite::Database& database, const std::string& session_id,
                                        std::optional<int> number) {
   sqlite::Query row = database.query(
-      "SELECT attempt.id, number, status, started_at, ended_at, close_reason "
+      "SELECT attempt.id, number, status, started_at, ended_at, close_reason, tail_pending "
       "FROM attempt JOIN session ON session.id = attempt.session "
       "WHERE public_id = ?1 AND (?2 IS NULL OR number = ?2) ORDER BY number DESC LIMIT 1");
   if (!row.bind(session_id, number).step()) return std::nullopt;
@@ -69,6 +68,7 @@ std::optional<AttemptRow> find_attempt(sqlite::Database& database, const std::st
   found.started_at = row.integer(3);
   found.ended_at = row.optional_integer(4);
   if (!row.is_null(5)) found.close_reason = static_cast<transcript::CloseReason>(row.integer(5));
+  found.tail_pending = row.integer(6) != 0;
   return found;
 }
 

@@ -23,6 +23,7 @@ struct AttemptRow {
   TimeMs started_at = 0;
   std::optional<TimeMs> ended_at;
   std::optional<transcript::CloseReason> close_reason;
+  bool tail_pending = false;  ///< another node of the fleet may have more of it
 };
 
 /// `number`: default is the latest attempt. nullopt if there is no such session or attempt.

@@ -144,8 +144,7 @@ store::TokenPage list_client_tokens(sqlite::Database& database, const store::Tok
   std::int64_t before = INT64_MAX;
   const char* const end = filter.cursor.data() + filter.cursor.size();
   if (!filter.cursor.empty() && std::from_chars(filter.cursor.data(), end, before).ptr != end)
-    throw store::StorageError(store::Failure::not_found,
-                              "this cursor is unknown: use next_cursor of the page before");
+    throw store::unknown_cursor();
   sqlite::Query rows = database.query(
       "SELECT id, user, session, open, created_at, expires_at, revoked_at, rowid "
       "FROM client_secret WHERE revoked_at IS NULL AND (expires_at > ?2 OR " +
@@ -173,8 +172,13 @@ store::TokenStanding token_standing(sqlite::Database& database, const store::Tok
   store::TokenStanding standing;
   if (!use.id.empty()) standing.stored = find_token(database, use.id);
   {
-    sqlite::Query row = database.query("SELECT user FROM session WHERE public_id = ?");
-    if (row.bind(use.session_id).step()) standing.owner = row.text(0);
+    sqlite::Query row = database.query(
+        "SELECT user, EXISTS (SELECT 1 FROM attempt WHERE attempt.session = session.id AND "
+        "status <> 0) FROM session WHERE public_id = ?");
+    if (row.bind(use.session_id).step()) {
+      standing.owner = row.text(0);
+      standing.began = row.integer(1) != 0;
+    }
   }
   standing.own = use.bound || (!use.id.empty() && was_used(database, use));
   standing.goes_on = standing.own && goes_on(database, use, now - window_ms);

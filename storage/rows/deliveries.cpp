@@ -1,13 +1,13 @@
 #include "storage/rows/deliveries.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <cstdint>
-#include <nlohmann/json.hpp>
 #include <tuple>
 
+#include "base/json/tree.hpp"
 #include "storage/rows/message_row.hpp"
 #include "storage/sqlite/database.hpp"
+#include "storage/store/delivery_cursor.hpp"
 
 namespace verbatim::rows {
 
@@ -15,23 +15,10 @@ namespace {
 
 using store::DeliveryState;
 
-/// The begin of a page: this message, after some of its deliveries.
-struct PageStart {
-  std::int64_t message = INT64_MAX;
-  std::size_t skipped = 0;
-};
-
-PageStart start_of(const std::string& cursor) {
-  PageStart start;
-  if (cursor.empty()) return start;
-  const char* const end = cursor.data() + cursor.size();
-  const auto message = std::from_chars(cursor.data(), end, start.message);
-  if (message.ec == std::errc() && message.ptr != end && *message.ptr == '.') {
-    const auto skipped = std::from_chars(message.ptr + 1, end, start.skipped);
-    if (skipped.ec == std::errc() && skipped.ptr == end) return start;
-  }
-  throw store::StorageError(store::Failure::not_found,
-                            "this cursor is unknown: use next_cursor of the page before");
+store::DeliveryCursor start_of(const std::string& cursor) {
+  if (cursor.empty()) return {};
+  if (const auto start = store::parse_delivery_cursor(cursor)) return *start;
+  throw store::unknown_cursor();
 }
 
 /// The tables, beginning with the smallest that the filter allows.
@@ -56,8 +43,8 @@ std::string condition_of(std::optional<DeliveryState> state) {
 
 /// Deliveries with a row. One that the target did not want, or whose record has expired, is not
 /// shown.
-void add_begun(sqlite::Database& database, const store::DeliveryFilter& filter,
-               const PageStart& start, std::size_t limit, std::vector<store::Delivery>& found) {
+void add_begun(sqlite::Database& database, const store::DeliveryFilter& filter, std::int64_t from,
+               std::size_t limit, std::vector<store::Delivery>& found) {
   sqlite::Query rows = database.query(
       "SELECT " + message_columns + ", delivery.target, delivery.state " + tables_for(filter) +
       "WHERE delivery.message <= ?1 AND (?2 IS NULL OR session.public_id = ?2) AND "
@@ -66,21 +53,21 @@ void add_begun(sqlite::Database& database, const store::DeliveryFilter& filter,
       "message.done_at IS NOT 0" +
       condition_of(filter.state) +
       " ORDER BY delivery.message DESC, delivery.target DESC LIMIT ?4");
-  rows.bind(start.message, filter.session_id, filter.target, static_cast<std::int64_t>(limit));
+  rows.bind(from, filter.session_id, filter.target, static_cast<std::int64_t>(limit));
   while (rows.step())
     found.push_back({read_message(rows), rows.text(message_column_count),
                      static_cast<DeliveryState>(rows.integer(message_column_count + 1))});
 }
 
-nlohmann::json json_of(const std::vector<store::DeliveryTarget>& targets) {
-  nlohmann::json list = nlohmann::json::array();
+Json json_of(const std::vector<store::DeliveryTarget>& targets) {
+  Json list = Json::array();
   for (const auto& target : targets) list.push_back({{"n", target.name}, {"w", target.wanted}});
   return list;
 }
 
 /// Deliveries that have no row yet: they wait.
 void add_untried(sqlite::Database& database, const store::DeliveryFilter& filter,
-                 const std::vector<store::DeliveryTarget>& targets, const PageStart& start,
+                 const std::vector<store::DeliveryTarget>& targets, std::int64_t from,
                  std::size_t limit, std::vector<store::Delivery>& found) {
   sqlite::Query rows = database.query(
       "SELECT " + message_columns + ", value ->> 'n' AS name " +
@@ -91,8 +78,7 @@ void add_untried(sqlite::Database& database, const store::DeliveryFilter& filter
       "AND delivery.message IS NULL AND (?3 IS NULL OR session.public_id = ?3) AND "
       "(?4 IS NULL OR name = ?4) ORDER BY message.id DESC, name DESC LIMIT ?5");
   const std::string list = json_of(targets).dump();
-  rows.bind(list, start.message, filter.session_id, filter.target,
-            static_cast<std::int64_t>(limit));
+  rows.bind(list, from, filter.session_id, filter.target, static_cast<std::int64_t>(limit));
   while (rows.step())
     found.push_back({read_message(rows), rows.text(message_column_count), DeliveryState::waiting});
 }
@@ -126,25 +112,32 @@ std::string message_of(const std::string& delivery) {
   return "msg_" + delivery.substr(prefix.size(), end - prefix.size());
 }
 
-/// All deliveries of the message, begun or not.
+/// All deliveries of the message that a list would show, begun or not.
 std::vector<store::Delivery> deliveries_of(sqlite::Database& database, const std::string& message,
                                            const std::vector<store::DeliveryTarget>& targets) {
+  const std::string of_message =
+      " FROM message CROSS JOIN attempt ON attempt.id = message.attempt "
+      "CROSS JOIN session ON session.id = attempt.session ";
   std::vector<store::Delivery> found;
-  PageStart there;
-  store::DeliveryFilter own;
   {
-    sqlite::Query row = database.query(
-        "SELECT message.id, session.public_id FROM message "
-        "JOIN attempt ON attempt.id = message.attempt JOIN session ON session.id = attempt.session "
-        "WHERE message.public_id = ?");
-    if (!row.bind(message).step()) return found;
-    there.message = row.integer(0);
-    own.session_id = row.text(1);
+    sqlite::Query rows = database.query(
+        "SELECT " + message_columns + ", delivery.target, delivery.state" + of_message +
+        "CROSS JOIN delivery ON delivery.message = message.id WHERE message.public_id = ? "
+        "AND NOT (delivery.state = 1 AND delivery.tries = 0) AND message.done_at IS NOT 0");
+    rows.bind(message);
+    while (rows.step())
+      found.push_back({read_message(rows), rows.text(message_column_count),
+                       static_cast<DeliveryState>(rows.integer(message_column_count + 1))});
   }
-  constexpr std::size_t limit = 1000;  // more than there can be targets
-  add_begun(database, own, there, limit, found);
-  add_untried(database, own, targets, there, limit, found);
-  std::erase_if(found, [&](const auto& one) { return one.message.id != there.message; });
+  sqlite::Query rows = database.query(
+      "SELECT " + message_columns + ", value ->> 'n'" + of_message +
+      "CROSS JOIN json_each(?1) LEFT JOIN delivery ON delivery.message = message.id AND "
+      "delivery.target = value ->> 'n' WHERE message.public_id = ?2 AND message.done_at IS NULL "
+      "AND (value ->> 'w' >> message.kind) & 1 AND delivery.message IS NULL");
+  const std::string list = json_of(targets).dump();
+  rows.bind(list, message);
+  while (rows.step())
+    found.push_back({read_message(rows), rows.text(message_column_count), DeliveryState::waiting});
   return found;
 }
 
@@ -152,18 +145,18 @@ std::vector<store::Delivery> deliveries_of(sqlite::Database& database, const std
 
 store::DeliveryPage list_deliveries(sqlite::Database& database, const store::DeliveryFilter& filter,
                                     const std::vector<store::DeliveryTarget>& targets) {
-  const PageStart start = start_of(filter.cursor);
+  const store::DeliveryCursor start = start_of(filter.cursor);
   sqlite::Savepoint snapshot(database);
   const std::size_t limit = filter.limit + start.skipped + 1;
   std::vector<store::Delivery> found;
-  add_begun(database, filter, start, limit, found);
+  add_begun(database, filter, start.message, limit, found);
   if (filter.state.value_or(DeliveryState::waiting) == DeliveryState::waiting)
-    add_untried(database, filter, targets, start, limit, found);
+    add_untried(database, filter, targets, start.message, limit, found);
   std::sort(found.begin(), found.end(), [](const auto& one, const auto& other) {
     return std::tie(one.message.id, one.target) > std::tie(other.message.id, other.target);
   });
   store::DeliveryPage page;
-  PageStart next = start;
+  store::DeliveryCursor next = start;
   std::size_t of_message = 0;  // deliveries of the current message, also those of the page before
   std::int64_t current = 0;
   for (store::Delivery& delivery : found) {
@@ -171,7 +164,7 @@ store::DeliveryPage list_deliveries(sqlite::Database& database, const store::Del
     current = delivery.message.id;
     if (current == start.message && of_message <= start.skipped) continue;
     if (page.deliveries.size() == filter.limit) {
-      page.next_cursor = std::to_string(next.message) + "." + std::to_string(next.skipped);
+      page.next_cursor = to_string(next);
       break;
     }
     next = {current, of_message};

@@ -73,6 +73,8 @@ auto fields(T& of) {
     return std::tie(of.response_id);
   } else if constexpr (std::is_same_v<Struct, UpstreamLost>) {
     return std::tie(of.why);
+  } else if constexpr (std::is_same_v<Struct, SettingsChanged>) {
+    return std::tie(of.json);
   } else if constexpr (std::is_same_v<Struct, AudioMetered>) {
     return std::tie(of.input_ms, of.output_ms);
   } else if constexpr (std::is_same_v<Struct, TranscriptionUsage>) {

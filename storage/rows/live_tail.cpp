@@ -7,6 +7,7 @@
 #include "storage/rows/attempt_reader.hpp"
 #include "storage/rows/copies.hpp"
 #include "storage/rows/event_codec.hpp"
+#include "storage/rows/row_writer.hpp"
 #include "storage/sqlite/database.hpp"
 
 namespace verbatim::rows {
@@ -113,14 +114,23 @@ std::shared_ptr<const store::TailState> end_of(sqlite::Database& database,
   return state;
 }
 
+/// A mark that this store cannot have given: another node of a fleet has, which numbers otherwise.
+bool is_foreign(sqlite::Database& database, const store::TailMark& mark) {
+  if (!mark.final) return mark.number > highest_sequence(database);
+  sqlite::Query row = database.query("SELECT coalesce(max(id), 0) FROM copy");
+  return row.step() && mark.number > static_cast<std::uint64_t>(row.integer(0));
+}
+
 }  // namespace
 
 std::optional<store::TailStart> start_tail(sqlite::Database& database,
                                            const std::string& session_id,
                                            std::optional<int> attempt,
-                                           const std::optional<store::TailMark>& seen) {
+                                           std::optional<store::TailMark> seen) {
   sqlite::Savepoint snapshot(database);
   store::TailStart start;
+  start.foreign_mark = seen && is_foreign(database, *seen);
+  if (start.foreign_mark) seen.reset();
   start.key = {session_id, attempt.value_or(1)};
   const auto found = find_attempt(database, session_id, attempt);
   if (!found) {

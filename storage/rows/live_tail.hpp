@@ -28,7 +28,7 @@ namespace verbatim::rows {
 std::optional<store::TailStart> start_tail(sqlite::Database& database,
                                            const std::string& session_id,
                                            std::optional<int> attempt,
-                                           const std::optional<store::TailMark>& seen);
+                                           std::optional<store::TailMark> seen);
 
 class LiveTail {
  public:

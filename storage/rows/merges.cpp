@@ -81,7 +81,7 @@ void note_merge(sqlite::Database& database, const MergeNews& news) {
   if (database.changes() == 0) return;
   note_change(database, news.attempt);
   for (const TimeMs at : news.changed)
-    announce(database, store::MessageKind::transcript_updated, news.attempt, at);
+    announce(database, store::WebhookKind::transcript_updated, news.attempt, at);
 }
 
 MergeCache::CachedAttempt& MergeCache::brought_up_to_date(sqlite::Database& database,

@@ -2,11 +2,11 @@
 
 namespace verbatim::rows {
 
-store::Message read_message(const sqlite::Query& row) {
-  store::Message message;
+store::WebhookMessage read_message(const sqlite::Query& row) {
+  store::WebhookMessage message;
   message.id = row.integer(0);
   message.public_id = row.text(1);
-  message.kind = static_cast<store::MessageKind>(row.integer(2));
+  message.kind = static_cast<store::WebhookKind>(row.integer(2));
   message.session_id = row.text(3);
   message.attempt = static_cast<int>(row.integer(4));
   message.item_id = row.text(5);

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "storage/sqlite/query.hpp"
-#include "storage/store/outbox_store.hpp"
+#include "storage/store/webhook_store.hpp"
 
 namespace verbatim::rows {
 
@@ -17,6 +17,6 @@ inline const std::string message_columns =
 inline constexpr int message_column_count = 12;
 
 /// Reads the columns at the front of the row.
-store::Message read_message(const sqlite::Query& row);
+store::WebhookMessage read_message(const sqlite::Query& row);
 
 }  // namespace verbatim::rows

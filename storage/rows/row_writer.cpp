@@ -2,8 +2,7 @@
 
 #include <algorithm>
 
-#include <nlohmann/json.hpp>
-
+#include "base/json/tree.hpp"
 #include "storage/rows/attempt_reader.hpp"
 #include "storage/rows/copies.hpp"
 #include "storage/rows/tool_rows.hpp"
@@ -15,23 +14,25 @@ namespace {
 
 /// Ids come from the provider and may hold any bytes: invalid UTF-8 is replaced.
 std::string gaps_json(const std::vector<transcript::Gap>& gaps) {
-  nlohmann::json list = nlohmann::json::array();
+  Json list = Json::array();
   for (const transcript::Gap& gap : gaps) {
     auto& kept = list.emplace_back(
-        nlohmann::json{{"item_id", gap.item_id}, {"kind", transcript::to_string(gap.kind)}});
+        Json{{"item_id", gap.item_id}, {"kind", transcript::to_string(gap.kind)}});
     if (gap.count > 0) kept.update({{"after", gap.after}, {"count", gap.count}});
   }
-  return list.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return list.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-/// A row's number is never used again, even after the row is deleted.
-void remember_highest(sqlite::Database& database) {
-  database
-      .query(
-          "UPDATE meta SET last_seq = "
-          "max(last_seq, (SELECT coalesce(max(seq), 0) FROM journal))")
-      .run();
-}
+/// Numbers of rows and of changes (change_tracking.hpp): a change without a number has minus its
+/// last one.
+constexpr const char* highest =
+    "max(last_seq, (SELECT coalesce(max(seq), 0) FROM journal), "
+    "(SELECT coalesce(max(seq), 0) FROM dirty), (SELECT coalesce(-min(seq), 0) FROM dirty), "
+    "(SELECT coalesce(max(shipped), 0) FROM shipping))";
+
+/// True for a journal row whose attempt has ended, or was erased.
+constexpr const char* is_needless =
+    "NOT EXISTS (SELECT 1 FROM attempt WHERE id = journal.attempt AND ended_at IS NULL)";
 
 bool is_completed(sqlite::Database& database, transcript::AttemptId attempt,
                   const std::string& item_id) {
@@ -83,7 +84,7 @@ store::OpenedAttempt insert_attempt(sqlite::Database& database, const store::Att
         .run();
     opened.attempt = latest->id;
     opened.number = latest->number;
-    announce(database, store::MessageKind::session_started, opened.attempt, opened.started_at);
+    announce(database, store::WebhookKind::session_started, opened.attempt, opened.started_at);
     return opened;
   }
   opened.number = latest ? latest->number + 1 : 1;
@@ -95,7 +96,7 @@ store::OpenedAttempt insert_attempt(sqlite::Database& database, const store::Att
             opened.started_at, spec.model, first_seq)
       .run();
   opened.attempt = database.last_insert_id();
-  announce(database, store::MessageKind::session_started, opened.attempt, opened.started_at);
+  announce(database, store::WebhookKind::session_started, opened.attempt, opened.started_at);
   return opened;
 }
 
@@ -134,7 +135,7 @@ ON CONFLICT (attempt, item_id) DO UPDATE SET
             turn.audio_ms)
       .run();
   if (completes)
-    announce(database, store::MessageKind::turn_completed, attempt, turn.ended_at.value_or(0),
+    announce(database, store::WebhookKind::turn_completed, attempt, turn.ended_at.value_or(0),
              turn.item_id);
 }
 
@@ -155,7 +156,7 @@ void finalise_attempt(sqlite::Database& database, transcript::AttemptId attempt,
   for (const transcript::Turn& turn : ending.transcript.turns) upsert_turn(database, attempt, turn);
   insert_tool_calls(database, attempt, ending.transcript.tool_calls);
   mark_to_merge(database, attempt);
-  announce(database, store::MessageKind::session_ended, attempt, ending.ended_at);
+  announce(database, store::WebhookKind::session_ended, attempt, ending.ended_at);
 }
 
 void note_change(sqlite::Database& database, transcript::AttemptId attempt) {
@@ -183,25 +184,59 @@ void suspend_attempt(sqlite::Database& database, transcript::AttemptId attempt,
       .run();
 }
 
+void leave_recovering(sqlite::Database& database, transcript::AttemptId attempt, TimeMs now,
+                      bool counts) {
+  database
+      .query(
+          "UPDATE attempt SET status = ?, suspended_at = ?, recoveries = recoveries + ? "
+          "WHERE id = ? AND ended_at IS NULL")
+      .bind(static_cast<int>(transcript::SessionStatus::recovering), now, counts, attempt)
+      .run();
+}
+
 bool resume_attempt(sqlite::Database& database, transcript::AttemptId attempt) {
   database
       .query(
-          "UPDATE attempt SET status = ?, suspended_at = NULL, settings = NULL "
+          "UPDATE attempt SET status = ?, suspended_at = NULL, settings = NULL, recoveries = 0 "
           "WHERE id = ? AND ended_at IS NULL AND suspended_at IS NOT NULL")
       .bind(static_cast<int>(transcript::SessionStatus::live), attempt)
       .run();
   return database.changes() == 1;
 }
 
+void remember_highest(sqlite::Database& database) {
+  database.query(std::string("UPDATE meta SET last_seq = ") + highest).run();
+}
+
 transcript::Sequence highest_sequence(sqlite::Database& database) {
-  sqlite::Query read =
-      database.query("SELECT max(last_seq, (SELECT coalesce(max(seq), 0) FROM journal)) FROM meta");
+  sqlite::Query read = database.query(std::string("SELECT ") + highest + " FROM meta");
   return read.step() ? static_cast<transcript::Sequence>(read.integer(0)) : 0;
 }
 
 void delete_events_before(sqlite::Database& database, transcript::Sequence end) {
   remember_highest(database);
   database.query("DELETE FROM journal WHERE seq < ?").bind(end).run();
+}
+
+std::int64_t delete_events_of_ended(sqlite::Database& database, transcript::Sequence from,
+                                    transcript::Sequence to) {
+  remember_highest(database);
+  database.query(std::string("DELETE FROM journal WHERE seq BETWEEN ? AND ? AND ") + is_needless)
+      .bind(from, to)
+      .run();
+  return database.changes();
+}
+
+SweptRows look_for_ended(sqlite::Database& database, transcript::Sequence from,
+                         transcript::Sequence to, transcript::Sequence limit) {
+  sqlite::Query rows = database.query(
+      std::string("SELECT max(seq), count(*), coalesce(sum(needless), 0) FROM (SELECT seq, ") +
+      is_needless + " AS needless FROM journal WHERE seq BETWEEN ? AND ? ORDER BY seq LIMIT ?)");
+  rows.bind(from, to, limit);
+  SweptRows swept;
+  if (rows.step() && !rows.is_null(0))
+    swept = {static_cast<transcript::Sequence>(rows.integer(0)), rows.integer(1), rows.integer(2)};
+  return swept;
 }
 
 void delete_events_of(sqlite::Database& database, transcript::AttemptId attempt,

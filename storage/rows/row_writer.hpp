@@ -50,14 +50,33 @@ void mark_attempt(sqlite::Database& database, transcript::AttemptId attempt,
 /// Records that the attempt waits for another process, with the values that it needs to continue.
 void suspend_attempt(sqlite::Database& database, transcript::AttemptId attempt,
                      const transcript::Handover& handover);
-/// Makes a suspended attempt live again. False if it was not suspended.
+/// Records that the attempt's process was killed, and that it waits for its client from `now` on.
+/// `counts`: as one more start that has left it so.
+void leave_recovering(sqlite::Database& database, transcript::AttemptId attempt, TimeMs now,
+                      bool counts);
+/// Makes a suspended or recovering attempt live again. False if it was neither.
 bool resume_attempt(sqlite::Database& database, transcript::AttemptId attempt);
 
-/// The highest sequence number ever used for a journal row, deleted rows included.
+/// The highest sequence number ever used for a journal row or a tracked change, deleted ones
+/// included.
 transcript::Sequence highest_sequence(sqlite::Database& database);
+/// Call it before rows or changes are deleted: a number is never used again.
+void remember_highest(sqlite::Database& database);
 
 /// Delete journal rows whose text is in the turn table, or is to be erased.
 void delete_events_before(sqlite::Database& database, transcript::Sequence end);
+/// Deletes those of attempts that have ended, from the row `from` to the row `to`. Returns their
+/// number.
+std::int64_t delete_events_of_ended(sqlite::Database& database, transcript::Sequence from,
+                                    transcript::Sequence to);
+struct SweptRows {
+  transcript::Sequence last = 0;  ///< of the rows that were read; 0: there is none
+  std::int64_t rows = 0;
+  std::int64_t needless = 0;  ///< of them, those of attempts that have ended
+};
+/// Looks at the first `limit` rows from `from` to `to`.
+SweptRows look_for_ended(sqlite::Database& database, transcript::Sequence from,
+                         transcript::Sequence to, transcript::Sequence limit);
 void delete_events_of(sqlite::Database& database, transcript::AttemptId attempt,
                       transcript::Sequence from);
 

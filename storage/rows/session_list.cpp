@@ -1,21 +1,19 @@
 #include "storage/rows/session_list.hpp"
 
-#include <algorithm>
 #include <string>
 #include <utility>
 
 #include "storage/sqlite/database.hpp"
 #include "storage/store/session_cursor.hpp"
+#include "storage/store/session_order.hpp"
 
 namespace verbatim::rows {
 
 namespace {
 
+using store::SessionOrder;
 using store::SessionSort;
 using transcript::SessionStatus;
-
-/// Above it a total is not counted to the end: a count reads every session.
-constexpr std::int64_t total_max = 100'000;
 
 /// Values are bound, never inserted into the SQL. ?1 to ?4, then the metadata.
 std::string conditions_of(const store::SessionFilter& filter) {
@@ -25,7 +23,9 @@ std::string conditions_of(const store::SessionFilter& filter) {
   for (std::size_t i = 0; i < filter.metadata.size(); ++i)
     sql +=
         " AND EXISTS (SELECT 1 FROM json_each(metadata) AS member"
-        " WHERE member.type = 'text' AND member.key = ? AND member.value = ?)";
+        " WHERE member.key = ? AND CASE WHEN member.type IN ('text', 'integer', 'real')"
+        " THEN CAST(member.value AS TEXT) WHEN member.type IN ('true', 'false', 'null')"
+        " THEN member.type END = ?)";
   return sql;
 }
 
@@ -40,43 +40,32 @@ std::optional<int> status_of(const store::SessionFilter& filter) {
   return static_cast<int>(*filter.status);
 }
 
-/// The value that a list is sorted by, and its direction. The row id decides among equal values, so
-/// each session has one place.
-struct Order {
-  const char* key;  ///< SQL; null: the row id alone, which grows with the time of creation
-  bool descending;
-};
-Order order_of(SessionSort sort) {
-  // A session that has not ended counts as the last to end.
-  constexpr const char* ended = "coalesce(latest.ended_at, 9223372036854775807)";
-  switch (sort) {
-    case SessionSort::created_first:
-      return {nullptr, false};
-    case SessionSort::ended_first:
-      return {ended, false};
-    case SessionSort::ended_last:
-      return {ended, true};
-    case SessionSort::user_a_to_z:
-      return {"user", false};
-    case SessionSort::user_z_to_a:
-      return {"user", true};
-    case SessionSort::created_last:
+/// SQL; null: the row id alone, which grows with the time of creation.
+const char* sql_of(SessionOrder::Key key) {
+  switch (key) {
+    case SessionOrder::Key::ended:
+      // A session that has not ended counts as the last to end.
+      return "coalesce(latest.ended_at, 9223372036854775807)";
+    case SessionOrder::Key::user:
+      return "user";
+    case SessionOrder::Key::created:
       break;
   }
-  return {nullptr, true};
+  return nullptr;
 }
 
 std::string page_sql(const store::SessionFilter& filter, bool continues) {
-  const Order order = order_of(filter.sort);
+  const SessionOrder order = order_of(filter.sort);
+  const char* const key = sql_of(order.key);
   const char* const direction = order.descending ? " DESC" : "";
   const char* const beyond = order.descending ? " < " : " > ";
   std::string sql = std::string(session_columns) + " WHERE" + conditions_of(filter);
-  if (continues && order.key)
-    sql += std::string(" AND (") + order.key + ", session.id)" + beyond + "(?, ?)";
+  if (continues && key)
+    sql += std::string(" AND (") + key + ", session.id)" + beyond + "(?, ?)";
   else if (continues)
     sql += std::string(" AND session.id") + beyond + "?";
   sql += " ORDER BY ";
-  if (order.key) sql += std::string(order.key) + direction + ", ";
+  if (key) sql += std::string(key) + direction + ", ";
   return sql + "session.id" + direction + " LIMIT ?";
 }
 
@@ -84,27 +73,17 @@ store::SessionCursor cursor_at(SessionSort sort, const FoundSession& last) {
   store::SessionCursor cursor;
   cursor.id = last.id;
   const auto& attempts = last.summary.attempts;
-  if (sort == SessionSort::ended_first || sort == SessionSort::ended_last)
+  const SessionOrder::Key key = order_of(sort).key;
+  if (key == SessionOrder::Key::ended)
     cursor.time = attempts.empty() ? std::nullopt : attempts.back().ended_at;
-  if (sort == SessionSort::user_a_to_z || sort == SessionSort::user_z_to_a)
-    cursor.text = last.summary.user;
+  if (key == SessionOrder::Key::user) cursor.text = last.summary.user;
   return cursor;
 }
 
 void bind_cursor(sqlite::Query& rows, SessionSort sort, const store::SessionCursor& cursor) {
-  switch (sort) {
-    case SessionSort::ended_first:
-    case SessionSort::ended_last:
-      rows.bind(cursor.time.value_or(INT64_MAX));
-      break;
-    case SessionSort::user_a_to_z:
-    case SessionSort::user_z_to_a:
-      rows.bind(cursor.text);
-      break;
-    case SessionSort::created_first:
-    case SessionSort::created_last:
-      break;
-  }
+  const SessionOrder::Key key = order_of(sort).key;
+  if (key == SessionOrder::Key::ended) rows.bind(cursor.time.value_or(INT64_MAX));
+  if (key == SessionOrder::Key::user) rows.bind(cursor.text);
   rows.bind(cursor.id);
 }
 
@@ -113,7 +92,7 @@ std::int64_t count_sessions(sqlite::Database& database, const store::SessionFilt
   sqlite::Query count = database.query("SELECT count(*) FROM (" + std::string(session_columns) +
                                        " WHERE" + conditions_of(filter) + " LIMIT ?)");
   bind_conditions(count, filter, status);
-  count.bind(total_max + 1);
+  count.bind(store::session_total_max + 1);
   return count.step() ? count.integer(0) : 0;
 }
 
@@ -147,7 +126,9 @@ std::vector<store::AttemptSummary> read_attempts(sqlite::Database& database, std
   sqlite::Query rows = database.query(
       "SELECT number, status, started_at, ended_at, close_reason, "
       "coalesce(merged_complete, complete), model, usage, "
-      "coalesce(merged_turns, (SELECT count(*) FROM turn WHERE turn.attempt = attempt.id)) "
+      "coalesce(merged_turns, (SELECT count(*) FROM turn WHERE turn.attempt = attempt.id)), "
+      "coalesce((SELECT substr(text, 1, 120) FROM turn WHERE turn.attempt = attempt.id AND "
+      "text <> '' ORDER BY role <> 1, ordinal LIMIT 1), '') "
       "FROM attempt WHERE session = ? ORDER BY number");
   rows.bind(session);
   while (rows.step()) {
@@ -161,6 +142,7 @@ std::vector<store::AttemptSummary> read_attempts(sqlite::Database& database, std
     attempt.model = rows.text(6);
     attempt.usage_json = rows.text(7);
     attempt.turns = static_cast<std::size_t>(rows.integer(8));
+    attempt.first_words = rows.text(9);
   }
   return attempts;
 }
@@ -169,9 +151,7 @@ store::SessionPage list_sessions(sqlite::Database& database, const store::Sessio
   std::optional<store::SessionCursor> cursor;
   if (!filter.cursor.empty()) {
     cursor = store::parse_session_cursor(filter.sort, filter.cursor);
-    if (!cursor)
-      throw store::StorageError(store::Failure::not_found,
-                                "this cursor is unknown: use next_cursor of the page before");
+    if (!cursor || cursor->made_at) throw store::unknown_cursor();
   }
   // One snapshot: the total and the page agree.
   sqlite::Savepoint snapshot(database);
@@ -191,11 +171,7 @@ store::SessionPage list_sessions(sqlite::Database& database, const store::Sessio
   if (more && !found.empty())
     page.next_cursor = to_string(filter.sort, cursor_at(filter.sort, found.back()));
   for (FoundSession& one : found) page.sessions.push_back(std::move(one.summary));
-  if (filter.total) {
-    const std::int64_t total = count_sessions(database, filter);
-    page.total_is_exact = total <= total_max;
-    page.total = static_cast<std::size_t>(std::min(total, total_max));
-  }
+  if (filter.total) set_total(page, count_sessions(database, filter));
   return page;
 }
 

@@ -28,11 +28,11 @@ extern const char* const session_columns;
 FoundSession read_session(const sqlite::Query& row);
 std::vector<store::AttemptSummary> read_attempts(sqlite::Database& database, std::int64_t session);
 
-/// `filter.question` is not looked at.
+/// Ignores `filter.question`.
 store::SessionPage list_sessions(sqlite::Database& database, const store::SessionFilter& filter);
 
-/// The session with this row id if it meets the filter's conditions; neither its cursor nor its
-/// question is looked at. Without attempts.
+/// The session with this row id if it meets the filter's conditions; its cursor and its
+/// question are ignored. Without attempts.
 std::optional<FoundSession> find_listed(sqlite::Database& database,
                                         const store::SessionFilter& filter, std::int64_t id);
 

@@ -1,24 +1,21 @@
 #include "storage/rows/tool_rows.hpp"
 
-#include <nlohmann/json.hpp>
-
 #include "base/assert.hpp"
+#include "base/json/tree.hpp"
 #include "storage/sqlite/database.hpp"
 
 namespace verbatim::rows {
 namespace {
 
-using nlohmann::json;
-
 std::optional<std::string> approval_json(const std::optional<transcript::ToolApproval>& approval) {
   if (!approval) return std::nullopt;
-  json stored = {{"request_id", approval->request_id}, {"reason", approval->reason.utf8()}};
+  Json stored = {{"request_id", approval->request_id}, {"reason", approval->reason.utf8()}};
   if (approval->approved) stored["approved"] = *approval->approved;
-  return stored.dump(-1, ' ', false, json::error_handler_t::replace);
+  return stored.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 transcript::ToolApproval approval_from(const std::string& text) {
-  const json stored = json::parse(text);
+  const Json stored = Json::parse(text);
   transcript::ToolApproval approval;
   approval.request_id = stored.at("request_id").get<std::string>();
   approval.reason = Text::from_wtf8(stored.at("reason").get<std::string>());

@@ -5,7 +5,6 @@
 
 #include "storage/rows/attempt_reader.hpp"
 #include "storage/rows/client_tokens.hpp"
-#include "storage/rows/fold.hpp"
 #include "storage/rows/row_writer.hpp"
 #include "storage/rows/session_list.hpp"
 #include "storage/sqlite/database.hpp"
@@ -30,6 +29,7 @@ transcript::TranscriptView view_of(sqlite::Database& database, MergeCache& merge
   view.ended_at = attempt.ended_at;
   view.close_reason = attempt.close_reason;
   view.show(merges.merged(database, attempt)->transcript);
+  if (view.receipt) view.receipt->tail_pending = attempt.tail_pending;
   return view;
 }
 
@@ -38,7 +38,8 @@ transcript::TranscriptView view_of(sqlite::Database& database, MergeCache& merge
 struct TranscriptStore::Impl {
   Impl(const std::filesystem::path& file, std::size_t merged_bytes_max, sqlite::Access access)
       : database(file, {.access = access}), merges(merged_bytes_max) {
-    sqlite::require_current_schema(database, database.schema_found());
+    if (access != sqlite::Access::memory)
+      sqlite::require_current_schema(database, database.schema_found());
   }
   static std::unique_ptr<Impl> open(const std::filesystem::path& file,
                                     std::size_t merged_bytes_max) {
@@ -62,6 +63,13 @@ struct TranscriptStore::Impl {
 
 TranscriptStore::TranscriptStore(const std::filesystem::path& file, std::size_t merged_bytes_max)
     : merged_bytes_max_(merged_bytes_max), impl_(Impl::open(file, merged_bytes_max)) {}
+
+TranscriptStore::TranscriptStore(std::unique_ptr<Impl> impl)
+    : merged_bytes_max_(0), impl_(std::move(impl)) {}
+
+TranscriptStore TranscriptStore::in_memory(const std::string& name) {
+  return TranscriptStore(std::make_unique<Impl>(name, 0, sqlite::Access::memory));
+}
 
 void TranscriptStore::open_anew() {
   impl_ =
@@ -184,13 +192,22 @@ std::vector<std::string> TranscriptStore::ended_before(TimeMs time, std::size_t 
 namespace {
 
 constexpr const char* suspended_attempts =
-    "SELECT attempt.id, public_id, user, number, model, suspended_at, settings FROM attempt "
-    "JOIN session ON session.id = attempt.session "
+    "SELECT attempt.id, public_id, user, number, model, suspended_at, settings, status, started_at "
+    "FROM attempt JOIN session ON session.id = attempt.session "
     "WHERE ended_at IS NULL AND suspended_at IS NOT NULL ";
 
 store::SuspendedAttempt read_suspended(const sqlite::Query& row) {
-  return {row.integer(0), row.text(1),    row.text(2), static_cast<int>(row.integer(3)),
-          row.text(4),    row.integer(5), row.text(6)};
+  store::SuspendedAttempt one;
+  one.attempt = row.integer(0);
+  one.session_id = row.text(1);
+  one.user = row.text(2);
+  one.number = static_cast<int>(row.integer(3));
+  one.model = row.text(4);
+  one.suspended_at = row.integer(5);
+  one.settings_json = row.text(6);
+  one.recovering = row.integer(7) == static_cast<int>(SessionStatus::recovering);
+  one.started_at = row.integer(8);
+  return one;
 }
 
 }  // namespace
@@ -211,20 +228,14 @@ std::vector<store::SuspendedAttempt> TranscriptStore::suspended_before(TimeMs ti
   return found;
 }
 
-transcript::Transcript TranscriptStore::folded(transcript::AttemptId attempt) {
-  return folded(attempt, nullptr, 0);
-}
-
-transcript::Transcript TranscriptStore::folded(transcript::AttemptId attempt,
-                                               std::unique_ptr<transcript::Spill> spill,
-                                               std::size_t items_in_memory) {
+Folded TranscriptStore::folded(transcript::AttemptId attempt, FoldInto into) {
   sqlite::Savepoint snapshot(impl_->database);
   transcript::Sequence first_seq = 0;
   {
     sqlite::Query row = impl_->database.query("SELECT first_seq FROM attempt WHERE id = ?");
     if (row.bind(attempt).step()) first_seq = static_cast<transcript::Sequence>(row.integer(0));
   }
-  return fold(impl_->database, attempt, first_seq, {std::move(spill), items_in_memory}).transcript;
+  return fold(impl_->database, attempt, first_seq, std::move(into));
 }
 
 transcript::Usage TranscriptStore::used_by(const std::string& user, TimeMs from, TimeMs to) {
@@ -281,8 +292,11 @@ void patch_metadata(sqlite::Database& database, const std::string& id,
       .run();
 }
 
-bool erase_session(sqlite::Database& database, const std::string& id) {
-  sqlite::Savepoint all_or_nothing(database);
+namespace {
+
+/// Deletes a session's rows, in the caller's savepoint. False if there is none.
+bool delete_rows(sqlite::Database& database, const std::string& id) {
+  remember_highest(database);
   std::vector<std::pair<transcript::AttemptId, transcript::Sequence>> attempts;
   {
     sqlite::Query rows = database.query(
@@ -307,9 +321,35 @@ bool erase_session(sqlite::Database& database, const std::string& id) {
     database.query("DELETE FROM message WHERE attempt = ?").bind(attempt).run();
     database.query("DELETE FROM attempt WHERE id = ?").bind(attempt).run();
   }
-  forget_tokens_of(database, id);
+  database
+      .query("DELETE FROM token_use WHERE session = (SELECT id FROM session WHERE public_id = ?)")
+      .bind(id)
+      .run();
   database.query("DELETE FROM session WHERE public_id = ?").bind(id).run();
-  const bool erased = database.changes() > 0;
+  return database.changes() > 0;
+}
+
+}  // namespace
+
+bool remove_session(sqlite::Database& database, const std::string& id) {
+  sqlite::Savepoint all_or_nothing(database);
+  const bool removed = delete_rows(database, id);
+  all_or_nothing.release();
+  if (removed) database.want_scrub();  // after the release: at once, if nothing else is open
+  return removed;
+}
+
+bool has_live_attempt(sqlite::Database& database, const std::string& id) {
+  sqlite::Query row = database.query(
+      "SELECT 1 FROM attempt JOIN session ON session.id = attempt.session "
+      "WHERE public_id = ? AND status <> 0 AND ended_at IS NULL AND suspended_at IS NULL LIMIT 1");
+  return row.bind(id).step();
+}
+
+bool erase_session(sqlite::Database& database, const std::string& id) {
+  sqlite::Savepoint all_or_nothing(database);
+  forget_tokens_of(database, id);
+  const bool erased = delete_rows(database, id);
   all_or_nothing.release();
   if (erased) database.want_scrub();
   return erased;

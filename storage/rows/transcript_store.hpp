@@ -13,6 +13,7 @@
 
 #include "session/transcript/render/render.hpp"
 #include "storage/rows/copies.hpp"
+#include "storage/rows/fold.hpp"
 #include "storage/rows/merges.hpp"
 #include "storage/store/session_store.hpp"
 #include "storage/store/suspended_store.hpp"
@@ -29,6 +30,8 @@ class TranscriptStore {
   /// index that readers share, the file is read without it, in its state of now, until open_anew().
   /// `merged_bytes_max`: bytes of copies whose merge is cached; 0: none.
   explicit TranscriptStore(const std::filesystem::path& file, std::size_t merged_bytes_max = 0);
+  /// An empty store in memory, for the rows of another database. `name`: in messages.
+  static TranscriptStore in_memory(const std::string& name);
   ~TranscriptStore();
 
   /// Opens the same file again and closes the earlier connection. If it throws, nothing is changed.
@@ -59,12 +62,8 @@ class TranscriptStore {
 
   std::optional<store::SuspendedAttempt> suspended(const std::string& session_id);
   std::vector<store::SuspendedAttempt> suspended_before(TimeMs time, std::size_t limit);
-  /// The transcript of an attempt that has not ended.
-  transcript::Transcript folded(transcript::AttemptId attempt);
-  /// The same, for an attempt that will continue: its older and large items go to `spill`.
-  transcript::Transcript folded(transcript::AttemptId attempt,
-                                std::unique_ptr<transcript::Spill> spill,
-                                std::size_t items_in_memory);
+  /// An attempt that has not ended. `into`: where its older and large items go, if it continues.
+  Folded folded(transcript::AttemptId attempt, FoldInto into = {});
   /// Sums the usage of this user's attempts that began in [from, to) and have ended.
   transcript::Usage used_by(const std::string& user, TimeMs from, TimeMs to);
 
@@ -75,6 +74,7 @@ class TranscriptStore {
 
  private:
   struct Impl;
+  explicit TranscriptStore(std::unique_ptr<Impl> impl);
   std::size_t merged_bytes_max_;
   std::unique_ptr<Impl> impl_;
 };
@@ -91,9 +91,14 @@ store::MadeSession create_session(sqlite::Database&, const store::NewSession& as
 /// if one of them would exceed `bytes_max`.
 void patch_metadata(sqlite::Database&, const std::string& id, const store::MetadataPatch& patch,
                     std::size_t bytes_max);
+/// Whether an attempt of the session has neither ended nor been suspended: a process runs it, or
+/// was killed and no recovery has been made.
+bool has_live_attempt(sqlite::Database&, const std::string& id);
 /// Erases everything about a session: journal rows, turns, attempts, copies, messages. Revokes the
-/// client tokens that were made for it. False if there is none. Precondition: it has no live
-/// attempt.
+/// client tokens that were made for it. False if there is none. No process may run an attempt of
+/// it: later rows would stand without their attempt.
 bool erase_session(sqlite::Database&, const std::string& id);
+/// The same without its client tokens, which stay as they are.
+bool remove_session(sqlite::Database&, const std::string& id);
 
 }  // namespace verbatim::rows

@@ -1,9 +1,9 @@
 #include "storage/rows/webhook_outbox.hpp"
 
 #include <cstdint>
-#include <nlohmann/json.hpp>
 #include <set>
 
+#include "base/json/tree.hpp"
 #include "storage/rows/message_row.hpp"
 #include "storage/sqlite/database.hpp"
 
@@ -18,11 +18,9 @@ constexpr int messages_looked_at = 1000;
 constexpr int messages_pruned = 20;
 constexpr int messages_finished = 500;
 
-std::string list_of(const std::vector<std::int64_t>& numbers) {
-  return nlohmann::json(numbers).dump();
-}
+std::string list_of(const std::vector<std::int64_t>& numbers) { return Json(numbers).dump(); }
 
-std::optional<store::Message> first_of(sqlite::Query& rows) {
+std::optional<store::WebhookMessage> first_of(sqlite::Query& rows) {
   if (!rows.step()) return std::nullopt;
   return read_message(rows);
 }
@@ -65,7 +63,7 @@ void finish(sqlite::Database& database, std::int64_t message, const store::Deliv
           "EXISTS "
           "(SELECT 1 FROM json_each(?2) WHERE NOT EXISTS (SELECT 1 FROM delivery "
           "WHERE message = ?1 AND target = value AND state = 1))")
-      .bind(message, nlohmann::json(records.targets).dump(), now)
+      .bind(message, Json(records.targets).dump(), now)
       .run();
 }
 
@@ -95,12 +93,12 @@ void want_messages(sqlite::Database& database, unsigned wanted) {
   database.query("UPDATE meta SET announced = ?").bind(static_cast<std::int64_t>(wanted)).run();
 }
 
-void announce(sqlite::Database& database, store::MessageKind kind, transcript::AttemptId attempt,
+void announce(sqlite::Database& database, store::WebhookKind kind, transcript::AttemptId attempt,
               TimeMs now, const std::string& item_id) {
   const char* unless = "";
-  if (kind == store::MessageKind::session_ended)
+  if (kind == store::WebhookKind::session_ended)
     unless = " AND NOT EXISTS (SELECT 1 FROM message WHERE attempt = ?2 AND kind = 1)";
-  if (kind == store::MessageKind::transcript_updated)
+  if (kind == store::WebhookKind::transcript_updated)
     unless =
         " AND NOT EXISTS (SELECT 1 FROM message AS ended WHERE ended.attempt = ?2 AND kind = 1"
         " AND NOT EXISTS (SELECT 1 FROM delivery WHERE delivery.message = ended.id AND tries > 0))";
@@ -134,7 +132,7 @@ store::NewMessages find_new(sqlite::Database& database, const std::string& targe
       return found;
     }
     ++seen;
-    store::Message message = read_message(rows);
+    store::WebhookMessage message = read_message(rows);
     found.upto = message.id;
     const bool tried = rows.integer(message_column_count) != 0;
     const bool behind = rows.integer(message_column_count + 1) != 0;
@@ -149,9 +147,9 @@ store::NewMessages find_new(sqlite::Database& database, const std::string& targe
   return found;
 }
 
-std::vector<store::Message> find_due(sqlite::Database& database, const std::string& target,
-                                     const store::DueQuery& query) {
-  std::vector<store::Message> found;
+std::vector<store::WebhookMessage> find_due(sqlite::Database& database, const std::string& target,
+                                            const store::DueQuery& query) {
+  std::vector<store::WebhookMessage> found;
   const std::string lanes = list_of(query.lanes);
   const auto between = [&](TimeMs from, TimeMs to) {
     sqlite::Query rows = database.query(
@@ -174,8 +172,10 @@ std::vector<store::Message> find_due(sqlite::Database& database, const std::stri
   return found;
 }
 
-std::optional<store::Message> find_following(sqlite::Database& database, const std::string& target,
-                                             const store::Message& done_with, unsigned wanted) {
+std::optional<store::WebhookMessage> find_following(sqlite::Database& database,
+                                                    const std::string& target,
+                                                    const store::WebhookMessage& done_with,
+                                                    unsigned wanted) {
   {
     sqlite::Query tried = database.query(
         "SELECT " + message_columns +

@@ -1,4 +1,4 @@
-// The rows of webhook messages and deliveries (storage/store/outbox_store.hpp).
+// The rows of webhook messages and deliveries (storage/store/webhook_store.hpp).
 //
 // On the database's thread; each function is part of the caller's transaction. All throw
 // StorageError.
@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "session/transcript/journal.hpp"
-#include "storage/store/outbox_store.hpp"
+#include "storage/store/webhook_store.hpp"
 
 namespace verbatim::sqlite {
 class Database;
@@ -25,16 +25,18 @@ void want_messages(sqlite::Database& database, unsigned kinds);
 /// Writes the message if its kind is wanted. The end of an attempt is announced once. A changed
 /// transcript is announced only after the message of the end was tried at least once: until then
 /// that message will bring the change.
-void announce(sqlite::Database& database, store::MessageKind kind, transcript::AttemptId attempt,
+void announce(sqlite::Database& database, store::WebhookKind kind, transcript::AttemptId attempt,
               TimeMs now, const std::string& item_id = {});
 
-/// Like store::Outbox, for one target.
+/// Like store::WebhookOutbox, for one target.
 store::NewMessages find_new(sqlite::Database& database, const std::string& target,
                             const store::NewQuery& query);
-std::vector<store::Message> find_due(sqlite::Database& database, const std::string& target,
-                                     const store::DueQuery& query);
-std::optional<store::Message> find_following(sqlite::Database& database, const std::string& target,
-                                             const store::Message& done_with, unsigned wanted);
+std::vector<store::WebhookMessage> find_due(sqlite::Database& database, const std::string& target,
+                                            const store::DueQuery& query);
+std::optional<store::WebhookMessage> find_following(sqlite::Database& database,
+                                                    const std::string& target,
+                                                    const store::WebhookMessage& done_with,
+                                                    unsigned wanted);
 
 /// Call it before the body is made: later changes of the transcript get a message of their own. A
 /// try that has no recorded outcome, after a crash, is repeated.
@@ -53,7 +55,7 @@ void settle_anew(sqlite::Database& database, const std::string& target, std::int
 void pass_over(sqlite::Database& database, const std::vector<std::int64_t>& messages,
                const std::string& target, const store::DeliveryRecords& records, TimeMs now);
 /// Looks at some pending messages after `after`: those that all targets have received are done, as
-/// when a target was removed. Returns the last one that was looked at; nullopt: there is none.
+/// when a target was removed. Returns the last one that was examined; nullopt: there is none.
 std::optional<std::int64_t> finish_received(sqlite::Database& database, std::int64_t after,
                                             const store::DeliveryRecords& records, TimeMs now);
 

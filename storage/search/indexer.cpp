@@ -94,11 +94,11 @@ Indexer::Indexer(std::filesystem::path database, std::size_t free_space_min, Log
 
 Indexer::~Indexer() { stop(); }
 
-void Indexer::erase(std::string session_id, store::Done<> done) {
+void Indexer::erase(std::string session_id, store::Done<> done, std::function<void()> gone) {
   {
     const std::lock_guard lock(mutex_);
     if (!stopping_) {
-      erasures_.push_back({std::move(session_id), std::move(done)});
+      erasures_.push_back({std::move(session_id), std::move(done), std::move(gone)});
       wake_.notify_one();
       return;
     }
@@ -125,9 +125,11 @@ void Indexer::work() {
     auto pause = std::chrono::milliseconds(indexer_look_interval);
     try {
       more = step();
-      troubled_ = false;
+      if (!more) troubled_ = false;
     } catch (const store::StorageError& error) {
       report(error);
+      // The database has the sessions no longer. The index loses them once it can be opened.
+      for (Erasure& one : take_erasures()) one.done(tl::unexpected(error));
       pause = indexer_retry_interval;
     }
     if (more) continue;
@@ -158,7 +160,7 @@ bool Indexer::step() {
   if (open_anew_.exchange(false)) files_.reset();
   if (!files_) open();
   if (auto waiting = take_erasures(); !waiting.empty()) erase_waiting(std::move(waiting));
-  if (scrub_wanted_) scrub_wanted_ = !files_->index.scrub();
+  scrub();
   if (!looked_through_ && drop_strangers() > 0) return true;
   return index_batch();
 }
@@ -189,8 +191,9 @@ void Indexer::erase_waiting(std::vector<Erasure> waiting) {
       for (const std::int64_t row : files_->index.rows_named(one.session_id)) rows.push_back(row);
     files_->index.erase(rows);
     transaction.commit();
-    // Before the answer: it says that the words are gone from the files too.
-    if (!rows.empty()) scrub_wanted_ = !files_->index.scrub();
+    for (Erasure& one : waiting) when_scrubbed_.push_back(std::move(one.gone));
+    scrub_wanted_ = scrub_wanted_ || !rows.empty();
+    scrub();
   } catch (const store::StorageError& error) {
     outcome = tl::unexpected(error);
   }
@@ -201,6 +204,13 @@ void Indexer::erase_waiting(std::vector<Erasure> waiting) {
     looked_through_ = false;
     throw store::StorageError(outcome.error());
   }
+}
+
+/// The words must leave the files too. A reader can prevent that for a while.
+void Indexer::scrub() {
+  if (scrub_wanted_) scrub_wanted_ = !files_->index.scrub();
+  if (scrub_wanted_) return;
+  for (const auto& then : std::exchange(when_scrubbed_, {})) then();
 }
 
 /// Takes out sessions that were erased while this program did not run, or whose erasure here
@@ -224,14 +234,20 @@ std::size_t Indexer::drop_strangers() {
   return known.size();
 }
 
-void Indexer::require_space() const {
+/// Returns false below storage.free_space_min. The index stays open meanwhile, and the log has one
+/// line.
+bool Indexer::has_space() {
   std::error_code unknown;
   const auto space = std::filesystem::space(database_.parent_path(), unknown);
-  if (unknown || space.available >= free_space_min_) return;
-  throw store::StorageError(
-      store::Failure::disk_full,
-      index_file_of(database_).string() +
-          ": the disk has less than storage.free_space_min left; the index waits");
+  const bool enough = unknown || space.available >= free_space_min_;
+  if (!enough && !waits_for_space_) {
+    log_.warn(
+        "search.postponed",
+        {{"why", index_file_of(database_).string() +
+                     ": the disk has less than storage.free_space_min left; the index waits"}});
+  }
+  waits_for_space_ = !enough;
+  return enough;
 }
 
 bool Indexer::index_batch() {
@@ -239,7 +255,7 @@ bool Indexer::index_batch() {
   const SearchFile::Position position = files_->index.position();
   const Changed changed = changed_since(database, position.up_to);
   if (changed.up_to == 0) return false;
-  require_space();
+  if (!has_space()) return false;
   sqlite::Transaction transaction(files_->index.database());
   for (const std::string& public_id : changed.sessions) {
     if (stopping_) return false;

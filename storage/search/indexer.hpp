@@ -35,7 +35,8 @@ class Indexer {
   /// Takes an erased session's words out. Call it when the database has the session no longer. Any
   /// thread. `done`: called on the indexer's thread, or at once if it was stopped: the next start
   /// looks for erased sessions.
-  void erase(std::string session_id, store::Done<> done);
+  /// `gone`: called on the indexer's thread when the index's files have none of the words any more.
+  void erase(std::string session_id, store::Done<> done, std::function<void()> gone);
   /// The database was opened on a full disk, which has room by now: opens it again. Any thread.
   void open_anew() { open_anew_ = true; }
   /// Begins no further step. Any thread; waits for nothing.
@@ -47,6 +48,7 @@ class Indexer {
   struct Erasure {
     std::string session_id;
     store::Done<> done;
+    std::function<void()> gone;
   };
   struct Files;
 
@@ -54,12 +56,13 @@ class Indexer {
   bool step();
   void open();
   void erase_waiting(std::vector<Erasure> waiting);
+  void scrub();
   std::size_t drop_strangers();
   bool index_batch();
   void report(const store::StorageError& error);
   std::vector<Erasure> take_erasures();
 
-  void require_space() const;
+  bool has_space();
 
   const std::filesystem::path database_;
   const std::size_t free_space_min_;
@@ -68,6 +71,8 @@ class Indexer {
   std::int64_t looked_to_ = 0;  ///< indexed sessions up to here exist in the database
   bool looked_through_ = false;
   bool scrub_wanted_ = false;
+  std::vector<std::function<void()>> when_scrubbed_;
+  bool waits_for_space_ = false;
   bool troubled_ = false;
   std::atomic<bool> stopping_{false};
   std::atomic<bool> open_anew_{false};

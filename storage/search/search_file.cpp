@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 
+#include "storage/search/tokenizer.hpp"
 #include "storage/search/words.hpp"
 #include "storage/sqlite/schema.hpp"
 #include "storage/sqlite/store_files.hpp"
@@ -33,7 +34,10 @@ CREATE TABLE indexed (session INTEGER PRIMARY KEY, public_id TEXT NOT NULL);
 CREATE INDEX indexed_by_name ON indexed (public_id);
 )sql";
 
-constexpr const char* search_steps[] = {search_version_1};
+/// The tables of version 1 have another tokenizer. An index that is of no store is made again.
+constexpr const char* search_version_2 = "UPDATE meta SET store = '', up_to = 0;";
+
+constexpr const char* search_steps[] = {search_version_1, search_version_2};
 constexpr sqlite::Schema search_schema{search_application_id, search_steps};
 
 sqlite::Database::Options options_of(sqlite::Access access) {
@@ -42,6 +46,7 @@ sqlite::Database::Options options_of(sqlite::Access access) {
   // After a power cut the last batches may be missing; they are indexed again.
   options.durability = sqlite::Durability::process;
   options.schema = &search_schema;
+  options.extend = add_tokenizer;
   return options;
 }
 

@@ -1,8 +1,6 @@
 #include "storage/search/searcher.hpp"
 
 #include <algorithm>
-#include <functional>
-#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -176,14 +174,16 @@ void read_snippet(std::string_view marked, store::SearchHit& hit) {
   }
 }
 
-/// The first turn of the session with all words. nullopt: the index has another session's words
-/// under this row id, which was used again.
+/// False: the index has another session's words under this row id, which was used again.
+bool is_owner(sqlite::Database& index, const rows::FoundSession& session) {
+  sqlite::Query owner = index.query("SELECT public_id FROM indexed WHERE session = ?");
+  return owner.bind(session.id).step() && owner.text(0) == session.summary.id;
+}
+
+/// The first turn of the session with all words. nullopt: it has none.
 std::optional<store::SearchHit> hit_in(sqlite::Database& index, const std::string& expression,
                                        const rows::FoundSession& session) {
-  {
-    sqlite::Query owner = index.query("SELECT public_id FROM indexed WHERE session = ?");
-    if (!owner.bind(session.id).step() || owner.text(0) != session.summary.id) return std::nullopt;
-  }
+  if (!is_owner(index, session)) return std::nullopt;
   const std::string table = table_of(shard_of(session.id));
   sqlite::Query row = index.query("SELECT attempt, ordinal, role, snippet(" + table +
                                   ", 0, char(2), char(3), '…', " + std::to_string(snippet_words) +
@@ -202,6 +202,46 @@ std::optional<store::SearchHit> hit_in(sqlite::Database& index, const std::strin
 bool begins_with(const store::SessionSummary& session, const std::string& question) {
   return session.id.starts_with(question) || session.user.starts_with(question);
 }
+
+/// One search, in one snapshot.
+struct Look {
+  /// A session that meets all conditions, and where its words are.
+  using Found = std::pair<rows::FoundSession, std::optional<store::SearchHit>>;
+
+  sqlite::Database& database;
+  sqlite::Database* index;  ///< null: there is none
+  const store::SessionFilter& filter;
+  const std::string& question;
+  const std::string& expression;
+  Direction direction;
+
+  Candidates candidates(std::int64_t from) const {
+    return {database, index, question, expression, direction, from};
+  }
+  std::optional<Found> examine(const Candidates::Candidate& one) const {
+    auto session = rows::find_listed(database, filter, one.id);
+    if (!session) return std::nullopt;
+    std::optional<store::SearchHit> hit;
+    if (one.by_words) hit = hit_in(*index, expression, *session);
+    if (!hit && !begins_with(session->summary, question)) return std::nullopt;
+    return Found{*std::move(session), std::move(hit)};
+  }
+  bool meets_all(const Candidates::Candidate& one) const {
+    const auto session = rows::find_listed(database, filter, one.id);
+    if (!session) return false;
+    // The candidate has the words: there is no need to find them again.
+    if (one.by_words && is_owner(*index, *session)) return true;
+    return begins_with(session->summary, question);
+  }
+  /// All that meet the conditions, or one more than `counted_max`.
+  std::size_t count(std::int64_t from) const {
+    std::size_t found = 0;
+    Candidates all = candidates(from);
+    for (auto one = all.next(); one && found <= counted_max; one = all.next())
+      if (meets_all(*one)) ++found;
+    return found;
+  }
+};
 
 /// Whether the index has every change of the database.
 bool is_complete(sqlite::Database& database, sqlite::Database* index) {
@@ -240,9 +280,7 @@ store::SessionPage Searcher::search(rows::TranscriptStore& sessions,
   std::int64_t from = start;
   if (!filter.cursor.empty()) {
     const auto cursor = store::parse_session_cursor(filter.sort, filter.cursor);
-    if (!cursor)
-      throw store::StorageError(store::Failure::not_found,
-                                "this cursor is unknown: use next_cursor of the page before");
+    if (!cursor || cursor->made_at) throw store::unknown_cursor();
     from = cursor->id;
   }
   open_if_needed();
@@ -252,38 +290,21 @@ store::SessionPage Searcher::search(rows::TranscriptStore& sessions,
   std::optional<sqlite::Savepoint> index_snapshot;
   if (index_) index_snapshot.emplace(*index_);
 
-  /// The session if it meets all conditions, and where its words are.
-  using Found = std::pair<rows::FoundSession, std::optional<store::SearchHit>>;
-  const auto examine = [&](const Candidates::Candidate& one) -> std::optional<Found> {
-    auto session = rows::find_listed(database, filter, one.id);
-    if (!session) return std::nullopt;
-    std::optional<store::SearchHit> hit;
-    if (one.by_words) hit = hit_in(*index_, expression, *session);
-    if (!hit && !begins_with(session->summary, question)) return std::nullopt;
-    return Found{*std::move(session), std::move(hit)};
-  };
-  const auto candidates = [&](std::int64_t begin) {
-    return std::make_unique<Candidates>(database, index_.get(), question, expression, direction,
-                                        begin);
-  };
-
+  const Look look{database, index_.get(), filter, question, expression, direction};
   store::SessionPage page;
   page.search_complete = is_complete(database, index_.get());
   if (filter.total) {
-    std::size_t count = 0;
-    const auto all = candidates(start);
-    for (auto one = all->next(); one && count <= counted_max; one = all->next())
-      if (examine(*one)) ++count;
+    const std::size_t count = look.count(start);
     page.total_is_exact = count <= counted_max;
     page.total = std::min(count, counted_max);
   }
-  const auto some = candidates(from);
+  Candidates some = look.candidates(from);
   std::int64_t last = 0;
-  for (auto one = some->next(); one; one = some->next()) {
-    auto found = examine(*one);
+  for (auto one = some.next(); one; one = some.next()) {
+    auto found = look.examine(*one);
     if (!found) continue;
     if (page.sessions.size() == filter.limit) {
-      page.next_cursor = to_string(filter.sort, store::SessionCursor{last, {}, {}});
+      page.next_cursor = to_string(filter.sort, store::SessionCursor{last, {}, {}, {}});
       break;
     }
     last = found->first.id;

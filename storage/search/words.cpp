@@ -1,17 +1,12 @@
 #include "storage/search/words.hpp"
 
-#include <algorithm>
-#include <cstdint>
 #include <vector>
+
+#include "storage/search/characters.hpp"
 
 namespace verbatim::search {
 
 namespace {
-
-struct Range {
-  char32_t first;
-  char32_t last;
-};
 
 /// Scripts without blanks between words, and emoji.
 constexpr Range single_characters[] = {
@@ -32,6 +27,7 @@ constexpr Range single_characters[] = {
     {0x1F000, 0x1FAFF},  // emoji
     {0x20000, 0x3FFFF},  // CJK extensions B and later
 };
+static_assert(in_order(single_characters));
 
 /// A mark belongs to the character before it.
 constexpr Range marks[] = {
@@ -39,33 +35,7 @@ constexpr Range marks[] = {
     {0x0EB4, 0x0EBC}, {0x0EC8, 0x0ECE}, {0x102B, 0x103E},   {0x1056, 0x1059},
     {0x17B4, 0x17D3}, {0x3099, 0x309A}, {0x1F3FB, 0x1F3FF},
 };
-
-template <std::size_t N>
-bool within(const Range (&ranges)[N], char32_t c) {
-  const auto* const end = std::end(ranges);
-  const auto* const at =
-      std::lower_bound(std::begin(ranges), end, c,
-                       [](const Range& one, char32_t wanted) { return one.last < wanted; });
-  return at != end && at->first <= c;
-}
-
-/// The character that begins at `at`, and its length. A byte that begins none is a character.
-struct Decoded {
-  char32_t value = 0;
-  std::size_t length = 1;
-};
-Decoded decode(std::string_view text, std::size_t at) {
-  const auto byte = [&](std::size_t i) { return static_cast<std::uint8_t>(text[at + i]); };
-  const std::uint8_t first = byte(0);
-  const std::size_t length = first < 0xC0 ? 1 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
-  if (length == 1 || at + length > text.size()) return {first, 1};
-  char32_t value = first & (0xFFU >> (length + 1));
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xC0) != 0x80) return {first, 1};
-    value = value << 6 | (byte(i) & 0x3FU);
-  }
-  return {value, length};
-}
+static_assert(in_order(marks));
 
 bool is_blank(char c) { return static_cast<unsigned char>(c) <= ' '; }
 

@@ -16,11 +16,6 @@ namespace verbatim::search {
 /// Stands around each character that is a word of its own; without meaning in a transcript.
 inline constexpr char boundary = '\x1f';
 
-/// For CREATE VIRTUAL TABLE. Letters, digits, marks and symbols belong to words; case and
-/// diacritics do not matter.
-inline constexpr const char* tokenizer =
-    "unicode61 remove_diacritics 2 categories ''L* N* Co M* So''";
-
 /// The text with boundaries.
 std::string with_boundaries(std::string_view text);
 std::string without_boundaries(std::string_view text);

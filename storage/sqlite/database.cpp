@@ -126,13 +126,7 @@ Database::Database(const fs::path& file, const Options& options) : file_(file) {
 Database::~Database() = default;
 
 void Database::open(const Options& options) {
-  require_database_of_log(file_);
-  if (options.access == Access::create) {
-    make_private_file(file_);
-  } else if (!fs::exists(file_)) {
-    throw store::StorageError(store::Failure::not_found,
-                              file_.string() + ": there is no such file");
-  }
+  if (options.access != Access::memory) find_file(options);
   connect(options);
   close_without_checkpoint(true);
   int defensive = 0;
@@ -140,10 +134,15 @@ void Database::open(const Options& options) {
   if (defensive != 1)
     throw store::StorageError(store::Failure::other,
                               file_.string() + ": SQLite refused its defensive mode");
+  if (options.extend != nullptr) options.extend(connection_->getHandle());
 
   const Schema schema = options.schema ? *options.schema : main_schema();
   schema_found_ = identify(*this, schema);
-  configure(options);
+  if (options.access == Access::memory) {
+    set("trusted_schema", "OFF", "0");
+  } else {
+    configure(options);
+  }
   if (options.access == Access::read_only) {
     require_current_schema(*this, schema_found_, schema);
   } else if (options.access != Access::look) {
@@ -154,14 +153,39 @@ void Database::open(const Options& options) {
     take_over_log(options.syncs_log);
 }
 
+void Database::find_file(const Options& options) {
+  require_database_of_log(file_);
+  if (options.access == Access::create) {
+    make_private_file(file_);
+  } else if (!fs::exists(file_)) {
+    throw store::StorageError(store::Failure::not_found,
+                              file_.string() + ": there is no such file");
+  }
+}
+
 void Database::connect(const Options& options) {
-  const Opening how = options.access == Access::look ? opening_to_look(file_)
+  const Opening how = options.access == Access::memory ? Opening{":memory:", SQLite::OPEN_READWRITE}
+                      : options.access == Access::look ? opening_to_look(file_)
                       : options.access == Access::read_only
                           ? Opening{file_.string(), SQLite::OPEN_READONLY}
                           : Opening{file_.string(), SQLite::OPEN_READWRITE};
   connection_ = std::make_unique<SQLite::Database>(how.name, how.flags | SQLite::OPEN_NOMUTEX,
                                                    static_cast<int>(options.busy_timeout_ms));
+  add_change_number();
   if (how.index_in_memory) run("PRAGMA locking_mode=EXCLUSIVE");
+}
+
+/// A trigger may call only functions that are declared harmless, because of trusted_schema=OFF.
+void Database::add_change_number() {
+  const auto answer = [](sqlite3_context* context, int, sqlite3_value**) {
+    const auto* const self = static_cast<const Database*>(sqlite3_user_data(context));
+    sqlite3_result_int64(context, static_cast<sqlite3_int64>(self->change_number_));
+  };
+  sqlite3* const handle = connection_->getHandle();
+  const int result =
+      sqlite3_create_function_v2(handle, "change_number", 0, SQLITE_UTF8 | SQLITE_INNOCUOUS, this,
+                                 answer, nullptr, nullptr, nullptr);
+  if (result != SQLITE_OK) throw explain(SQLite::Exception(handle, result));
 }
 
 void Database::close_without_checkpoint(bool without) {
@@ -306,6 +330,12 @@ bool Database::has_moved() {
   int moved = 0;
   sqlite3_file_control(connection_->getHandle(), "main", SQLITE_FCNTL_HAS_MOVED, &moved);
   return moved != 0;
+}
+
+void Database::log_was_emptied() {
+  wal_bytes_ = 0;
+  scrub_wanted_ = false;
+  for (const auto& then : std::exchange(when_log_is_empty_, {})) then();
 }
 
 void Database::want_scrub() {

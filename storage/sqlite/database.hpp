@@ -13,6 +13,8 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
+#include <vector>
 
 #include "storage/sqlite/durability.hpp"
 #include "storage/sqlite/query.hpp"
@@ -38,6 +40,7 @@ enum class Access {
   read_only,   ///< the file must exist, in the current schema
   read_write,  ///< the file must exist; an older schema is migrated
   create,      ///< makes the file if it is missing, readable only by its owner
+  memory,      ///< no file: an empty database in memory. `file` is its name in messages
 };
 
 /// The name under which SQLite opens, or attaches, a file that must not be changed (Access::look).
@@ -55,6 +58,9 @@ class Database {
     bool syncs_log = true;
     /// Schema of a file of another kind (schema.hpp); null: that of the main database.
     const Schema* schema = nullptr;
+    /// Called with the new connection before it reads anything; null: it has SQLite's own functions
+    /// alone. May throw StorageError.
+    void (*extend)(sqlite3*) = nullptr;
   };
 
   /// Throws StorageError; not_found if the file must exist and does not.
@@ -73,6 +79,11 @@ class Database {
   Query query(std::string_view sql);
   /// For statements without result rows: schema changes, pragmas, transaction control.
   void run(const std::string& sql);
+
+  /// The number that the SQL function change_number() returns from now on; 0: none is given. The
+  /// triggers of change tracking use it (storage/rows/change_tracking.hpp).
+  void number_changes(std::uint64_t number) { change_number_ = number; }
+  std::uint64_t change_number() const { return change_number_; }
 
   bool in_transaction() const;
   std::int64_t last_insert_id() const;
@@ -99,16 +110,17 @@ class Database {
   /// True if the file name now leads to another file than the open one.
   bool has_moved();
   /// Call it when another connection's checkpoint has emptied the WAL.
-  void log_was_emptied() {
-    wal_bytes_ = 0;
-    scrub_wanted_ = false;
-  }
+  void log_was_emptied();
 
   /// Call it after erasing text: the old pages must leave the WAL too. Outside a transaction it
   /// empties the WAL at once. Inside one it sets scrub_wanted(), and the connection's owner runs a
   /// truncating checkpoint later.
   void want_scrub();
   bool scrub_wanted() const { return scrub_wanted_; }
+  /// `then` is called once, by the next log_was_emptied().
+  void when_log_is_empty(std::function<void()> then) {
+    when_log_is_empty_.push_back(std::move(then));
+  }
 
   /// Copies the database as it is now into an empty file, in steps, while others may write. The
   /// copy is one file without a WAL. `after_step` is called several times a second.
@@ -129,12 +141,14 @@ class Database {
 
  private:
   void open(const Options& options);
+  void find_file(const Options& options);
   void connect(const Options& options);
   void close_without_checkpoint(bool without);
   void configure(const Options& options);
   void take_over_log(bool syncs);
   void set(const std::string& pragma, const std::string& value, const std::string& expected);
   static int after_commit(void* self, sqlite3*, const char*, int pages);
+  void add_change_number();
 
   std::filesystem::path file_;
   struct LogMethods;
@@ -149,6 +163,8 @@ class Database {
   std::int64_t busy_timeout_ms_ = 0;
   std::size_t wal_bytes_ = 0;
   bool scrub_wanted_ = false;
+  std::uint64_t change_number_ = 0;
+  std::vector<std::function<void()>> when_log_is_empty_;
   IoTimer* statement_watch_ = nullptr;
 };
 

@@ -228,8 +228,46 @@ UPDATE attempt SET changed = id WHERE ended_at IS NOT NULL OR copies > 0;
 CREATE INDEX attempt_by_change ON attempt (changed) WHERE changed IS NOT NULL;
 )sql";
 
+/// For a fleet: the store's name there, and the changes that a database elsewhere lacks. `shipping`
+/// has one row while changes are tracked (storage/rows/change_tracking.hpp).
+/// `attempt.recoveries`: starts after a crash that have left it open, since its client was last
+/// there. `attempt.taken_upto`: its journal rows up to here came from the fleet's database.
+/// `attempt.tail_pending`: another node of the fleet may have more of it.
+constexpr const char* version_10 = R"sql(
+ALTER TABLE meta ADD COLUMN node_id TEXT NOT NULL DEFAULT '';
+UPDATE meta SET node_id = lower(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' ||
+  substr(hex(randomblob(2)), 2) || '-' || substr('89AB', 1 + (random() & 3), 1) ||
+  substr(hex(randomblob(2)), 2) || '-' || hex(randomblob(6)));
+
+CREATE TABLE dirty (
+  kind INTEGER NOT NULL,
+  key NOT NULL,
+  seq INTEGER NOT NULL,
+  PRIMARY KEY (kind, key)
+) WITHOUT ROWID;
+CREATE INDEX dirty_by_seq ON dirty (seq);
+
+CREATE TABLE shipping (
+  shipped INTEGER NOT NULL,
+  pruned INTEGER NOT NULL,
+  erasures INTEGER NOT NULL,
+  stage INTEGER NOT NULL,
+  reached INTEGER NOT NULL
+);
+
+CREATE TABLE run (
+  number INTEGER PRIMARY KEY AUTOINCREMENT,
+  id TEXT NOT NULL UNIQUE,
+  first_seq INTEGER NOT NULL
+);
+
+ALTER TABLE attempt ADD COLUMN recoveries INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE attempt ADD COLUMN taken_upto INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE attempt ADD COLUMN tail_pending INTEGER NOT NULL DEFAULT 0;
+)sql";
+
 constexpr const char* steps[] = {version_1, version_2, version_3, version_4, version_5,
-                                 version_6, version_7, version_8, version_9};
+                                 version_6, version_7, version_8, version_9, version_10};
 
 std::int64_t number(Database& database, const char* sql) {
   Query read = database.query(sql);

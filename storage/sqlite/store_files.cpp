@@ -1,10 +1,12 @@
 #include "storage/sqlite/store_files.hpp"
 
 #include <array>
+#include <cstdint>
 #include <cstring>
 #include <fstream>
 #include <string>
 
+#include "storage/sqlite/schema.hpp"
 #include "storage/store/error.hpp"
 
 namespace verbatim::sqlite {
@@ -123,6 +125,37 @@ void require_header_of_log(const fs::path& database) {
   const fs::path log = log_of(database);
   if (bytes_in(file) > 0 && bytes_in(log) > 0 && !has_header(file))
     refuse(file, "has no header of a database", log);
+}
+
+void require_own_header(const fs::path& database) {
+  const fs::path file = linked_file(database);
+  if (bytes_in(file) == 0) return;
+  const auto refuse_it = [&](store::Failure failure, const std::string& what) {
+    throw store::StorageError(failure, file.string() + ": " + what);
+  };
+  if (!has_header(file))
+    refuse_it(store::Failure::other,
+              "is not a SQLite database; move it away to start with an empty store");
+  std::array<unsigned char, 100> header{};
+  std::ifstream in(file, std::ios::binary);
+  in.read(reinterpret_cast<char*>(header.data()), header.size());
+  const auto number_at = [&header](std::size_t at) {
+    return static_cast<std::uint32_t>(header[at] << 24 | header[at + 1] << 16 |
+                                      header[at + 2] << 8 | header[at + 3]);
+  };
+  // https://www.sqlite.org/fileformat2.html#the_database_header
+  const std::uint32_t schema_changes = number_at(40);
+  const std::uint32_t version = number_at(60);
+  const std::uint32_t owner = number_at(68);
+  if (owner == 0 && schema_changes == 0) return;
+  if (owner != static_cast<std::uint32_t>(application_id))
+    refuse_it(store::Failure::other,
+              "is a database of another program; set server.data_dir to another folder");
+  if (version > schema_steps().size())
+    refuse_it(store::Failure::newer_schema, "written by a later version of Verbatim (schema " +
+                                                std::to_string(version) + ", this program knows " +
+                                                std::to_string(schema_steps().size()) +
+                                                "); run that version or a newer one");
 }
 
 }  // namespace verbatim::sqlite

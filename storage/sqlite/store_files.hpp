@@ -25,5 +25,9 @@ void require_database_of_log(const std::filesystem::path& database);
 /// process holds on it (POSIX). Another process would then believe it is the last one and remove
 /// the WAL.
 void require_header_of_log(const std::filesystem::path& database);
+/// Throws StorageError if the file's header shows that the start could not open it: it is not a
+/// database, another program's, or a later version's. A missing or empty file is made. The same
+/// condition.
+void require_own_header(const std::filesystem::path& database);
 
 }  // namespace verbatim::sqlite

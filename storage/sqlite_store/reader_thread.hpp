@@ -17,8 +17,8 @@
 #include <type_traits>
 #include <utility>
 
+#include "base/fair_queue.hpp"
 #include "storage/rows/transcript_store.hpp"
-#include "storage/sqlite_store/fair_queue.hpp"
 #include "storage/store/call.hpp"
 
 namespace verbatim::sqlite_store {

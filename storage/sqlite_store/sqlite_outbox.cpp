@@ -50,19 +50,19 @@ void SqliteOutbox::find_new(const store::NewQuery& query, store::Done<store::New
 }
 
 void SqliteOutbox::find_due(const store::DueQuery& query,
-                            store::Done<std::vector<store::Message>> done) {
+                            store::Done<std::vector<store::WebhookMessage>> done) {
   const auto look = [&](Connections& with) {
     return rows::find_due(with.messages, target_, query);
   };
-  read<std::vector<store::Message>>(look, done);
+  read<std::vector<store::WebhookMessage>>(look, done);
 }
 
-void SqliteOutbox::find_following(const store::Message& done_with, unsigned wanted,
-                                  store::Done<std::optional<store::Message>> done) {
+void SqliteOutbox::find_following(const store::WebhookMessage& done_with, unsigned wanted,
+                                  store::Done<std::optional<store::WebhookMessage>> done) {
   const auto look = [&](Connections& with) {
     return rows::find_following(with.messages, target_, done_with, wanted);
   };
-  read<std::optional<store::Message>>(look, done);
+  read<std::optional<store::WebhookMessage>>(look, done);
 }
 
 void SqliteOutbox::count(std::int64_t after, unsigned wanted, store::Done<store::Backlog> done) {
@@ -72,7 +72,7 @@ void SqliteOutbox::count(std::int64_t after, unsigned wanted, store::Done<store:
   read<store::Backlog>(look, done);
 }
 
-void SqliteOutbox::read_subject(const store::Message& message,
+void SqliteOutbox::read_subject(const store::WebhookMessage& message,
                                 store::Done<std::optional<store::MessageSubject>> done) {
   using Found = std::optional<store::MessageSubject>;
   const auto look = [&](Connections& with) -> Found {

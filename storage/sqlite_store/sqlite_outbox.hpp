@@ -11,11 +11,11 @@
 #include <vector>
 
 #include "storage/journal/sqlite_journal.hpp"
-#include "storage/store/outbox_store.hpp"
+#include "storage/store/webhook_store.hpp"
 
 namespace verbatim::sqlite_store {
 
-class SqliteOutbox final : public store::Outbox {
+class SqliteOutbox final : public store::WebhookOutbox {
  public:
   /// `journal` must outlive it. The file is opened later, by the first read.
   SqliteOutbox(std::filesystem::path file, journal::SqliteJournal& journal, std::string target,
@@ -25,11 +25,11 @@ class SqliteOutbox final : public store::Outbox {
   bool ready() override;
   void find_new(const store::NewQuery& query, store::Done<store::NewMessages> done) override;
   void find_due(const store::DueQuery& query,
-                store::Done<std::vector<store::Message>> done) override;
-  void find_following(const store::Message& done_with, unsigned wanted,
-                      store::Done<std::optional<store::Message>> done) override;
+                store::Done<std::vector<store::WebhookMessage>> done) override;
+  void find_following(const store::WebhookMessage& done_with, unsigned wanted,
+                      store::Done<std::optional<store::WebhookMessage>> done) override;
   void count(std::int64_t after, unsigned wanted, store::Done<store::Backlog> done) override;
-  void read_subject(const store::Message& message,
+  void read_subject(const store::WebhookMessage& message,
                     store::Done<std::optional<store::MessageSubject>> done) override;
   void begin_try(std::int64_t message, store::Done<> done) override;
   void end_try(std::int64_t message, store::TryOutcome outcome, store::Done<> done) override;

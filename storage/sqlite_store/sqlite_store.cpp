@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <atomic>
 #include <type_traits>
 #include <utility>
 #include <variant>
@@ -18,6 +19,7 @@
 #include "storage/sqlite/log_readers.hpp"
 #include "storage/sqlite_store/change.hpp"
 #include "storage/sqlite_store/sqlite_outbox.hpp"
+#include "storage/sqlite_store/sqlite_shipping.hpp"
 
 namespace verbatim::sqlite_store {
 
@@ -26,11 +28,17 @@ namespace {
 constexpr const char* tokens_read = "a client token";
 constexpr const char* suspended_read = "a suspended session";
 
+std::shared_ptr<journal::CommitSignal> signal_for(journal::JournalOptions& options) {
+  if (options.track_changes) options.commit_signal = std::make_shared<journal::CommitSignal>();
+  return options.commit_signal;
+}
+
 }  // namespace
 
 SqliteStore::SqliteStore(SqliteStoreOptions options, store::JournalListener& listener, Log& log)
     : file_(options.journal.file),
       spill_folder_(std::move(options.spill_folder)),
+      commit_signal_(signal_for(options.journal)),
       journal_(std::make_unique<journal::SqliteJournal>(std::move(options.journal), listener)),
       reader_(file_),
       admission_(file_),
@@ -142,21 +150,54 @@ void SqliteStore::patch_metadata(std::string id, store::MetadataPatch patch, std
   change(*journal_, work, std::move(done));
 }
 
-void SqliteStore::erase_session(std::string id, store::TokenClock clock, store::Done<bool> done) {
-  const std::string name = id;
-  const auto work = [id = std::move(id), clock](sqlite::Database& database) {
+namespace {
+
+/// The files that may still have text of an erased session: the database with its WAL, the index.
+class Leaving {
+ public:
+  Leaving(std::function<void()> gone, int files) : gone_(std::move(gone)), files_(files) {}
+  /// Any thread.
+  void left_one() {
+    if (--files_ == 0) gone_();
+  }
+  // On the writer's thread.
+  bool committed = false;
+  bool database_left = false;
+
+ private:
+  const std::function<void()> gone_;
+  std::atomic<int> files_;
+};
+
+}  // namespace
+
+void SqliteStore::erase_session(std::string id, store::TokenClock clock, store::Done<bool> done,
+                                std::function<void()> gone) {
+  const auto leaving = std::make_shared<Leaving>(std::move(gone), indexer_ ? 2 : 1);
+  const auto work = [id, clock, leaving](sqlite::Database& database) {
+    if (rows::has_live_attempt(database, id))
+      throw store::StorageError(store::Failure::other,
+                                "session " + id + " has a live attempt: end it first");
     const bool erased = rows::erase_session(database, id);
     // Expired tokens that were valid for this session alone.
     if (erased) rows::prune_client_tokens(database, clock.now, clock.window_ms);
+    // The WAL may be emptied between two tries of this change, or after both.
+    if (erased)
+      database.when_log_is_empty([leaving] {
+        if (leaving->committed && !std::exchange(leaving->database_left, true)) leaving->left_one();
+      });
     return erased;
   };
-  change(*journal_, work, store::Done<bool>([this, name, done](store::StoreResult<bool> erased) {
-    if (!erased || !*erased || !indexer_) return done(std::move(erased));
-    indexer_->erase(name, [done](store::StoreResult<> outcome) {
+  const auto next = [this, id, done, leaving](store::StoreResult<bool> erased) {
+    leaving->committed = erased && *erased;
+    if (!leaving->committed || !indexer_) return done(std::move(erased));
+    const auto then = [done](store::StoreResult<> outcome) {
       if (outcome) return done(true);
       done(tl::unexpected(std::move(outcome).error()));
-    });
-  }));
+    };
+    indexer_->erase(id, then, [leaving] { leaving->left_one(); });
+  };
+  change(*journal_, work, store::Done<bool>(next));
 }
 
 // --- CopyStore ----------------------------------------------------------------------------------
@@ -285,8 +326,11 @@ void SqliteStore::resume_attempt(store::ResumeRequest request,
     auto resumed = std::make_shared<store::ResumedAttempt>();
     resumed->opened.attempt = found->attempt;
     resumed->opened.number = found->number;
-    resumed->transcript = store.folded(found->attempt, new_spill(), request.items_in_memory);
-    resumed->settings_json = std::move(found->settings_json);
+    resumed->opened.started_at = found->started_at;
+    auto folded = store.folded(found->attempt, {new_spill(), request.items_in_memory});
+    resumed->transcript = std::move(folded.transcript);
+    resumed->settings_json = found->settings_json.empty() ? std::move(folded.settings_json)
+                                                          : std::move(found->settings_json);
     return resumed;
   };
   const auto resume = [this, done = std::move(done)](store::StoreResult<Found> found) {
@@ -320,12 +364,12 @@ void SqliteStore::suspended_before(TimeMs time, std::size_t limit,
 }
 
 void SqliteStore::ending_of(transcript::AttemptId attempt, transcript::CloseReason reason,
-                            TimeMs at, store::Done<transcript::Ending> done) {
+                            std::optional<TimeMs> at, store::Done<transcript::Ending> done) {
   const auto read = [attempt, reason, at](rows::TranscriptStore& store) {
-    transcript::Transcript transcript = store.folded(attempt);
+    transcript::Transcript transcript = store.folded(attempt).transcript;
     transcript::Ending ending;
     ending.reason = reason;
-    ending.transcript = transcript::finalise(transcript, at);
+    ending.transcript = transcript::finalise(transcript, at.value_or(transcript.latest()));
     ending.ended_at = transcript.latest();
     return ending;
   };
@@ -353,16 +397,23 @@ void SqliteStore::look(store::MergeLane lane, std::vector<store::TailWanted> wan
   own.reader.run({"the live feed of watchers"}, read, std::move(done));
 }
 
-// --- OutboxStore --------------------------------------------------------------------------------
+// --- WebhookStore --------------------------------------------------------------------------------
 
 void SqliteStore::want_messages(unsigned kinds, store::Done<> done) {
   const auto work = [kinds](sqlite::Database& database) { rows::want_messages(database, kinds); };
   change(*journal_, work, std::move(done));
 }
 
-std::unique_ptr<store::Outbox> SqliteStore::open_outbox(std::string target,
-                                                        store::DeliveryRecords records) {
+std::unique_ptr<store::WebhookOutbox> SqliteStore::open_outbox(std::string target,
+                                                               store::DeliveryRecords records) {
   return std::make_unique<SqliteOutbox>(file_, *journal_, std::move(target), std::move(records));
+}
+
+// --- ShippingStore ------------------------------------------------------------------------------
+
+std::unique_ptr<store::Shipping> SqliteStore::open_shipping() {
+  if (!commit_signal_) return nullptr;
+  return std::make_unique<SqliteShipping>(file_, *journal_, commit_signal_);
 }
 
 // --- DeliveryStore ------------------------------------------------------------------------------

@@ -60,7 +60,8 @@ class SqliteStore final : public store::Store {
   void create_session(store::NewSession asked, store::Done<store::MadeSession> done) override;
   void patch_metadata(std::string id, store::MetadataPatch patch, std::size_t bytes_max,
                       store::Done<> done) override;
-  void erase_session(std::string id, store::TokenClock clock, store::Done<bool> done) override;
+  void erase_session(std::string id, store::TokenClock clock, store::Done<bool> done,
+                     std::function<void()> gone) override;
 
   // CopyStore
   void compute(store::MergeLane lane, store::ReadLabel label, std::function<void()> work) override;
@@ -94,8 +95,17 @@ class SqliteStore final : public store::Store {
                       store::Done<std::optional<store::SuspendedAttempt>> done) override;
   void suspended_before(TimeMs time, std::size_t limit,
                         store::Done<std::vector<store::SuspendedAttempt>> done) override;
-  void ending_of(transcript::AttemptId attempt, transcript::CloseReason reason, TimeMs at,
-                 store::Done<transcript::Ending> done) override;
+  void ending_of(transcript::AttemptId attempt, transcript::CloseReason reason,
+                 std::optional<TimeMs> at, store::Done<transcript::Ending> done) override;
+
+  // MovingStore
+  void import_session(store::MovedSession session, store::Done<bool> done) override;
+  void forget_session(std::string id, store::Done<> done) override;
+  void open_sessions(store::Done<std::vector<std::string>> done) override;
+  void tails_of(std::string id, transcript::Sequence shipped,
+                store::Done<std::vector<store::Tail>> done) override;
+  void pending_tails(store::Done<std::vector<store::AttemptName>> done) override;
+  void end_pending_tail(store::AttemptName attempt, store::Done<> done) override;
 
   // TailStore
   void start_tail(store::TailRequest request, store::ReadLabel label,
@@ -103,10 +113,13 @@ class SqliteStore final : public store::Store {
   void look(store::MergeLane lane, std::vector<store::TailWanted> wanted,
             store::Done<store::TailLook> done) override;
 
-  // OutboxStore
+  // WebhookStore
   void want_messages(unsigned kinds, store::Done<> done) override;
-  std::unique_ptr<store::Outbox> open_outbox(std::string target,
-                                             store::DeliveryRecords records) override;
+  std::unique_ptr<store::WebhookOutbox> open_outbox(std::string target,
+                                                    store::DeliveryRecords records) override;
+
+  // ShippingStore
+  std::unique_ptr<store::Shipping> open_shipping() override;
 
   // DeliveryStore
   void list_deliveries(store::DeliveryFilter filter, std::vector<store::DeliveryTarget> targets,
@@ -147,6 +160,7 @@ class SqliteStore final : public store::Store {
 
   const std::filesystem::path file_;
   const std::filesystem::path spill_folder_;
+  const std::shared_ptr<journal::CommitSignal> commit_signal_;  ///< null: tracks no changes
   std::unique_ptr<journal::SqliteJournal> journal_;
   ReaderThread reader_;
   ReaderThread admission_;  ///< for reads that admit a client

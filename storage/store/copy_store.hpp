@@ -41,19 +41,20 @@ struct PostedCopy {
   std::string body = {};  ///< encode_turns(copy.turns), if the caller has it already
 };
 
-struct KeptCopy {
-  std::int64_t id = 0;  ///< of this copy, or of the identical one that was there before
-  transcript::AttemptId attempt = 0;
-  int attempt_number = 0;
-  bool is_new = false;
-  bool merges_slowly = false;  ///< MergeLane::slow
-};
-
 /// The changes that a post made, and the attempt's totals now.
 struct PostOutcome {
   transcript::Contribution brought;
   std::size_t turns = 0;
   bool complete = false;
+};
+
+struct KeptCopy {
+  std::int64_t id = 0;  ///< of this copy, or of the identical one that was there before
+  transcript::AttemptId attempt = 0;
+  int attempt_number = 0;
+  bool is_new = false;
+  bool merges_slowly = false;                         ///< MergeLane::slow
+  std::optional<PostOutcome> outcome = std::nullopt;  ///< set if the store has merged it already
 };
 
 class CopyStore {

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "storage/store/call.hpp"
-#include "storage/store/outbox_store.hpp"
+#include "storage/store/webhook_store.hpp"
 
 namespace verbatim::store {
 

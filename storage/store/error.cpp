@@ -24,6 +24,8 @@ const char* to_string(Failure failure) {
       return "too_many";
     case Failure::not_found:
       return "not_found";
+    case Failure::fleet_database:
+      return "fleet_database";
     case Failure::other:
       return "other";
   }
@@ -51,6 +53,8 @@ const char* advice_for(Failure failure) {
       return "check that its folder exists, belongs to this user and is mounted writable";
     case Failure::busy:
       return "find the other process that keeps it locked";
+    case Failure::fleet_database:
+      return "check that the database runs and that fleet.url names its hosts";
     default:
       return "this is a defect of the program or of the file";
   }
@@ -61,8 +65,14 @@ std::string public_reason(Failure failure) {
     return "the database was locked, or the read took longer than journal.read_max: ask for less, "
            "or try again later";
   }
+  if (failure == Failure::fleet_database)
+    return "the fleet's database does not answer, or not within fleet.silence_max";
   return std::string("the database cannot be read or written (") + to_string(failure) +
          "): " + advice_for(failure);
+}
+
+StorageError unknown_cursor() {
+  return {Failure::not_found, "this cursor is unknown: use next_cursor of the page before"};
 }
 
 }  // namespace verbatim::store

@@ -8,7 +8,7 @@ namespace verbatim::store {
 
 enum class Failure {
   disk_full,     ///< passes once there is space
-  io_error,      ///< a read, write or sync failed: the file is poisoned (product P6)
+  io_error,      ///< a read, write or sync failed: the file is poisoned (promise P6)
   corrupt,       ///< the file is damaged
   taken_away,    ///< it was removed, replaced or renamed while in use
   read_only,     ///< the file or its folder cannot be written
@@ -16,7 +16,8 @@ enum class Failure {
   newer_schema,  ///< the file was written by a later version of this program
   queue_full,    ///< the queue to the writer reached its limit
   not_found,
-  too_many,  ///< a configured limit; the message names it
+  too_many,        ///< a configured limit; the message names it
+  fleet_database,  ///< the database of the fleet does not answer
   other,
 };
 const char* to_string(Failure);
@@ -43,5 +44,8 @@ class StorageError : public std::runtime_error {
   Failure failure_;
   int native_code_;
 };
+
+/// A cursor that belongs to no list, or to another one.
+StorageError unknown_cursor();
 
 }  // namespace verbatim::store

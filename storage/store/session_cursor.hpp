@@ -17,6 +17,8 @@ struct SessionCursor {
   std::int64_t id = 0;
   std::optional<TimeMs> time;  ///< of a list by the end; none: the session had not ended
   std::string text;            ///< of a list by the user
+  /// Of a list of a fleet: the session's time of creation. Its `id` is then the database's number.
+  std::optional<TimeMs> made_at = std::nullopt;
 };
 
 std::string to_string(SessionSort sort, const SessionCursor& cursor);

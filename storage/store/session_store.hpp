@@ -23,8 +23,11 @@ struct AttemptSummary {
   std::optional<TimeMs> ended_at;
   std::optional<transcript::CloseReason> close_reason;
   bool complete = false;
+  /// In a fleet: its node does not answer, and may have words that the database lacks.
+  bool tail_pending = false;
   std::string model;
   std::size_t turns = 0;
+  std::string first_words;        ///< of its user, else of the first stored turn with text
   std::string usage_json = "[]";  ///< for a running attempt only if one session is read
   std::optional<transcript::Receipt> receipt;  ///< of a final attempt; not in lists
 };
@@ -54,7 +57,8 @@ struct SessionFilter {
   std::optional<std::string> user;
   std::optional<TimeMs> since;                                ///< created at or after
   std::optional<TimeMs> until;                                ///< created before
-  std::vector<std::pair<std::string, std::string>> metadata;  ///< top-level string members
+  std::vector<std::pair<std::string, std::string>> metadata;  ///< top-level members: text, or
+                                                              ///< a number or a word of JSON
   /// Words to find in turns, or the beginning of the id or of the user; empty: no search. A search
   /// is sorted by creation.
   std::string question;
@@ -87,7 +91,7 @@ struct SessionPage {
 struct TranscriptRequest {
   std::string session_id;
   std::optional<int> attempt;  ///< none: the latest
-  bool all_attempts = false;   ///< `attempt` is not looked at
+  bool all_attempts = false;   ///< `attempt` is ignored
 };
 /// One for each attempt that was asked for, oldest first, all in one snapshot.
 using TranscriptViews = std::vector<transcript::TranscriptView>;
@@ -142,8 +146,12 @@ class SessionStore {
                               Done<> done) = 0;
   /// Erases everything about a session: events, turns, attempts, copies, messages, from every file.
   /// Revokes the client tokens that were made for it, and removes those without further use. False
-  /// if there is none. Precondition: it has no live attempt.
-  virtual void erase_session(std::string id, TokenClock clock, Done<bool> done) = 0;
+  /// if there is none. Refused, and nothing is erased, while the session has a live attempt.
+  /// `gone`: called once no file has any of its text, on any thread, possibly before `done`. Other
+  /// processes that read the files delay it. Never called if nothing was erased, or if the store is
+  /// shut down first.
+  virtual void erase_session(std::string id, TokenClock clock, Done<bool> done,
+                             std::function<void()> gone) = 0;
 };
 
 }  // namespace verbatim::store

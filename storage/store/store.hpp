@@ -14,11 +14,13 @@
 #include "storage/store/copy_store.hpp"
 #include "storage/store/delivery_store.hpp"
 #include "storage/store/health.hpp"
-#include "storage/store/outbox_store.hpp"
+#include "storage/store/moving_store.hpp"
 #include "storage/store/session_store.hpp"
+#include "storage/store/shipping_store.hpp"
 #include "storage/store/suspended_store.hpp"
 #include "storage/store/tail_store.hpp"
 #include "storage/store/token_store.hpp"
+#include "storage/store/webhook_store.hpp"
 
 namespace verbatim::store {
 
@@ -27,9 +29,11 @@ class Store : public SessionStore,
               public TokenStore,
               public AdmissionStore,
               public SuspendedStore,
+              public MovingStore,
               public TailStore,
-              public OutboxStore,
+              public WebhookStore,
               public DeliveryStore,
+              public ShippingStore,
               public StoreHealth {
  public:
   /// For conversations.

@@ -98,6 +98,8 @@ struct TailStart {
   /// Set if the subscriber has not seen the end of an earlier attempt: that attempt's final state.
   std::shared_ptr<const TailState> before;
   bool nothing_new = false;  ///< the attempt has ended, and the subscriber has seen all of it
+  /// The mark is another store's, whose numbers mean nothing here: the subscriber has seen nothing.
+  bool foreign_mark = false;
 };
 
 /// An attempt to follow.

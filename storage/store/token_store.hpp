@@ -66,6 +66,7 @@ struct TokenStanding {
   /// An attempt that began before the token expired is running, or ended within the window: the
   /// expired token is valid for it.
   bool goes_on = false;
+  bool began = false;  ///< the session has an attempt that a relay has begun
 };
 
 class TokenStore {

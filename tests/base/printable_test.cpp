@@ -1,8 +1,8 @@
 // Text from outside in a log and on a terminal: without control characters.
 #include "base/printable.hpp"
+#include "base/json/tree.hpp"
 
 #include <catch2/catch.hpp>
-#include <nlohmann/json.hpp>
 
 using namespace verbatim;
 
@@ -53,7 +53,7 @@ TEST_CASE("control characters are written as escapes, each kind of them", "[log]
        }) {
     INFO(shown);
     CHECK(printable(raw) == shown);
-    CHECK(nlohmann::json::parse(printable(raw)).get<std::string>() == raw);
+    CHECK(Json::parse(printable(raw)).get<std::string>() == raw);
   }
 }
 
@@ -63,4 +63,16 @@ TEST_CASE("invalid bytes do not hide a control character after them", "[log][P10
     CHECK(shown.find('\x1b') == std::string::npos);
     CHECK(shown.find('\x7f') == std::string::npos);
   }
+}
+
+TEST_CASE("text for a terminal keeps its lines and letters, and nothing that is executed",
+          "[log][P10]") {
+  CHECK(for_terminal("two\nlines\tand Zo\xC3\xAB") == "two\nlines\tand Zo\xC3\xAB");
+  CHECK(for_terminal("a\x1b[2J\r\x07") == "a\\u001b[2J\\u000d\\u0007");
+  CHECK(for_terminal(std::string("a\0b", 3)) == "a\\u0000b");
+  CHECK(for_terminal("\xC2\x9B"
+                     "31m \x7f") == "\\u009b31m \\u007f");
+  CHECK(for_terminal("\xE2\x80\xAEtxt") == "\\u202etxt");
+  const std::string family = "\xF0\x9F\x91\xA9\xE2\x80\x8D\xF0\x9F\x91\xA7";  // with a joiner
+  CHECK(for_terminal(family) == family);
 }

@@ -1,10 +1,10 @@
 // The client library in a real browser: its page, the relay and a simulated provider.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Line } from '../e2e/support/line.mjs';
 import { startRelay, startSimulator } from '../e2e/support/verbatim.mjs';
 import { openPage, sentence, silence, startBrowser } from './support/browser.mjs';
 import { PageConversation } from './support/conversation.mjs';
-import { startLine } from './support/line.mjs';
 
 /** A relay in its development mode, whose provider speaks at a provider's speed. */
 async function relayOf(t, options = {}) {
@@ -111,7 +111,7 @@ test('talking over an answer stops it, and the heard part is the part that was p
 
 test('a connection cut in mid-answer is resumed without a word lost or repeated [P8]', async (t) => {
   const relay = await relayOf(t);
-  const line = await startLine(t, relay);
+  const line = await Line.open(t, relay.url);
   const browser = await startBrowser(t);
   const talk = await PageConversation.open(browser, line, { microphone: false });
   const { session } = await talk.connect();
@@ -317,10 +317,10 @@ test("the page's copy of a conversation that ended badly is posted on the next v
   await talk.run(() => talk.sendText('Will this be kept twice?'));
   await talk.event('response.done');
   await talk.until(async () => {
-    const { Backup } = await import('/web/backup.js');
-    const backup = await Backup.open();
-    const [kept] = await backup.all();
-    backup.close();
+    const asked = (request) => new Promise((resolve) => (request.onsuccess = () => resolve(request.result)));
+    const database = await asked(indexedDB.open('verbatim', 1));
+    const [kept] = await asked(database.transaction('conversations').objectStore('conversations').getAll());
+    database.close();
     return kept?.turns.length === 2 && kept.turns.every(({ status }) => status === 'completed');
   });
   await page.close();

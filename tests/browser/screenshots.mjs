@@ -7,6 +7,7 @@ import { setTimeout as passed } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { play } from '../e2e/support/recording.mjs';
 import { temporaryDirectory } from '../e2e/support/process.mjs';
+import { Receiver, quick, targets } from '../e2e/support/receiver.mjs';
 import { Client, startRelay, startSimulator } from '../e2e/support/verbatim.mjs';
 import { startBrowser } from './support/browser.mjs';
 import { go, openConsole, rows } from './support/console.mjs';
@@ -14,7 +15,7 @@ import { dialogue } from './support/dialogue.mjs';
 
 const folder = process.argv[2] ?? fileURLToPath(new URL('../../docs/console', import.meta.url));
 const shownMs = 5 * 60_000; // the charts' width in time
-const wide = (height) => ({ width: 1180, height });
+const wide = (height) => ({ width: 1280, height });
 const phone = { width: 360, height: 740 };
 
 const opening = [
@@ -116,13 +117,13 @@ async function picture(page, name, { size, dark = false, whole = false, from }) 
 
 async function talk(browser, relay) {
   const page = await opened(browser, relay);
-  await page.getByText('Options').click();
+  await page.getByLabel('Instructions').fill('You are Mrs. Keller, a patient on the ward. Your hip hurts, and you slept badly.');
+  await page.getByLabel('Voice').fill('marin');
   await page.getByLabel('Model').fill('ward-round-live');
-  await page.getByText('Options').click();
   await page.getByRole('button', { name: 'Start' }).click();
   await page.locator('.turn.in_progress .words').getByText('want to bother').waitFor({ timeout: 120_000 });
-  await picture(page, 'talk', { size: wide(1000) });
-  await picture(page, 'talk-dark', { size: wide(1000), dark: true });
+  await picture(page, 'talk', { size: { width: 1680, height: 960 } });
+  await picture(page, 'talk-dark', { size: wide(960), dark: true });
   await picture(page, 'talk-phone', { size: phone, from: page.getByRole('button', { name: 'Send' }) });
   await page.getByRole('button', { name: 'Stop' }).click();
   await page.context().close();
@@ -137,7 +138,7 @@ async function session(browser, relay, id) {
   await page.getByRole('listbox').focus();
   for (let presses = 0; presses < 3; ++presses) await page.keyboard.press('ArrowRight');
   await picture(page, 'session', { size: wide(1000), whole: true });
-  await go(page, `#/sessions/${id}?attempt=1,2`, `Session ${id}`);
+  await page.evaluate((hash) => (location.hash = hash), `#/sessions/${id}?attempt=1,2`);
   await page.locator('.receipt').nth(1).getByText('computed the same digest').waitFor();
   await picture(page, 'attempts', { size: wide(1000), whole: true, dark: true });
   await page.context().close();
@@ -152,6 +153,19 @@ async function list(browser, relay) {
   await page.context().close();
 }
 
+async function operator(browser, relay) {
+  const page = await opened(browser, relay, '#/webhooks?session=ward-round-17');
+  await page.locator('.delivery.dead summary').first().click();
+  await picture(page, 'webhooks', { size: wide(800) });
+  await go(page, '#/tokens', 'Tokens');
+  await page.getByLabel('User', { exact: true }).fill('ada');
+  await page.getByLabel('Instructions').fill('Be brief.');
+  await page.getByRole('button', { name: 'Mint a token' }).click();
+  await page.getByText('The token is shown once.').waitFor();
+  await picture(page, 'tokens', { size: wide(900) });
+  await page.context().close();
+}
+
 async function health(page) {
   await picture(page, 'health', { size: wide(800) });
   await picture(page, 'health-dark', { size: wide(800), dark: true });
@@ -163,7 +177,12 @@ try {
   const played = temporaryDirectory(t);
   for (const [name, turns] of Object.entries(dialogues)) writeFileSync(join(played, `${name}.jsonl`), dialogue(turns));
   const simulator = await startSimulator(t, [], '1', played);
-  const relay = await startRelay(t, { key: null, simulator });
+  const receiver = await Receiver.start(t);
+  receiver.answer = ({ data: { session_id: id } }) => (id === 'ward-round-17' ? [503, {}, 'The evaluation service is being updated.'] : 204);
+  const amounts = 'text_input=4, text_input_cached=0.4, text_output=16, audio_input=32, audio_input_cached=0.4, audio_output=64';
+  const prices = `console.prices=[{model="ward", ${amounts}}, {model="gpt", ${amounts}}]`;
+  const set = [...quick, 'webhook.tries_max=3', targets(receiver.target(t, ", name='evaluation'")), `capture.dir=${temporaryDirectory(t)}`, prices];
+  const relay = await startRelay(t, { key: null, simulator, set });
   const browser = await startBrowser(t);
   const watched = await opened(browser, relay, '#/health');
   const filled = passed(shownMs);
@@ -171,6 +190,7 @@ try {
   await Promise.all([wardRound(relay).then((id) => session(browser, relay, id)), talk(browser, relay)]);
   await filled;
   await list(browser, relay);
+  await operator(browser, relay);
   await health(watched);
   over = true;
   await visiting;

@@ -16,8 +16,8 @@ std::optional<Settings> with_another_value(const Key& key) {
   // One a line would be long.
   // clang-format off
   const std::vector<Value> candidates = {
-      12, 500, 7, 0.5, true, false, "7s", "11s", "2m", "3h", "96KiB", "12MiB", "300MiB", "7",
-      "other", "debug", "json", "xai", "process", "handover", "basic", "/tmp/one", "[::1]:9000",
+      12, 500, 7, 0.5, true, false, "9ms", "600ms", "7s", "11s", "2m", "3h", "96KiB", "12MiB", "300MiB", "7",
+      "other", "debug", "before", "go_on", "postgresql://other.example/words", "json", "xai", "process", "handover", "on_request", "basic", "/tmp/one", "[::1]:9000",
       "127.0.0.1:9000", "wss://other.example/v1", "http://127.0.0.1:3128", "https://voice.example",
       Value::array({"10.0.0.0/8"}), Value::array({"https://app.example"}),
       Value::array({"instructions"}), Value::array({"response.create"})};
@@ -44,7 +44,8 @@ TEST_CASE("a reload takes a key over if it changes while running, and names it o
           "[config][reload]") {
   const Settings defaults;
   // Their values are lists of tables, or come from files.
-  const std::set<std::string> apart = {"auth.api_keys", "policy.templates", "webhook.targets"};
+  const std::set<std::string> apart = {"auth.api_keys", "console.prices", "policy.templates",
+                                       "webhook.targets"};
   for (const Key& key : keys()) {
     if (key.role != Role::plain || apart.contains(key.name)) continue;
     INFO(key.name);
@@ -82,15 +83,20 @@ TEST_CASE("the text of an instruction template is read again although its declar
   CHECK(reload(running, fresh).settings.policy.templates.front().text == "new text");
 }
 
-TEST_CASE("another URL of a webhook target needs a restart, and another secret does not",
+TEST_CASE("another URL of a webhook target is taken over and named; another secret is not named",
           "[config][reload]") {
   Settings running;
   running.webhook.targets = {{"billing", "https://one.example", Secret("first"), {}, false}};
   Settings fresh = running;
   fresh.webhook.targets.front().secret = Secret("second");
-  CHECK(reload(running, fresh).need_restart.empty());
+  const Reloaded secret = reload(running, fresh);
+  CHECK(secret.changed.empty());
+  CHECK(secret.settings.webhook.targets.front().secret.reveal() == "second");
   fresh.webhook.targets.front().url = "https://two.example";
-  CHECK(has(reload(running, fresh).need_restart, "webhook.targets"));
+  const Reloaded url = reload(running, fresh);
+  CHECK(has(url.changed, "webhook.targets"));
+  CHECK(url.need_restart.empty());
+  CHECK(url.settings.webhook.targets.front().url == "https://two.example");
 }
 
 TEST_CASE("a reload of the same settings changes nothing", "[config][reload]") {

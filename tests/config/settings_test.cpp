@@ -1,5 +1,6 @@
 // How a configuration is put together, and the messages about errors in it.
 #include "config/settings.hpp"
+#include "base/json/tree.hpp"
 
 #include <unistd.h>
 
@@ -7,7 +8,6 @@
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
-#include <nlohmann/json.hpp>
 
 namespace verbatim::config {
 namespace {
@@ -296,6 +296,22 @@ TEST_CASE("a webhook target's default name reveals nothing of its path", "[P10][
   }
 }
 
+TEST_CASE("prices of models are numbers for known kinds of tokens", "[config]") {
+  const auto settings = from_set(
+      "console.prices=[{model='gpt-realtime', text_input=4, audio_output=64.5}, {model='gpt'}]");
+  REQUIRE(settings.console.prices.size() == 2);
+  CHECK(settings.console.prices[0].model == "gpt-realtime");
+  CHECK(settings.console.prices[0].text_input == 4);
+  CHECK(settings.console.prices[0].audio_output == 64.5);
+  CHECK(settings.console.prices[0].text_output == 0);
+  CHECK(settings.console.currency == "USD");
+  for (const char* bad : {"{text_input=4}", "{model='m', text_input='4'}", "'m'",
+                          "{model='m', text_input=-1}", "{model='m', video_input=1}"}) {
+    INFO(bad);
+    CHECK(error_of_set(std::string("console.prices=[") + bad + "]") != "");
+  }
+}
+
 TEST_CASE("OPENAI_API_KEY is used if no other key is given", "[config]") {
   CHECK(from_variable("OPENAI_API_KEY=sk-openai-key").upstream.api_key.reveal() == "sk-openai-key");
   CHECK(from_variable("OPENAI_API_KEY=").upstream.api_key.empty());
@@ -449,10 +465,10 @@ TEST_CASE("a secret is never printed", "[P10][config]") {
   CHECK(settings.webhook.targets.at(0).secret.reveal() == planted);
   CHECK_THAT(to_toml(settings), !Contains(planted) && Contains("# token_secret is set") &&
                                     Contains("http://user:***@proxy.example:3128"));
-  const auto json = nlohmann::json::parse(to_json(settings));
+  const auto json = Json::parse(to_json(settings));
   CHECK_THAT(json.dump(), !Contains(planted));
   CHECK(json.at("upstream").at("api_key") == "***");
-  CHECK(nlohmann::json::parse(to_json(Settings{})).at("upstream").at("api_key").is_null());
+  CHECK(Json::parse(to_json(Settings{})).at("upstream").at("api_key").is_null());
 }
 
 }  // namespace verbatim::config

@@ -55,7 +55,7 @@ test("the program's package has all its files, its libraries as dependencies, an
     assert.ok(listed.includes(` ./${path}\n`), path);
   }
   assert.doesNotMatch(listed, /^\S+ (?!root\/root)/m, 'all files belong to root');
-  for (const library of ['libc6', 'libcurl4', 'libssl3', 'libsqlite3-0']) {
+  for (const library of ['libc6', 'libcurl4', 'libpq5', 'libssl3', 'libsqlite3-0']) {
     assert.match(ran('dpkg-deb', '--field', deb, 'Depends'), new RegExp(`\\b${library}\\b`));
   }
   const control = temporaryDirectory(scope);
@@ -78,5 +78,5 @@ test('the tarball and the npm package have what their users need', () => {
   const tarball = ran('tar', '--list', '--file', file(/\.tar\.xz$/));
   for (const path of ['bin/verbatim', 'share/man/man1/verbatim.1.gz', 'share/doc/verbatim/LICENSE', 'share/doc/verbatim/verbatim.toml']) assert.match(tarball, new RegExp(`^verbatim-[^/]+/${path}$`, 'm'));
   const client = ran('tar', '--list', '--file', file(/\.tgz$/));
-  for (const path of ['conversation.js', 'conversation.d.ts', 'playback-worklet.js']) assert.match(client, new RegExp(`^package/${path}$`, 'm'));
+  for (const path of ['verbatim.js', 'verbatim.d.ts', 'core.js', 'react.js', 'worklets.js', 'LICENSE', 'README.md']) assert.match(client, new RegExp(`^package/${path}$`, 'm'));
 });

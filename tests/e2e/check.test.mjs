@@ -1,7 +1,7 @@
 // `verbatim check` looks at every file that a start would open, and says at once all that is wrong.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { run, startRelay, temporaryDirectory } from './support/verbatim.mjs';
@@ -130,6 +130,33 @@ test('a damaged token secret, a missing folder and a store without its database 
   assert.match(stderr, /token_secret is not a token secret\. Delete the file/);
   assert.match(stderr, /simulator\.recordings_dir .*is not a folder/);
   assert.match(stderr, /verbatim\.db-wal/);
+});
+
+test('a data folder where the kernel keeps no files, and a file that is not a database of this program, are found', async (t) => {
+  for (const folder of ['/proc/data', '/proc/sys', '/sys/kernel/data']) {
+    const { code, stderr } = await run(['check', ...set({ 'server.data_dir': folder })]);
+    assert.match(stderr, /server\.data_dir .*view of the kernel, which keeps no files\. Set server\.data_dir to a folder/, folder);
+    assert.equal(code, 2);
+  }
+  const dataDir = temporaryDirectory(t);
+  const file = join(dataDir, 'verbatim.db');
+  const sql = (statement) => {
+    rmSync(file, { force: true });
+    execFileSync('sqlite3', [file, statement]);
+  };
+  const words = async (expected) => {
+    const { code, stdout, stderr } = await run(['check', ...set({ 'server.data_dir': dataDir })]);
+    assert.equal(code, expected, stderr || stdout);
+    return stderr;
+  };
+  writeFileSync(file, 'these are my notes\n'.repeat(100), { mode: 0o600 });
+  assert.match(await words(2), /verbatim\.db: is not a SQLite database; move it away/);
+  sql('CREATE TABLE bookmarks (url);');
+  assert.match(await words(2), /verbatim\.db: is a database of another program; set server\.data_dir/);
+  sql(`PRAGMA application_id=${0x56657262}; PRAGMA user_version=1000; CREATE TABLE later (x);`);
+  assert.match(await words(2), /written by a later version of Verbatim \(schema 1000/);
+  writeFileSync(file, '');
+  await words(0);
 });
 
 test('a check beside a running relay finds it sound and changes nothing', async (t) => {

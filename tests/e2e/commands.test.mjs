@@ -35,6 +35,15 @@ describe('wrong usage says what is wrong and what to do, and exits with 2:', () 
     ['token --user=ann --tll=5s', /there is no option --tll\. Did you mean --ttl\?/],
     ['token', /verbatim token: --user is required/, /`verbatim help token` shows/],
     ['token --user ann --ttl soon', /--ttl: soon is not a duration such as 600s/],
+    [['token', '--user', ''], /--user: is empty/],
+    [['token', '--user', 'ann', '--session', ''], /--session: is empty/],
+    ['token --user ann --ttl 121m', /--ttl: at most 7200s \(auth\.token_ttl_max\)/],
+    ['token --user ann --ttl 9000000000000000000d', /--ttl: .* is not a duration/],
+    [['sessions', 'end', ''], /id: is empty/],
+    [['sessions', 'show', ''], /id: is empty/],
+    [['sessions', 'list', '--q', ''], /--q: 1 to 32 words of UTF-8, at most 512 bytes/],
+    [['sessions', 'list', '--q', '  '], /--q: 1 to 32 words/],
+    ['sessions list --cursor elsewhere', /--cursor: use next_cursor of the page before/],
     ['keygen now', /verbatim keygen: the argument now is one too many/],
     ['sessions export sess_1 --format pdf', /pdf is not a format: use json, jsonl/],
     ['webhooks redrive --al', /no option --al\. Did you mean --all\?/],
@@ -42,8 +51,8 @@ describe('wrong usage says what is wrong and what to do, and exits with 2:', () 
     ['help sessions lsit', /verbatim sessions: there is no command lsit\. Did you mean list\?/],
     ['--confg x', /^verbatim: there is no option --confg\. Did you mean --config\?/],
   ]) {
-    test(`verbatim ${words}`, async () => {
-      const { code, stdout, stderr } = await run(words.split(' '));
+    test(`verbatim ${[words].flat().map((word) => word || "''").join(' ')}`, async () => {
+      const { code, stdout, stderr } = await run(typeof words === 'string' ? words.split(' ') : words);
       for (const one of says) assert.match(stderr, one);
       assert.equal(code, 2);
       assert.equal(stdout, '');

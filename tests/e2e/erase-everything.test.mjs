@@ -10,6 +10,9 @@ import { eventually } from './support/cell.mjs';
 import { holders, unnamedHolders } from './support/holders.mjs';
 import { Client, makeKey, run, startRelay, startSimulator, temporaryDirectory } from './support/verbatim.mjs';
 
+/** At fifty times the pace of speech: the crowd writes all the time, but does not fill the processor and the disk. */
+const brisk = (t) => startSimulator(t, [], '0.02');
+
 /** Five conversations that go on, a little at a time, until they are stopped or cut off. */
 async function crowd(t, relay) {
   const people = await Promise.all(Array.from({ length: 5 }, () => Client.connectWithId(t, relay)));
@@ -148,7 +151,7 @@ describe('is in no file after an erasure, while five others talk [P10]:', () => 
   before(async () => {
     capture = temporaryDirectory(forAll);
     relay = await startRelay(forAll, {
-      simulator: await startSimulator(forAll),
+      simulator: await brisk(forAll),
       set: [
         `webhook.targets=[${await refusingReceiver(forAll)}]`,
         'webhook.settle=0s',
@@ -212,7 +215,7 @@ test('the token of an erased session that may open others opens them as before [
 });
 
 test('text erased a moment before a crash is in no file of the next process [P10]', async (t) => {
-  const setup = { simulator: await startSimulator(t), dataDir: temporaryDirectory(t), key: makeKey() };
+  const setup = { simulator: await brisk(t), dataDir: temporaryDirectory(t), key: makeKey() };
   const relay = await startRelay(t, setup);
   const quiet = await crowd(t, relay);
   const planted = randomUUID();
@@ -231,7 +234,7 @@ test('text erased a moment before a crash is in no file of the next process [P10
 });
 
 test('the command line erases as thoroughly, beside a relay where five talk [P10]', async (t) => {
-  const relay = await startRelay(t, { simulator: await startSimulator(t) });
+  const relay = await startRelay(t, { simulator: await brisk(t) });
   const quiet = await crowd(t, relay);
   const planted = randomUUID();
   const token = await relay.mint({ user: 'ann', ...all(planted) }, instructed(planted));

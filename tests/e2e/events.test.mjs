@@ -105,11 +105,15 @@ test('a session that only writers fill is watched, and so is the attempt that fo
   await watcher.session('created');
   await post(relay, json.id, [{ role: 'user', text: 'By hand.', ordinal: 1 }]);
   await watcher.text('By hand.');
+  let lastEventId;
   for (const attempt of [1, 2]) {
     const token = await relay.mint({ user: 'ada', session_id: json.id });
     const client = await Client.connectWithId(t, relay, { token });
-    if (attempt === 2) {
-      const next = await Watcher.open(t, relay, json.id, { lastEventId: '1.2' });
+    if (attempt === 1) {
+      await watcher.session('live');
+      ({ lastEventId } = watcher);
+    } else {
+      const next = await Watcher.open(t, relay, json.id, { lastEventId });
       await next.until(({ events }) => events.some(({ data }) => data.status === 'live'), 'the second');
       const states = next.events.filter(({ event }) => event === 'session').map(({ data }) => [data.attempt, data.status]);
       assert.deepEqual(states, [[1, 'final'], [2, 'live']]);

@@ -164,3 +164,9 @@ test('a session is made once for one idempotency key, and its metadata can be ch
     400,
   );
 });
+
+test('`verbatim health` asks a relay that listens on an IPv6 address', async (t) => {
+  const relay = await startRelay(t, { simulator: await startSimulator(t), set: ['server.listen=[::1]:0'] });
+  const { code, stdout, stderr } = await run(['health', '--url', `${relay.url}/readyz`]);
+  assert.equal(code, 0, stdout + stderr);
+});

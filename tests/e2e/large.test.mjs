@@ -223,7 +223,8 @@ describe('the memory of large messages', () => {
   });
 
   test('is not held by a peer that announces a message and sends no more of it [P11]', async (t) => {
-    const world = await start(t, [...bounded, 'server.large_message_timeout=500ms']);
+    // Long enough for the test to see messages that wait, on a slow machine too.
+    const world = await start(t, [...bounded, 'server.large_message_timeout=5s']);
     const { relay } = world;
     const stalled = [];
     for (let i = 0; i < 8; ++i) stalled.push(await converse(t, world));

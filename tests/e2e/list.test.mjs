@@ -89,6 +89,9 @@ test('a total counts what the filters admit, and fields choose the members', asy
   assert.equal(json.total_is_exact, true);
   assert.deepEqual(json.sessions, [{ id: 's-4', status: 'created', user: 'ada' }, { id: 's-3', status: 'created', user: 'ada' }]);
   assert.ok(!('total' in (await list(relay)).json));
+  const [whole] = (await list(relay)).json.sessions;
+  const named = await list(relay, { fields: Object.keys(whole).join(','), limit: '1' });
+  assert.deepEqual(named.json?.sessions, [whole], 'each member of a listed session can be named');
   for (const query of [{ fields: 'id,secret' }, { fields: '' }, { sort: 'turns' }, { total: '1' }, { sort: 'user', cursor: '41' },
     { cursor: '4.x' }, { sort: 'ended_at', cursor: '4.x' }, { sort: 'user', cursor: '4.!' }]) {
     const answer = await list(relay, query);
@@ -145,4 +148,16 @@ test('long answers are compressed for a client that accepts gzip, and only for t
     method: 'POST', headers: { 'accept-encoding': 'gzip' }, body: { session: { type: 'realtime', instructions: 'x'.repeat(4000) }, verbatim: { user: 'ada' } },
   });
   assert.equal(minted.headers['content-encoding'], undefined);
+});
+
+test('metadata that is a number or a word of JSON is found by its text, an object by nothing', async (t) => {
+  const relay = await startRelay(t);
+  const metadata = { level: 3, share: 0.5, paid: true, late: false, grade: null, course: '7', list: [3], more: { level: 3 } };
+  const { json } = await relay.request('/v1/sessions', { method: 'POST', body: { user: 'ada', metadata } });
+  await relay.request('/v1/sessions', { method: 'POST', body: { user: 'ada', metadata: { level: 4, paid: false, share: '0.25' } } });
+  const found = async (query) => (await relay.request(`/v1/sessions?${query}`)).json.sessions.map(({ id }) => id);
+  for (const query of ['level=3', 'share=0.5', 'paid=true', 'late=false', 'grade=null', 'course=7', 'level=3&metadata.paid=true'])
+    assert.deepEqual(await found(`metadata.${query}`), [json.id], query);
+  for (const query of ['level=33', 'paid=1', 'late=0', 'list=[3]', 'list=3', 'more=3', 'level=', 'missing=null'])
+    assert.deepEqual(await found(`metadata.${query}`), [], query);
 });

@@ -6,6 +6,7 @@ import { connect } from 'node:net';
 import { test } from 'node:test';
 import { Client, makeKey, refusal, request, startRelay, startSimulator, within } from './support/verbatim.mjs';
 import { deadline } from './support/process.mjs';
+import { raw } from './support/raw.mjs';
 import { Provider } from './support/provider.mjs';
 
 const lines = (relay) =>
@@ -64,6 +65,37 @@ test('a refused client of verbatim.v1 gets the reason as an event and a fitting 
   ]) {
     assert.ok(metrics.split('\n').includes(sample), sample);
   }
+});
+
+test('an upgrade that is refused by its head alone is in the log with its reason, and no other bad request is [P11]', async (t) => {
+  const relay = await startRelay(t, { simulator: await startSimulator(t), set: [json, 'tls.enabled=false'] });
+  const get = (path, headers, end = '\r\n') => `GET ${path} HTTP/1.1\r\nHost: x\r\n${headers}${end}`;
+  const websocket = 'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n';
+  const token = (length) => `Authorization: Bearer ek_${'x'.repeat(length)}\r\n`;
+  const id = (name) => `X-Request-Id: ${name}\r\n`;
+  const cases = [
+    [get('/v1/realtime?model=m', id('long') + websocket + token(40_000)), 431, 'header_too_large'],
+    [get('/openai/v1/realtime', id('early') + token(40_000) + websocket), 431, 'header_too_large'],
+    [get('/v1/realtime', `${id('twice')}${websocket}${token(5)}${token(6)}`), 400, 'bad_request'],
+    [get('/v1/other', `${id('length')}${websocket}Content-Length: 5\r\n`, '\r\nhello'), 400, 'bad_request'],
+    [get('/v1/realtime', id('more') + websocket, '\r\nhello'), 400, 'bad_request'],
+    [get('/v1/realtime', `${id('colon')}${websocket}no colon\r\n`), 400, 'bad_request'],
+  ];
+  for (const [bytes, status] of cases) assert.deepEqual((await raw(t, relay, bytes)).statuses, [status], bytes.slice(0, 200));
+  const others = [get('/v1/sessions', token(40_000)), get('/healthz', 'no colon\r\n'), `POST /v1/realtime/client_secrets HTTP/1.1\r\nHost: x\r\n${token(5)}${token(6)}\r\n`, 'GET /healthz\r\n\r\n'];
+  for (const bytes of others) assert.ok((await raw(t, relay, bytes)).statuses[0] >= 400, bytes.slice(0, 200));
+  await relay.request('/healthz');
+  const logged = lines(relay).filter(({ msg }) => msg === 'upgrade.refused');
+  assert.deepEqual(logged.map(({ status, code, request: of }) => [status, code, of]), [
+    [431, 'header_too_large', 'long'],
+    [431, 'header_too_large', 'early'],
+    [400, 'bad_request', 'twice'],
+    [400, 'bad_request', 'length'],
+    [400, 'bad_request', 'more'],
+    [400, 'bad_request', 'colon'],
+  ]);
+  assert.ok(logged.every(({ remote, why }) => remote === '127.0.0.1' && why.length > 10), JSON.stringify(logged));
+  assert.ok(!relay.program.stderr.includes('xxxxx'), 'no part of a token');
 });
 
 test('a stranger that is refused in a WebSocket is gone soon, even if it reads nothing and never closes [P11]', async (t) => {

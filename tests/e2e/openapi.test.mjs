@@ -221,6 +221,25 @@ test('every call and every error that is described is answered as described', as
   await expect(401, 'showCaptured', `${mine}/captured`, stranger);
   await expect(403, 'showCaptured', `${mine}/captured`, as);
   await expect(404, 'showCaptured', `${mine}/captured?attempt=7`);
+  await expect(204, 'startCapture', `/v1/sessions/${live.id}/captured`);
+  await expect(401, 'startCapture', `${mine}/captured`, stranger);
+  await expect(403, 'startCapture', `${mine}/captured`, as);
+  await expect(409, 'startCapture', `${mine}/captured`);
+  const list = await Watcher.at(t, relay, '/v1/live?user=ada');
+  judge.check('watchSessions', { status: list.status, headers: list.answer.headers, type: list.answer.headers['content-type'], text: '' });
+  await expect(429, 'watchSessions', '/v1/live');
+  await expect(400, 'watchSessions', '/v1/live?users=ada');
+  await expect(401, 'watchSessions', '/v1/live', stranger);
+  await expect(403, 'watchSessions', '/v1/live', as);
+  list.close();
+  await expect(200, 'exportSessions', '/v1/exports?user=ada');
+  await expect(400, 'exportSessions', '/v1/exports?users=ada');
+  await expect(401, 'exportSessions', '/v1/exports', stranger);
+  await expect(403, 'exportSessions', '/v1/exports', as);
+  await expect(200, 'eraseSessions', '/v1/erasures', { body: { ids: ['none'] } });
+  await expect(400, 'eraseSessions', '/v1/erasures', { body: { ids: [] } });
+  await expect(401, 'eraseSessions', '/v1/erasures', { ...stranger, body: { ids: ['none'] } });
+  await expect(403, 'eraseSessions', '/v1/erasures', { ...as, body: { ids: ['none'] } });
   const watcher = await Watcher.open(t, relay, live.id);
   await expect(429, 'watchSession', `/v1/sessions/${live.id}/events`);
   watcher.close();
@@ -272,18 +291,24 @@ test('every call and every error that is described is answered as described', as
   await expect(200, 'showConfiguration', '/v1/config');
   await expect(401, 'showConfiguration', '/v1/config', stranger);
   await expect(403, 'showConfiguration', '/v1/config', as);
+  await expect(relay.first ? 200 : 404, 'showFleet', '/v1/fleet');
+  await expect(401, 'showFleet', '/v1/fleet', stranger);
+  await expect(403, 'showFleet', '/v1/fleet', as);
   const page = await relay.request('/openapi.json');
   await expect(304, 'openapi', '/openapi.json', { headers: { 'if-none-match': page.headers.etag } });
-  const pages = [['console', '/'], ['consoleFile', '/console/console.css'], ['clientLibrary', '/web/conversation.js'], ['reference', '/docs/api'], ['referenceFile', '/docs/reference.css']];
+  const pages = [['console', '/'], ['consoleFile', '/console/console.css'], ['clientLibrary', '/web/conversation.js'], ['clientLibraryFile', '/web/v1/verbatim.js'], ['examples', '/examples'], ['exampleFile', '/examples/plain.js'], ['reference', '/docs/api'], ['referenceFile', '/docs/reference.css']];
   for (const [id, path] of pages) {
     const { headers } = await call(id, path, stranger);
     await expect(304, id, path, { headers: { 'if-none-match': headers.etag } });
   }
   await expect(404, 'consoleFile', '/console/none.js', stranger);
   await expect(404, 'clientLibrary', '/web/none.js', stranger);
+  await expect(404, 'clientLibraryFile', '/web/v1/none.js', stranger);
+  await expect(404, 'exampleFile', '/examples/none.js', stranger);
   await expect(404, 'referenceFile', '/docs/none.css', stranger);
   const bare = await startRelay(t, { simulator, set: ['server.console=false'] });
   judge.check('console', await bare.request('/'));
+  judge.check('examples', await bare.request('/examples'));
   await expect(200, 'ready', '/readyz', stranger);
   const apart = await startRelay(t, { simulator, set: ['metrics.listen=127.0.0.1:0'] });
   judge.check('showMetrics', await apart.request('/metrics', stranger));
@@ -333,8 +358,9 @@ test('every call and every error that is described is answered as described', as
   await live.close();
 
   // 409: only while a session's last connection is closing; another test makes that last long enough. 202: only
-  // while the disk does not answer.
-  assert.deepEqual(judge.unseen(), ['connect 409', 'endSession 202']);
+  // while the disk does not answer, or while another process reads the files. A relay is alone, or it is not.
+  const other = relay.first ? 'showFleet 404' : 'showFleet 200';
+  assert.deepEqual(judge.unseen(), ['connect 409', 'eraseSession 202', 'endSession 202', other]);
 });
 
 test("another user's token gets 404 on every route of a session, with every described method [P10]", async (t) => {

@@ -49,3 +49,22 @@ test('in a pipe there is nothing but the result, with and without --json', async
   }
   JSON.parse((await run(['check', '--data', '--json', ...at])).stdout);
 });
+
+test('a transcript on a terminal has no character that the terminal executes; in a pipe it is as it was said [P10]', async (t) => {
+  const relay = await startRelay(t);
+  const { json } = await relay.request('/v1/sessions', { method: 'POST', body: { user: 'ada' } });
+  const text = 'clear \u001b[2J title \u001b]0;x\u0007 c1 \u009b31m order \u202etxt\u202c tab\tend نص\u200cی 👩\u200d👧';
+  await relay.request(`/v1/sessions/${json.id}/transcript`, { method: 'POST', body: { role: 'user', text } });
+  const at = ['--set', `server.data_dir=${relay.dataDir}`];
+  for (const format of ['text', 'markdown', 'jsonl', 'json', 'vtt']) {
+    const args = ['sessions', 'export', json.id, '--format', format, ...at];
+    const shown = onTerminal(...args);
+    assert.doesNotMatch(shown, /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]/, format);
+    assert.ok(shown.includes('نص\u200cی 👩\u200d👧'), `${format}: letters keep their joiners`);
+    const { stdout } = await run(args);
+    if (format === 'text') {
+      assert.ok(shown.includes('clear \\u001b[2J title'), shown);
+      assert.ok(stdout.includes(text), stdout);
+    }
+  }
+});

@@ -3,9 +3,11 @@ import assert from 'node:assert/strict';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { eventually } from './support/cell.mjs';
+import { eventually, sharedSimulator } from './support/cell.mjs';
+import { Collector } from './support/collector.mjs';
 import { Program, whenReady } from './support/process.mjs';
 import { Provider } from './support/provider.mjs';
+import { Receiver } from './support/receiver.mjs';
 import { Client, makeKey, refusal, run, startRelay, startSimulator, temporaryDirectory, within } from './support/verbatim.mjs';
 
 /** A relay with a configuration file that a test changes. `set` is beyond a reload's reach. */
@@ -46,12 +48,23 @@ class Reloadable {
   }
 }
 
+const simulator = sharedSimulator();
+
 /** Each: a key, its section before and after, and a look that finds the value in force. */
 const simple = [
   ['server.console', { server: 'console = true' }, { server: 'console = false' }, async ({ relay }) => (await relay.request('/')).status, 200, 404],
   ['server.allowed_origins', {}, { server: 'allowed_origins = ["https://app.example"]' },
     async ({ relay }) => (await relay.request('/v1/sessions', { headers: { origin: 'https://app.example' } })).headers['access-control-allow-origin'], undefined, 'https://app.example'],
   ['server.header_bytes_max', {}, { server: 'header_bytes_max = "2KiB"' }, async ({ relay }) => (await relay.request('/healthz', { headers: { x: 'x'.repeat(4000) } })).status, 200, 431],
+  ['server.body_bytes_max', {}, { server: 'body_bytes_max = "1KiB"' },
+    async ({ relay }) => (await relay.request('/v1/sessions/none/transcript', { method: 'POST', body: { role: 'user', text: 'x'.repeat(2000) } })).status, 404, 413],
+  ['session.client_message_bytes_max', {}, { session: 'client_message_bytes_max = "1KiB"' },
+    async ({ relay, t }) => {
+      const client = await Client.connect(t, relay, { token: await relay.mint() });
+      await client.event('session.created');
+      client.send({ type: 'session.update', session: { type: 'realtime', instructions: 'x'.repeat(2000) } });
+      return Promise.race([client.event('session.updated').then(() => 'taken', () => {}), client.closed.then(({ code }) => code)]);
+    }, 'taken', 1009],
   ['tls.hsts_max_age', { tls: 'hsts_max_age = "1h"' }, { tls: 'hsts_max_age = "2h"' },
     async ({ relay }) => (await relay.request('/v1/sessions', { headers: { host: 'voice.example' } })).headers['strict-transport-security'], 'max-age=3600', 'max-age=7200'],
   ['auth.token_ttl', { auth: 'token_ttl = "10m"' }, { auth: 'token_ttl = "5m"' },
@@ -73,7 +86,8 @@ const simple = [
 describe('a key that changes while running has its effect after SIGHUP, without a restart [reload]', { concurrency: 4 }, () => {
   for (const [name, before, after, look, was, is] of simple) {
     test(name, async (t) => {
-      const reloadable = await Reloadable.start(t, before);
+      const reloadable = await Reloadable.start(t, before, { simulator });
+      reloadable.t = t;
       assert.deepEqual(await look(reloadable), was);
       const log = await reloadable.reload(after);
       assert.match(log, new RegExp(`server\\.reloaded.*${name.replaceAll('.', '\\.')}`));
@@ -92,6 +106,106 @@ describe('a key that changes while running has its effect after SIGHUP, without 
     await eventually(async () => (await reloadable.config()).log.level === 'error', 'the level');
     await reloadable.reload({ log: 'level = "loud"' }, 'server.not_reloaded');
     assert.deepEqual(program.stderr.slice(before).trim().split('\n').map((one) => /server\.\w+/.exec(one)?.[0]), ['server.not_reloaded']);
+  });
+
+  test('webhook.targets: one is added, gets another URL, and is removed; each message is received once', async (t) => {
+    const [first, second, third] = [await Receiver.start(t), await Receiver.start(t), await Receiver.start(t)];
+    const everything = `, name='crm', events=['session.started','session.ended']`;
+    const webhook = (...list) => ({ webhook: `settle = "0s"\ntargets = [${list.join(', ')}]` });
+    const reloadable = await Reloadable.start(t, {}, { simulator: await startSimulator(t) });
+    const { relay } = reloadable;
+    const talk = async () => {
+      const client = await Client.connectWithId(t, relay);
+      await client.event('session.created');
+      await client.close();
+      await relay.transcript(client.id);
+      return client.id;
+    };
+    await talk();
+    assert.match(await reloadable.reload(webhook(first.target(t, everything))), /server\.reloaded.*webhook\.targets/);
+    let release;
+    const held = new Promise((resolve) => (release = resolve));
+    first.answer = ({ type }) => (type === 'session.ended' ? held.then(() => 204) : 204);
+    const id = await talk();
+    await first.until('session.ended');
+    await reloadable.reload(webhook(second.target(t, everything), third.target(t, `, name='other'`)));
+    assert.deepEqual((await reloadable.config()).webhook.targets.map(({ url }) => url), [second.url, third.url]);
+    const later = await talk();
+    await third.until('session.ended');
+    assert.equal(second.calls.length, 0, 'the call at the old URL ends first');
+    release();
+    await second.until('session.ended');
+    assert.deepEqual(first.calls.map(({ type, data }) => [type, data.session_id]), [['session.started', id], ['session.ended', id]]);
+    assert.deepEqual(second.calls.map(({ type, data }) => [type, data.session_id]), [['session.started', later], ['session.ended', later]]);
+    const { text } = await relay.request('/metrics');
+    assert.match(text, /^verbatim_webhook_calls_total\{target="crm",result="delivered"\} 4$/m);
+    await reloadable.reload(webhook(third.target(t, `, name='other'`)));
+    const last = await talk();
+    await eventually(() => third.of('session.ended').some(({ data }) => data.session_id === last), 'the last end');
+    assert.equal(second.calls.length, 2);
+    const { json } = await relay.request('/v1/webhooks/deliveries?state=waiting');
+    assert.deepEqual(json.deliveries ?? json.data, []);
+  });
+
+  test('webhook.retry_max and webhook.refused_tries_max, for messages that wait too', async (t) => {
+    const receiver = await Receiver.start(t);
+    receiver.answer = () => 422;
+    const webhook = (more) => ({ webhook: `settle = "0s"\nretry_min = "20ms"\nretry_max = "50ms"\n${more}\ntargets = [${receiver.target(t, `, events=['session.ended']`)}]` });
+    const reloadable = await Reloadable.start(t, webhook('refused_tries_max = 1000'), { simulator: await startSimulator(t) });
+    const client = await Client.connectWithId(t, reloadable.relay);
+    await client.close();
+    await receiver.until('session.ended', 4);
+    await reloadable.reload(webhook('refused_tries_max = 3'));
+    await reloadable.relay.program.logged('webhook.dead');
+  });
+
+  test('trace.*: traces begin, go to another collector, and end', async (t) => {
+    const [first, second] = [await Collector.start(t), await Collector.start(t)];
+    const trace = (collector, more = '') => ({ trace: `otlp_url = "${collector?.url ?? ''}"\nbatch_interval = "100ms"\n${more}` });
+    const reloadable = await Reloadable.start(t, {}, { simulator: await startSimulator(t) });
+    const { relay } = reloadable;
+    const talk = async () => {
+      const client = await Client.connectWithId(t, relay);
+      await client.ask('Who listens?');
+      await client.close();
+      return client.id;
+    };
+    await talk();
+    const log = await reloadable.reload(trace(first));
+    assert.match(log, /trace\.on/);
+    assert.doesNotMatch(log, /restart_needed/);
+    const one = await talk();
+    await first.conversation(one);
+    await reloadable.reload(trace(second, 'service_name = "renamed"'));
+    const two = await talk();
+    await second.conversation(two);
+    assert.ok(second.requests.every(({ text }) => text.includes('"renamed"')));
+    const sent = first.requests.length;
+    assert.match(await reloadable.reload(trace()), /trace\.off/);
+    const three = await talk();
+    await relay.transcript(three);
+    assert.equal(first.requests.length, sent);
+    assert.ok(!second.requests.some(({ text }) => text.includes(three)));
+    const { text } = await relay.request('/metrics');
+    assert.match(text, /^verbatim_trace_spans_waiting 0$/m);
+  });
+
+  test('session.resume_window, for conversations that begin after it', async (t) => {
+    const reloadable = await Reloadable.start(t, { session: 'resume_window = "30s"' }, { simulator: await startSimulator(t), resumes: true });
+    const { relay } = reloadable;
+    const lost = async () => {
+      const client = await Client.connectWithId(t, relay);
+      await client.event('session.created');
+      client.socket.terminate();
+      return client.id;
+    };
+    const status = async (id) => (await relay.request(`/v1/sessions/${id}`)).json.status;
+    const old = await lost();
+    await eventually(async () => (await status(old)) === 'detached', 'it waits');
+    await reloadable.reload({ session: 'resume_window = "0s"' });
+    const fresh = await lost();
+    await eventually(async () => (await status(fresh)) === 'final', 'it does not wait');
+    assert.equal(await status(old), 'detached');
   });
 
   test('limits and rules of conversations, for those that begin after it', async (t) => {
@@ -197,7 +311,7 @@ test('the configuration in force is shown to a back end as the check prints it, 
   writeFileSync(hook, `whsec_${Buffer.from('nobody-may-see-this-hook').toString('base64')}`);
   const set = [
     'server.listen=127.0.0.1:0',
-    `webhook.targets=[{url='https://hooks.example/path-that-nobody-may-see', secret_file='${hook}', name='billing'}]`,
+    `webhook.targets=[{url='https://hooks.example/verbatim?key=nobody-may-see-this', secret_file='${hook}', name='billing', events=['session.ended']}]`,
     'upstream.url=wss://provider.example/v1/realtime?token=nobody-may-see-this',
   ];
   const env = { VERBATIM_AUTH_TOKEN_SECRET: secret, VERBATIM_UPSTREAM_API_KEY: key, VERBATIM_UPSTREAM_PROXY: 'http://user:nobody-may-see-this@127.0.0.1:1' };
@@ -206,7 +320,7 @@ test('the configuration in force is shown to a back end as the check prints it, 
   assert.equal(status, 200);
   assert.doesNotMatch(text, /nobody|whsec_/);
   assert.equal(json.auth.token_secret, '***');
-  assert.deepEqual(json.webhook.targets, [{ name: 'billing' }]);
+  assert.deepEqual(json.webhook.targets, [{ name: 'billing', url: 'https://hooks.example/verbatim?key=***', events: ['session.ended'] }]);
   const { stdout } = await run(['check', '--json', ...set.flatMap((one) => ['--set', one])], { env });
   const sections = Object.fromEntries(Object.entries(JSON.parse(stdout)).map(([name, keys]) => [name, Object.keys(keys)]));
   assert.deepEqual(Object.fromEntries(Object.entries(json).map(([name, keys]) => [name, Object.keys(keys)])), sections);

@@ -2,12 +2,12 @@
 // from the index.
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { existsSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { eventually } from './support/cell.mjs';
 import { holders } from './support/holders.mjs';
-import { Client, run, startRelay, startSimulator } from './support/verbatim.mjs';
+import { Client, run, startRelay, startSimulator, temporaryDirectory } from './support/verbatim.mjs';
 
 const indexOf = (relay) => join(relay.dataDir, 'search.index');
 
@@ -88,6 +88,21 @@ test('text in any script is found: with diacritics, without blanks between words
   const { json } = await find(relay, '天气');
   assert.equal(json.sessions[0].snippet, '今天天气很好，我们去公园散步吧。');
   assert.deepEqual(json.sessions[0].match.words, ['天气']);
+});
+
+test('words are found in each way that people write them, and the snippet shows what was said', async (t) => {
+  const relay = await startRelay(t);
+  const said = 'Ο λόγος της. Ёлка стоит. Straße 7. قَالَ مُحَمَّدٌ العربيّة. علی آمد. שָׁלוֹם עולם.';
+  await posted(relay, 'one', [said]);
+  await eventually(async () => (await find(relay, 'Straße')).json.search_complete, 'the index');
+  for (const q of [
+    'λόγος', 'ΛΟΓΟΣ', 'λογοσ', 'ёлка', 'ЕЛКА', 'елка', 'strasse', 'STRASSE', 'Straße', 'محمد', 'مُحَمَّد', 'العربية', 'العربيه', 'علي', 'على', 'שלום',
+    'שָׁלוֹם', 'λογ*', 'محم*', '"елка стоит"',
+  ]) assert.deepEqual(await found(relay, q), ['one'], q);
+  assert.deepEqual(await found(relay, 'йлка'), []);
+  const { json } = await find(relay, 'محمد');
+  assert.ok(json.sessions[0].snippet.includes('مُحَمَّدٌ'), json.sessions[0].snippet);
+  assert.deepEqual(json.sessions[0].match.words, ['مُحَمَّدٌ']);
 });
 
 test('no question is an error of the engine: quotes, operators, signs and every single character', async (t) => {
@@ -172,6 +187,21 @@ test('the command line erases words beside a running relay, and finds them befor
   assert.deepEqual(holders([relay.dataDir], planted), []);
 });
 
+test('the command line pages through a search, and says whether the index has everything', async (t) => {
+  const relay = await startRelay(t);
+  for (const id of ['a', 'b', 'c']) await posted(relay, id, ['the same words']);
+  await eventually(async () => (await find(relay, 'same')).json.search_complete, 'the index');
+  const list = (...more) => run(['sessions', 'list', '--set', `server.data_dir=${relay.dataDir}`, ...more]);
+  const first = JSON.parse((await list('--q', 'same', '--limit', '2', '--json')).stdout);
+  assert.deepEqual([first.sessions.map(({ id }) => id), first.search_complete], [['c', 'b'], true]);
+  const plain = await list('--q', 'same', '--limit', '2');
+  assert.ok(plain.stderr.includes(`There are more: add --cursor ${first.next_cursor}\n`), plain.stderr);
+  const rest = await list('--q', 'same', '--limit', '2', '--cursor', first.next_cursor, '--json');
+  assert.deepEqual(JSON.parse(rest.stdout).sessions.map(({ id }) => id), ['a']);
+  const all = JSON.parse((await list('--json')).stdout);
+  assert.ok(!('search_complete' in all), 'only of a search');
+});
+
 test('an index that is missing, damaged or of another store is made again, and search.index never holds up a start', async (t) => {
   const setup = {};
   let relay = await startRelay(t);
@@ -214,4 +244,15 @@ test('an index that is being made survives kills, and goes on where it stopped [
   assert.equal((await found(relay, 'sentence', { limit: '500' })).length, 120);
   const { json } = await find(relay, 'answer', { total: 'true', limit: '1' });
   assert.equal(json.total, 120, 'each session is found once');
+});
+
+test('an index that cannot be opened holds up no erasure: the database has the words no longer [P10]', async (t) => {
+  const dataDir = temporaryDirectory(t);
+  mkdirSync(join(dataDir, 'search.index'));
+  const relay = await startRelay(t, { dataDir });
+  await posted(relay, 'gone', ['words to erase']);
+  await relay.program.logged('search.postponed');
+  const { status } = await relay.request('/v1/sessions/gone', { method: 'DELETE' });
+  assert.ok([204, 503].includes(status), `status ${status}`);
+  assert.equal((await relay.request('/v1/sessions/gone')).status, 404);
 });

@@ -145,7 +145,7 @@ test('a WAL that was cut short is reported by the check, the recovery, the log a
 
     if (recovery.code !== 0) continue;
     const relay = await startRelay(t, { ...setup, dataDir: damaged });
-    assert.match(relay.program.stderr, new RegExp(`recovery\\.log.*${state}`));
+    await relay.program.logged(new RegExp(`recovery\\.log.*${state}`));
     const metrics = (await relay.request('/metrics')).text;
     assert.match(
       metrics,

@@ -68,7 +68,7 @@ async function assertOwn(relay, { token, session }, status = 200) {
   for (const [what, answer] of Object.entries(seen)) assert.equal(answer.status, status, `${what}: ${answer.text}`);
 }
 
-describe('an expired token', { concurrency: 3 }, () => {
+describe('an expired token', { concurrency: 8 }, () => {
   test('comes back to its conversation, reads it and posts to it [P8]', async (t) => {
     const relay = await start(t);
     const it = await dropped(t, relay, { user: 'ann' });
@@ -202,7 +202,7 @@ describe('an expired token', { concurrency: 3 }, () => {
   });
 });
 
-describe('a token that is revoked', { concurrency: 3 }, () => {
+describe('a token that is revoked', { concurrency: 8 }, () => {
   const revoke = async (relay, id) => {
     const answer = await relay.request(`/v1/client_secrets/${id}`, { method: 'DELETE' });
     assert.equal(answer.status, 204, answer.text);

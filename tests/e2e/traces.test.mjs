@@ -6,10 +6,12 @@ import net from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Collector } from './support/collector.mjs';
+import { eventually } from './support/process.mjs';
 import { Provider } from './support/provider.mjs';
 import { play, read } from './support/recording.mjs';
+import { Receiver, quick, targets } from './support/receiver.mjs';
 import { answer } from './support/spoken.mjs';
-import { Client, startRelay, startSimulator, temporaryDirectory, run, within } from './support/verbatim.mjs';
+import { Client, startRelay, startSimulator, temporaryDirectory, run } from './support/verbatim.mjs';
 
 const tracing = (url, ...more) => [`trace.otlp_url=${url}`, 'trace.batch_interval=100ms', ...more];
 const named = (spans, name) => spans.filter((span) => span.name === name);
@@ -94,6 +96,39 @@ test('a trace of a barge-in conversation equals its transcript in spans [P4][P5]
     [dial.attributes['verbatim.purpose'], dial.attributes['verbatim.outcome'], dial.failed],
     ['first', 'opened', false],
   );
+});
+
+test('each log line of a traced conversation has the id of its trace, and no other line has one', async (t) => {
+  const collector = await Collector.start(t);
+  const simulator = await startSimulator(t);
+  const receiver = await Receiver.start(t);
+  receiver.answer = ({ type }) => (type === 'session.ended' ? 500 : 204);
+  const webhooks = [...quick, 'webhook.tries_max=2', targets(receiver.target(t))];
+  const talk = async (relay) => {
+    const token = await relay.mint({ user: 'ann' });
+    const first = await Client.connectWithId(t, relay, { token });
+    await first.ask('Who listens?');
+    first.socket.terminate();
+    const client = await Client.connectWithId(t, relay, { token, query: { session: first.id } });
+    await relay.program.logged('session.rejoined');
+    await client.close();
+    await relay.transcript(client.id);
+    await relay.program.logged('session.ended');
+    await relay.program.logged('webhook.dead');
+    const lines = relay.program.stderr.split('\n').filter((line) => line.startsWith('{')).map((line) => JSON.parse(line));
+    return [client.id, lines];
+  };
+  const set = ['log.format=json', 'session.resume_window=30s', ...webhooks];
+  const traced = await startRelay(t, { simulator, resumes: true, set: tracing(collector.url, ...set) });
+  const [id, lines] = await talk(traced);
+  const [{ trace }] = await collector.conversation(id);
+  const own = lines.filter(({ session }) => session === id);
+  const events = ['session.opened', 'session.rejoined', 'session.ended', 'webhook.failed', 'webhook.dead'];
+  for (const event of events) assert.ok(own.some(({ msg }) => msg === event), event);
+  for (const line of own) assert.equal(line.trace_id, trace, line.msg);
+  assert.ok(lines.every((line) => line.session === id || !('trace_id' in line)));
+  const [, untraced] = await talk(await startRelay(t, { simulator, resumes: true, set }));
+  assert.ok(untraced.every((line) => !('trace_id' in line)));
 });
 
 test('no exported byte has words, names, metadata, tokens or keys [P10]', async (t) => {
@@ -214,12 +249,6 @@ async function counted(relay) {
   return { ...counts, waiting: Number(/^verbatim_trace_spans_waiting (\d+)$/m.exec(text)[1]) };
 }
 
-/** Asks again until the answer is true. */
-function until(look) {
-  const found = async () => (await look()) || found();
-  return within(found(), 'the metrics');
-}
-
 test('a dead or slow collector costs no conversation anything', async (t) => {
   const simulator = await startSimulator(t);
   for (const [kind, start] of Object.entries(useless)) {
@@ -240,10 +269,10 @@ test('a dead or slow collector costs no conversation anything', async (t) => {
       assert.equal(transcript.turns.length, 60);
       assert.equal(transcript.complete, true);
       // The spans are 35: open, dial, 30 answers, close, and that of the recovery at start.
-      const counts = await until(async () => {
+      const counts = await eventually(async () => {
         const now = await counted(relay);
         return now[outcome] > 0 && now.exported + now.rejected + now.failed + now.dropped + now.waiting >= 34 && now;
-      });
+      }, 'the metrics');
       assert.equal(counts.exported, 0);
       assert.ok(counts.waiting <= 8, `${counts.waiting} spans wait`);
       if (kind === 'hanging') assert.ok(counts.dropped >= 34 - 8, 'a full queue drops');
@@ -277,10 +306,10 @@ test('spans that the collector rejects are counted, and Retry-After is kept', as
     set: tracing(collector.url, 'trace.retry_min=1h', 'trace.retry_max=1h'),
   });
   await collector.until(({ requests }) => requests.length >= 2, 'the second try');
-  const counts = await until(async () => {
+  const counts = await eventually(async () => {
     const now = await counted(relay);
     return now.waiting === 0 && now;
-  });
+  }, 'the metrics');
   assert.deepEqual([counts.exported, counts.rejected, counts.failed], [0, 1, 0]);
 });
 

@@ -13,6 +13,7 @@ async function conversation(t, relay, user = 'ada') {
   const client = await Client.connectWithId(t, relay, { token: await relay.mint({ user }) });
   await client.ask('What time is it?');
   await client.close();
+  await relay.transcript(client.id); // its end is durable, so its messages come before the next session's
   return client.id;
 }
 
@@ -189,7 +190,9 @@ test('deliveries are listed page by page, with their tries', async (t) => {
   });
   const [first, second] = [await conversation(t, relay), await conversation(t, relay)];
   await receiver.until('session.ended', 2);
-  await one(relay, `?session=${second}`, ({ tries, attempts }) => tries === 1 && attempts[0].status === 500);
+  // The relay records a try after its answer.
+  for (const id of [first, second])
+    await one(relay, `?session=${id}`, ({ tries, attempts }) => tries === 1 && attempts[0].status === 500);
   const whole = await page(relay);
   assert.deepEqual(
     whole.deliveries.map((delivery) => [delivery.session_id, delivery.type, delivery.state]),
@@ -285,4 +288,21 @@ test('the command line lists deliveries and sends them again, beside a running s
   assert.equal((await cli('retry', 'dlv_0_0')).code, 3);
   assert.equal((await cli('deliveries', '--state', 'lost')).code, 2);
   assert.equal((await cli('deliveries', '--cursor', 'x')).code, 3);
+});
+
+test('a receiver that ends a kept connection without an answer gets the message again as another, counted try', async (t) => {
+  const receiver = await Receiver.start(t);
+  const relay = await startRelay(t, { simulator, set: [...quick, targets(receiver.target(t, everything))] });
+  const connections = new Map();
+  receiver.server.on('request', (request) => connections.set(request.socket, (connections.get(request.socket) ?? 0) + 1));
+  let cut = 0;
+  receiver.answer = ({ type }) => (response) => {
+    if (type !== 'session.ended' || connections.get(response.socket) === 1) return response.writeHead(204).end();
+    ++cut;
+    response.socket.destroy();
+  };
+  const id = await conversation(t, relay);
+  const ended = await one(relay, `?session=${id}&state=delivered`, ({ type }) => type === 'session.ended');
+  assert.equal(cut, 1, 'a kept connection was ended');
+  assert.equal(ended.attempts.length, receiver.of('session.ended').length, 'each request is a try');
 });

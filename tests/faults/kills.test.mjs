@@ -71,7 +71,7 @@ for (const [setting, shown] of [
 
 test('to forward before the commit is loud, and refused where others can connect', async (t) => {
   const relay = await startRelay(t, { set: [unsafe] });
-  assert.match(relay.program.stderr, /UNSAFE/);
+  await relay.program.logged('UNSAFE');
   const args = ['serve', '--set', unsafe, '--set', 'server.listen=0.0.0.0:0'];
   const keys = [
     '--set',

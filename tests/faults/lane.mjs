@@ -50,10 +50,14 @@ export class Tally {
 
 export class Lane {
   #kept = new Map(); // the transcripts as first read: a final one must not change
+  #waiting = new Map(); // by id: what the clients of recovering sessions had seen
 
-  /** `set`: further settings of the relay; `place` gives a new directory at each call. */
-  constructor({ simulator, received, random, tally, set = [], scope = new Scope(), place }) {
-    Object.assign(this, { simulator, received, random, tally, set, scope });
+  /**
+   * `set`: further settings of the relay; `place` gives a new directory at each call. `window`: how long
+   * sessions of a killed relay wait for their clients, who do not come back here.
+   */
+  constructor({ simulator, received, random, tally, set = [], scope = new Scope(), place, window = '0s' }) {
+    Object.assign(this, { simulator, received, random, tally, set, scope, window });
     this.place = place ?? (() => temporaryDirectory(scope));
     this.shim = new Shim(this.scope);
     this.env = this.shim.env;
@@ -64,6 +68,7 @@ export class Lane {
     this.dataDir = this.place();
     this.fallbackDir = this.place();
     this.#kept.clear();
+    this.#waiting.clear();
   }
 
   /** A file that is there and has no schema yet. */
@@ -83,6 +88,7 @@ export class Lane {
       // A small WAL, so that checkpoints are as frequent as other events.
       set: [
         'tls.enabled=false',
+        `session.resume_window=${this.window}`,
         `storage.fallback_dir=${this.fallbackDir}`,
         'log.level=warn',
         'journal.wal_checkpoint_bytes=64KiB',
@@ -131,27 +137,42 @@ export class Lane {
   }
 
   async verify(records) {
-    for (const status of ['created', 'live', 'detached']) {
+    for (const status of ['created', 'live', 'detached', ...(this.window === '0s' ? ['recovering'] : [])]) {
       const { json } = await this.relay.request(`/v1/sessions?status=${status}`);
       for (const { id } of json.sessions) this.tally.breach('O4', 'stuck', `${id} is ${status}`);
     }
+    // Those of earlier kills either wait on or have ended meanwhile.
+    for (const record of [...this.#waiting.values()]) await this.#look(record);
     for (const record of records) {
       this.tally.characters += record.characters;
       if (!record.id) continue; // the kill came before its first event, so it has received nothing
       ++this.tally.sessions;
-      const kept = await this.relay.request(`/v1/sessions/${record.id}/transcript`);
-      if (kept.status !== 200) {
-        this.tally.breach('O1', 'lost', `${record.id}: no transcript: ${kept.status} ${kept.text}`);
-        continue;
-      }
-      this.tally.turns += kept.json.turns.length;
-      this.tally.breaches.push(...judge(record, kept.json));
+      const turns = await this.#look(record);
+      this.tally.turns += turns ?? 0;
+    }
+  }
+
+  /** Compares a session with what its client saw; resolves to its turns. `query`: of its transcript. */
+  async #look(record, query = '') {
+    const kept = await this.relay.request(`/v1/sessions/${record.id}/transcript${query}`);
+    if (kept.status !== 200) {
+      this.tally.breach('O1', 'lost', `${record.id}: no transcript: ${kept.status} ${kept.text}`);
+      return undefined;
+    }
+    record.waits = this.window !== '0s' && query === '';
+    this.tally.breaches.push(...judge(record, kept.json));
+    if (kept.json.status === 'recovering') {
+      this.#waiting.set(record.id, record);
+    } else {
+      this.#waiting.delete(record.id);
       this.#kept.set(record.id, kept.text);
     }
+    return kept.json.turns.length;
   }
 
   /** At the end of a directory: nothing has changed since, and the file is sound. */
   async leave() {
+    for (const record of [...this.#waiting.values()]) await this.#look(record, '?wait=10');
     for (const [id, text] of this.#kept) {
       const now = await this.relay.request(`/v1/sessions/${id}/transcript`);
       if (now.text !== text) this.tally.breach('O4', 'lost', `${id}: changed after it was final`);

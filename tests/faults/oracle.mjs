@@ -4,7 +4,8 @@
 //   O3  an item that was received as done is completed, with exactly that text;
 //   O4  every turn and every session has one end, and nothing is there twice;
 //   O5  typed text is there once the provider has received it; if the acknowledgement was never
-//       received, the turn may be interrupted, and then a gap says so.
+//       received, the turn may be interrupted, and then a gap says so. Such a turn appears at the
+//       end of the session, not while it is recovering.
 
 const deltas = new Set([
   'response.output_audio_transcript.delta',
@@ -31,6 +32,7 @@ export class Record {
   replaced = false; // its upstream connection may be replaced: the simulator then counts from one again
   connections = 1; // upstream connections that it knows of
   hasty = false; // it asked without waiting: answers cannot be matched to questions
+  waits = false; // it may be recovering, because its relay was killed
   ended; // the reason in verbatim.ended: the end was durable
   turns = new Map(); // by item: the status in verbatim.turn
   characters = 0;
@@ -137,9 +139,11 @@ export function judge(record, transcript) {
     if (turn.ordinal !== i + 1) breach('O4', kind, `ordinal ${turn.ordinal} at place ${i + 1}`);
     if (turn.status === 'in_progress') breach('O4', 'stuck', `${turn.item_id} is in progress`);
   });
-  if (transcript.status !== 'final') breach('O4', 'stuck', `the session is ${transcript.status}`);
-  else if (!transcript.close_reason) breach('O4', 'stuck', 'it ended for no reason');
-  if (record.ended && transcript.close_reason !== record.ended) {
+  const waits = record.waits && transcript.status === 'recovering';
+  if (waits && record.ended) breach('O4', 'lost', `ended with ${record.ended}, and is recovering`);
+  if (!waits && transcript.status !== 'final') breach('O4', 'stuck', `the session is ${transcript.status}`);
+  else if (!waits && !transcript.close_reason) breach('O4', 'stuck', 'it ended for no reason');
+  if (!waits && record.ended && transcript.close_reason !== record.ended) {
     breach('O4', 'lost', `ended with ${record.ended}, kept as ${transcript.close_reason}`);
   }
 
@@ -169,16 +173,17 @@ export function judge(record, transcript) {
     }
   }
 
-  heldAgainstReceived(record, transcript, breach);
+  heldAgainstReceived(record, transcript, breach, waits);
   if (record.sent) heldAgainstSent(record, turns, transcript.gaps ?? [], breach);
   else heldAgainstScript(record, turns, breach);
   return breaches;
 }
 
-function heldAgainstReceived(record, { turns, gaps = [] }, breach) {
+function heldAgainstReceived(record, { turns, gaps = [] }, breach, waits) {
   const typed = new Map(turns.filter(({ role }) => role === 'user').map((turn) => [turn.text, turn]));
   for (const text of record.asked.filter((words) => record.received(words))) {
     const turn = typed.get(text);
+    if (!turn && waits) continue;
     if (!turn) breach('O5', 'lost', `no turn for "${text}", which the provider has received`);
     else if (turn.status === 'completed') continue;
     else if (turn.status !== 'interrupted')

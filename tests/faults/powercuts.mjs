@@ -116,7 +116,9 @@ export async function powercuts({ cuts, seed, sessions = 6, lanes = 2, set = [],
       // The relay makes its data directory itself: it too must be there after a cut.
       const place = () => join(disk.directory(), 'data');
       const random = new Random(seed * 1000 + i);
-      const lane = new Lane({ simulator, received, tally, random, scope: own, place });
+      // In half of the lanes the sessions of a relay that lost its power wait for their clients.
+      const window = i % 2 ? '2s' : '0s';
+      const lane = new Lane({ simulator, received, tally, random, scope: own, place, window });
       own.after(() => lane.stop());
       lane.disk = disk;
       lane.env = {}; // the program as shipped, without the shim

@@ -2,19 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ServiceManager, missing } from '../e2e/support/service-manager.mjs';
-import { startRelay, startSimulator, within } from '../e2e/support/verbatim.mjs';
+import { startRelay, startSimulator } from '../e2e/support/verbatim.mjs';
 import { Shim } from './shim.mjs';
-
-/** Settles when the program has logged the event this many times. */
-async function logged(program, event, times) {
-  let look;
-  const done = new Promise((resolve) => {
-    look = () => program.stderr.split(event).length > times && resolve();
-    program.child.stderr.on('data', look);
-    look();
-  });
-  await within(done, `${times} lines ${event}`).finally(() => program.child.stderr.off('data', look));
-}
 
 test('a journal that hangs stops the signs of life, and they go on when it moves [operation][watchdog]', { skip: missing }, async (t) => {
   const manager = await ServiceManager.start(t);
@@ -29,9 +18,9 @@ test('a journal that hangs stops the signs of life, and they go on when it moves
   const held = shim.arm({ calls: 'fdatasync', file: '*-wal', action: 'hold' });
   const made = relay.request('/v1/sessions', { method: 'POST', body: {} });
   await held.struck();
-  await logged(relay.program, 'watchdog.withheld', 2);
+  await relay.program.logged('watchdog.withheld', 2);
   const before = manager.messages.length;
-  await logged(relay.program, 'watchdog.withheld', 4);
+  await relay.program.logged('watchdog.withheld', 4);
   assert.ok(!manager.messages.slice(before).some((message) => 'WATCHDOG' in message), 'a sign of life came from a journal that hangs');
   assert.match(relay.program.stderr, /watchdog\.withheld.*journal/);
   held.disarm();

@@ -1,8 +1,8 @@
 // Any bytes as a client message. An accepted message must mean the same to another parser.
 #include <cstdint>
 #include <cstdlib>
-#include <nlohmann/json.hpp>
 
+#include "base/json/tree.hpp"
 #include "session/protocol/openai/event_reader.hpp"
 
 using namespace verbatim;
@@ -16,7 +16,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     std::abort();
   if (check_client_message(message)) return 0;
   read_client_event(message);
-  const auto other = nlohmann::json::parse(message, nullptr, false);
+  const auto other = Json::parse(message, nullptr, false);
   if (other.is_discarded()) {
     // The other parser is stricter than the grammar in two points: half surrogate pairs, numbers
     // out of range.

@@ -2,10 +2,9 @@
 // from the bytes. The minted token reads back as minted, and is invalid with one character changed.
 #include <fuzzer/FuzzedDataProvider.h>
 
-#include <nlohmann/json.hpp>
-
 #include "base/base64.hpp"
 #include "base/crypto.hpp"
+#include "base/json/tree.hpp"
 #include "server/relay/access/auth.hpp"
 #include "tests/fuzz/demand.hpp"
 
@@ -68,8 +67,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     *text = bytes.ConsumeRandomLengthString(40);
     for (char& byte : *text) byte &= 0x7F;
   }
-  const auto metadata =
-      nlohmann::json::parse(bytes.ConsumeRemainingBytesAsString(), nullptr, false);
+  const auto metadata = Json::parse(bytes.ConsumeRemainingBytesAsString(), nullptr, false);
   if (metadata.is_object()) claims.metadata_json = metadata.dump();
   std::string token = authenticator.mint(claims);
   check_round(claims, token);

@@ -1,8 +1,8 @@
 // Any bytes as a message of either side: the peek and the readers must find what a full parser
 // finds.
 #include <cstdint>
-#include <nlohmann/json.hpp>
 
+#include "base/json/tree.hpp"
 #include "base/json/view.hpp"
 #include "session/protocol/openai/event_reader.hpp"
 #include "tests/fuzz/demand.hpp"
@@ -32,7 +32,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     demand(client_traffic(type) != Traffic::audio);
   }
   if (json::check(message) || check_client_message(message, {std::string(type)})) return 0;
-  const auto whole = nlohmann::json::parse(message, nullptr, false);
+  const auto whole = Json::parse(message, nullptr, false);
   if (!whole.is_discarded()) demand(whole.at("type") == std::string(type));
   return 0;
 }

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <cstdint>
 #include <iterator>
-#include <nlohmann/json.hpp>
 #include <string>
 
 #include "base/json/outline.hpp"
+#include "base/json/tree.hpp"
 #include "session/policy/policy.hpp"
 #include "session/protocol/openai/event_reader.hpp"
 #include "tests/fuzz/demand.hpp"
@@ -15,7 +15,7 @@
 using namespace verbatim;
 using namespace verbatim::policy;
 using namespace verbatim::protocol;
-using Tree = nlohmann::json;
+using Tree = Json;
 using json::Outline;
 
 namespace {

@@ -2,16 +2,16 @@
 // encoding; other messages are unchanged.
 #include <algorithm>
 #include <cstdint>
-#include <nlohmann/json.hpp>
 #include <string>
 
+#include "base/json/tree.hpp"
 #include "session/protocol/secret_filter.hpp"
 #include "tests/fuzz/demand.hpp"
 #include "tests/fuzz/letters.hpp"
 
 using namespace verbatim;
 using namespace verbatim::protocol;
-using Tree = nlohmann::json;
+using Tree = Json;
 
 namespace {
 

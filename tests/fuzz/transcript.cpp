@@ -80,7 +80,7 @@ class Events {
   }
 
   EventBody body() {
-    switch (below(27)) {
+    switch (below(28)) {
       case 0:
         return UpstreamOpened{response(), ms(), flag(), below(3)};
       case 1:
@@ -139,6 +139,8 @@ class Events {
         return ToolProgress{id(), static_cast<ToolStatus>(below(4))};
       case 25:
         return AnswerAudio{id(), ms()};
+      case 26:
+        return SettingsChanged{id()};
       default:
         return FirstAudio{response(), ms()};
     }

@@ -11,17 +11,17 @@ using Types = std::vector<std::string>;
 struct Provider {
   explicit Provider(Stage& its_stage) : stage(its_stage) {}
 
-  void say(const char* type, json members) {
+  void say(const char* type, Json members) {
     members["type"] = type;
     members["event_id"] = "p" + std::to_string(++count);
     stage.provider(members.dump());
   }
-  void respond(const std::string& id, json more = json::object()) {
-    json response = {{"id", id},
+  void respond(const std::string& id, Json more = Json::object()) {
+    Json response = {{"id", id},
                      {"object", "realtime.response"},
                      {"status", "in_progress"},
                      {"status_details", nullptr},
-                     {"output", json::array()},
+                     {"output", Json::array()},
                      {"conversation_id", "conv_1"},
                      {"output_modalities", {"audio"}},
                      {"max_output_tokens", "inf"},
@@ -31,14 +31,14 @@ struct Provider {
     response.update(more);
     say("response.created", {{"response", response}});
   }
-  void item(const std::string& response, int index, const json& item, const json& previous) {
+  void item(const std::string& response, int index, const Json& item, const Json& previous) {
     say("response.output_item.added",
         {{"response_id", response}, {"output_index", index}, {"item", item}});
     if (!previous.is_discarded())
       say("conversation.item.added", {{"previous_item_id", previous}, {"item", item}});
   }
   void in_part(const char* type, const std::string& response, int index, const std::string& item,
-               int content, json more = json::object()) {
+               int content, Json more = Json::object()) {
     more.update({{"response_id", response},
                  {"item_id", item},
                  {"output_index", index},
@@ -51,30 +51,30 @@ struct Provider {
 };
 
 /// For an out-of-band answer: it has no place in the conversation.
-inline const json nowhere = json::value_t::discarded;
+inline const Json nowhere = Json::value_t::discarded;
 
-inline json message(const std::string& id) {
+inline Json message(const std::string& id) {
   return {{"id", id},
           {"object", "realtime.item"},
           {"type", "message"},
           {"status", "in_progress"},
           {"role", "assistant"},
-          {"content", json::array()}};
+          {"content", Json::array()}};
 }
 
-inline json call(const std::string& id) {
+inline Json call(const std::string& id) {
   return {{"id", id},           {"type", "function_call"}, {"status", "in_progress"},
           {"name", "get_time"}, {"call_id", "call_7"},     {"arguments", ""}};
 }
 
-inline std::vector<json> parsed(const std::vector<std::string>& messages) {
-  std::vector<json> out;
-  for (const std::string& bytes : messages) out.push_back(json::parse(bytes));
+inline std::vector<Json> parsed(const std::vector<std::string>& messages) {
+  std::vector<Json> out;
+  for (const std::string& bytes : messages) out.push_back(Json::parse(bytes));
   return out;
 }
 
 /// Closes the upstream connection, and returns what the client then gets.
-inline std::vector<json> lose(Stage& stage) {
+inline std::vector<Json> lose(Stage& stage) {
   stage.journal.sync();
   stage.drain_client();
   stage.session.upstream_gone(stage.upstream, lost, stage.clock);
@@ -82,9 +82,9 @@ inline std::vector<json> lose(Stage& stage) {
   return parsed(stage.drain_client());
 }
 
-inline Types types_of(const std::vector<json>& events) {
+inline Types types_of(const std::vector<Json>& events) {
   Types out;
-  for (const json& event : events) out.push_back(event["type"]);
+  for (const Json& event : events) out.push_back(event["type"]);
   return out;
 }
 

@@ -1,15 +1,13 @@
 // The events that a beta client sends and receives, as the dialect translates them.
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 
+#include "base/json/tree.hpp"
 #include "session/protocol/clients/beta_dialect.hpp"
 
 namespace verbatim::session::test {
-
-using Json = nlohmann::json;
 
 inline std::string said(std::string bytes) {
   protocol::Message message{std::move(bytes)};

@@ -51,11 +51,11 @@ std::string response_done(int number, int used) {
          R"(,"input_tokens":1,"output_tokens":2}}})";
 }
 
-std::vector<json> events(Stage& stage, const std::string& type) {
-  std::vector<json> found;
+std::vector<Json> events(Stage& stage, const std::string& type) {
+  std::vector<Json> found;
   stage.journal.sync();
   for (const std::string& bytes : stage.drain_client()) {
-    json event = json::parse(bytes);
+    Json event = Json::parse(bytes);
     if (event["type"] == type) found.push_back(std::move(event));
   }
   return found;
@@ -194,7 +194,7 @@ TEST_CASE("a session that has used its tokens is warned and ends with policy", "
   Stage stage(options, true);
   stage.open();
   stage.provider(response_done(1, 9));
-  const json near = events(stage, "verbatim.ending").at(0);
+  const Json near = events(stage, "verbatim.ending").at(0);
   CHECK(near["close_reason"] == "policy");
   CHECK(near["limit"] == "tokens");
   CHECK(near["used"] == 9);
@@ -207,8 +207,8 @@ TEST_CASE("a session that has used its tokens is warned and ends with policy", "
   CHECK(stage.session.why().starts_with("tokens"));
   stage.journal.sync();
   const auto last = stage.drain_client();
-  CHECK(json::parse(last.at(1))["type"] == "response.done");  // the client gets what was charged
-  CHECK(json::parse(last.at(2))["error"]["code"] == "policy");
+  CHECK(Json::parse(last.at(1))["type"] == "response.done");  // the client gets what was charged
+  CHECK(Json::parse(last.at(2))["error"]["code"] == "policy");
   CHECK(stage.journal.endings.at(0).transcript.used.total_tokens == 10);
 }
 
@@ -301,7 +301,7 @@ TEST_CASE("microphone frames do not count as activity, answers do", "[limits]") 
   stage.pass(700);
   stage.client(append_of(20));
   stage.pass(100);
-  const json near = events(stage, "verbatim.ending").at(0);
+  const Json near = events(stage, "verbatim.ending").at(0);
   CHECK(near["limit"] == "idle_timeout");
   CHECK(near["close_reason"] == "idle_timeout");
   CHECK(near["in_ms"] == 200);

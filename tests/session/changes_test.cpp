@@ -190,7 +190,7 @@ class Chaos {
       case 0:
         return typed_item;
       case 1:
-        return json{{"type", "conversation.item.create"},
+        return Json{{"type", "conversation.item.create"},
                     {"previous_item_id", "u" + id()},
                     {"item", typed("u" + id(), "Hi.")}}
             .dump();
@@ -227,7 +227,7 @@ class Chaos {
     if (!taken_items_.empty() && !one_in(4)) {
       const std::string item = taken_items_.front();
       taken_items_.erase(taken_items_.begin());
-      return added(json::parse(item), nullptr, event_id());
+      return added(Json::parse(item), nullptr, event_id());
     }
     const std::string answer = "a" + id();
     const std::string response = "r" + id();
@@ -248,7 +248,7 @@ class Chaos {
                       {"type", "message"},
                       {"role", "assistant"},
                       {"status", "in_progress"},
-                      {"content", json::array()}},
+                      {"content", Json::array()}},
                      "u" + id(), event_id());
       case 4:
       case 5:
@@ -306,7 +306,7 @@ class Chaos {
            most-- > 0 && box && box->ready(stage_.journal.durable());
            box = stage_.session.outbox_of(from)) {
         const MessagePtr message = stage_.session.take_for(from);
-        const json event = json::parse(message->bytes, nullptr, false);
+        const Json event = Json::parse(message->bytes, nullptr, false);
         if (event.is_object() && event["type"] == "conversation.item.create" &&
             event["item"].contains("id"))
           taken_items_.push_back(event["item"].dump());

@@ -65,7 +65,7 @@ TEST_CASE("an answer that a resynced client was sent is ended for it as well",
                   written_end,
                   {"response.content_part.added", "response.output_audio_transcript.delta",
                    "response.output_item.added", "response.function_call_arguments.delta"}}));
-  CHECK(resynced[3]["response"]["metadata"] == json{{"topic", "greeting"}});
+  CHECK(resynced[3]["response"]["metadata"] == Json{{"topic", "greeting"}});
   CHECK(resynced[3]["response"]["status"] == "in_progress");
   CHECK(resynced[9]["content_index"] == 1);
   CHECK(resynced[11]["item"] == call("f1"));
@@ -91,8 +91,8 @@ TEST_CASE("a beta client hears the ends of a cut answer by its own names",
                                       "response.content_part.done", "response.output_item.done",
                                       "response.done"});
   CHECK(received[3]["item"]["object"] == "realtime.item");
-  CHECK(received[3]["item"]["content"] == json{{{"type", "audio"}, {"transcript", "Good"}}});
-  CHECK(received[4]["response"]["modalities"] == json{"text", "audio"});
+  CHECK(received[3]["item"]["content"] == Json{{{"type", "audio"}, {"transcript", "Good"}}});
+  CHECK(received[4]["response"]["modalities"] == Json{"text", "audio"});
   CHECK(received[4]["response"]["voice"] == "cedar");
 }
 
@@ -134,7 +134,7 @@ TEST_CASE("no event of the relay's own has an id that another process gave in th
     stage.session.client_returned({}, stage.clock);
     stage.journal.sync();
     stage.pass(100);
-    for (const json& event : parsed(stage.drain_client())) {
+    for (const Json& event : parsed(stage.drain_client())) {
       ids.insert(event["event_id"].get<std::string>());
       ++count;
     }

@@ -25,29 +25,29 @@ TEST_CASE("an answer that is cut off ends part by part, and its response as it w
   const auto received = lose(stage);
   REQUIRE(types_of(received) == joined({spoken_end, item_end, {"response.done"}}));
   for (int i = 0; i < 3; ++i) {
-    const json& of_part = received[static_cast<std::size_t>(i)];
+    const Json& of_part = received[static_cast<std::size_t>(i)];
     CHECK(of_part["response_id"] == "r1");
     CHECK(of_part["item_id"] == "a1");
     CHECK(of_part["output_index"] == 0);
     CHECK(of_part["content_index"] == 0);
   }
   CHECK(received[1]["transcript"] == "Good mor");
-  CHECK(received[2]["part"] == json{{"type", "audio"}, {"transcript", "Good mor"}});
-  json item = message("a1");
+  CHECK(received[2]["part"] == Json{{"type", "audio"}, {"transcript", "Good mor"}});
+  Json item = message("a1");
   item["status"] = "incomplete";
   item["content"] = {{{"type", "output_audio"}, {"transcript", "Good mor"}}};
   CHECK(received[3]["item"] == item);
   CHECK(received[3]["previous_item_id"] == "u0");
   CHECK(received[4]["item"] == item);
   CHECK(received[4]["response_id"] == "r1");
-  const json& done = received[5]["response"];
+  const Json& done = received[5]["response"];
   CHECK(done["status"] == "incomplete");
-  CHECK(done["status_details"] == json{{"type", "incomplete"}, {"reason", "connection_lost"}});
-  CHECK(done["output"] == json::array({item}));
+  CHECK(done["status_details"] == Json{{"type", "incomplete"}, {"reason", "connection_lost"}});
+  CHECK(done["output"] == Json::array({item}));
   CHECK(done["conversation_id"] == "conv_1");
-  CHECK(done["output_modalities"] == json{"audio"});
+  CHECK(done["output_modalities"] == Json{"audio"});
   CHECK(done["max_output_tokens"] == "inf");
-  CHECK(done["metadata"] == json{{"topic", "greeting"}});
+  CHECK(done["metadata"] == Json{{"topic", "greeting"}});
   CHECK(done["audio"]["output"]["voice"] == "cedar");
   CHECK(done["object"] == "realtime.response");
   REQUIRE(done.contains("usage"));
@@ -67,16 +67,16 @@ TEST_CASE("events that had ended before the loss are not ended twice", "[P8][P9]
                      {{"part", {{"type", "audio"}, {"transcript", ""}}}});
     provider.in_part("response.output_audio_transcript.delta", "r1", 0, "a1", 0,
                      {{"delta", "Yes."}});
-    json whole = message("a1");
+    Json whole = message("a1");
     whole["status"] = "completed";
     whole["content"] = {{{"type", "output_audio"}, {"transcript", "Yes."}}};
-    const std::vector<json> members = {
-        json::object(),
+    const std::vector<Json> members = {
+        Json::object(),
         {{"transcript", "Yes."}},
         {{"part", {{"type", "audio"}, {"transcript", "Yes."}}}},
         {{"item", whole}},
         {{"item", whole}},
-        {{"response", {{"id", "r1"}, {"status", "completed"}, {"output", json::array({whole})}}}}};
+        {{"response", {{"id", "r1"}, {"status", "completed"}, {"output", Json::array({whole})}}}}};
     for (std::size_t i = 0; i < ended; ++i)
       provider.in_part(all[i].c_str(), "r1", 0, "a1", 0, members[i]);
     CHECK(types_of(lose(stage)) ==
@@ -119,26 +119,26 @@ TEST_CASE("several items and parts end in the provider's order, each with its ow
                                         item_end,
                                         {"response.done"}}));
   CHECK(received[0]["text"] == "In writing.");
-  CHECK(received[1]["part"] == json{{"type", "text"}, {"text", "In writing."}});
+  CHECK(received[1]["part"] == Json{{"type", "text"}, {"text", "In writing."}});
   CHECK(received[3]["content_index"] == 1);
   CHECK(received[3]["transcript"] == "Aloud");
   CHECK(received[5]["item"]["content"] ==
-        json{{{"type", "output_text"}, {"text", "In writing."}},
+        Json{{{"type", "output_text"}, {"text", "In writing."}},
              {{"type", "output_audio"}, {"transcript", "Aloud"}}});
-  const json& arguments = received[7];
+  const Json& arguments = received[7];
   CHECK(arguments["arguments"] == R"({"zone":"C)");
   CHECK(arguments["call_id"] == "call_7");
   CHECK(arguments["name"] == "get_time");
   CHECK(arguments["output_index"] == 1);
-  json cut_call = call("f1");
+  Json cut_call = call("f1");
   cut_call["status"] = "incomplete";
   cut_call["arguments"] = R"({"zone":"C)";
   CHECK(received[8]["item"] == cut_call);
   CHECK(received[8]["previous_item_id"] == "a1");
   CHECK(received[9]["item"] == cut_call);
-  CHECK(received[10]["item"]["content"] == json::array());
+  CHECK(received[10]["item"]["content"] == Json::array());
   CHECK(received[10]["item"]["status"] == "incomplete");
-  const json& output = received[12]["response"]["output"];
+  const Json& output = received[12]["response"]["output"];
   REQUIRE(output.size() == 3);
   CHECK(output[0]["id"] == "a1");
   CHECK(output[1] == cut_call);
@@ -160,17 +160,17 @@ TEST_CASE("an MCP call that is cut off ends with its arguments, as a function's 
     stage.open();
     Provider provider(stage);
     provider.respond("r1");
-    const json mcp = {{"id", "m1"},     {"type", "mcp_call"},        {"status", "in_progress"},
+    const Json mcp = {{"id", "m1"},     {"type", "mcp_call"},        {"status", "in_progress"},
                       {"name", "find"}, {"server_label", "library"}, {"arguments", ""}};
     provider.item("r1", 0, mcp, "u0");
-    const json at = {{"response_id", "r1"}, {"item_id", "m1"}, {"output_index", 0}};
+    const Json at = {{"response_id", "r1"}, {"item_id", "m1"}, {"output_index", 0}};
     for (const char* piece : pieces) {
-      json event = at;
+      Json event = at;
       event["delta"] = piece;
       provider.say("response.mcp_call_arguments.delta", event);
     }
     if (whole != nullptr) {
-      json event = at;
+      Json event = at;
       event["arguments"] = whole;
       provider.say("response.mcp_call_arguments.done", event);
     }
@@ -184,11 +184,11 @@ TEST_CASE("an MCP call that is cut off ends with its arguments, as a function's 
       CHECK(received[0]["output_index"] == 0);
       CHECK_FALSE(received[0].contains("call_id"));
     }
-    json cut = mcp;
+    Json cut = mcp;
     cut["status"] = "incomplete";
     cut["arguments"] = arguments;
     CHECK(received[received.size() - 2]["item"] == cut);
-    CHECK(received.back()["response"]["output"] == json::array({cut}));
+    CHECK(received.back()["response"]["output"] == Json::array({cut}));
   }
 }
 
@@ -201,7 +201,7 @@ TEST_CASE("an item that was whole before the loss is in the response's output as
   provider.item("r1", 0, message("a1"), "u0");
   provider.in_part("response.output_audio_transcript.done", "r1", 0, "a1", 0,
                    {{"transcript", "One moment."}});
-  json whole = message("a1");
+  Json whole = message("a1");
   whole["status"] = "completed";
   whole["content"] = {{{"type", "output_audio"}, {"transcript", "One moment."}}};
   provider.say("conversation.item.done", {{"previous_item_id", "u0"}, {"item", whole}});
@@ -212,7 +212,7 @@ TEST_CASE("an item that was whole before the loss is in the response's output as
   REQUIRE(types_of(received) ==
           joined({{"response.function_call_arguments.done"}, item_end, {"response.done"}}));
   CHECK(received[0]["arguments"] == "");
-  const json& output = received[3]["response"]["output"];
+  const Json& output = received[3]["response"]["output"];
   REQUIRE(output.size() == 2);
   CHECK(output[0]["status"] == "completed");
   CHECK(output[0]["content"][0]["transcript"] == "One moment.");
@@ -227,7 +227,7 @@ TEST_CASE("an answer of which there is nothing yet is ended by its response.done
   provider.respond("r1");
   const auto received = lose(stage);
   REQUIRE(types_of(received) == Types{"response.done"});
-  CHECK(received[0]["response"]["output"] == json::array());
+  CHECK(received[0]["response"]["output"] == Json::array());
   CHECK(received[0]["response"]["conversation_id"] == "conv_1");
 }
 
@@ -246,11 +246,11 @@ TEST_CASE("answers beside the conversation are ended too, without the conversati
   REQUIRE(types_of(received) ==
           joined({{"response.done"}, written_end, {"response.output_item.done", "response.done"}}));
   CHECK(received[1]["text"] == "friendly");
-  const json& beside = received[4]["response"];
+  const Json& beside = received[4]["response"];
   CHECK(beside["id"] == "r2");
   REQUIRE(beside.contains("conversation_id"));
   CHECK(beside["conversation_id"].is_null());
-  CHECK(beside["metadata"] == json{{"purpose", "classify"}});
+  CHECK(beside["metadata"] == Json{{"purpose", "classify"}});
 }
 
 TEST_CASE("an answer whose beginning was not announced is ended from the transcript",
@@ -284,31 +284,31 @@ TEST_CASE("the memory for answers is bounded, and each answer still gets its end
   }
   const auto received = lose(stage);
   std::set<std::string> ended;
-  for (const json& event : received)
+  for (const Json& event : received)
     if (event["type"] == "response.done") ended.insert(event["response"]["id"]);
   CHECK(ended.size() == 20);
 
   AnnouncedAnswers answers(4096);
   for (int round = 0; round < 1000; ++round) {
     const std::string id = "r" + std::to_string(round % 7);
-    for (const json& event : {json{{"type", "response.created"},
+    for (const Json& event : {Json{{"type", "response.created"},
                                    {"response", {{"id", id}, {"x", std::string(700, 'x')}}}},
-                              json{{"type", "response.output_item.added"},
+                              Json{{"type", "response.output_item.added"},
                                    {"response_id", id},
                                    {"item", {{"id", "i" + id}, {"x", std::string(90, 'x')}}}},
-                              json{{"type", "response.function_call_arguments.delta"},
+                              Json{{"type", "response.function_call_arguments.delta"},
                                    {"item_id", "i" + id},
                                    {"delta", std::string(300, 'x')}},
-                              json{{"type", "response.content_part.added"},
+                              Json{{"type", "response.content_part.added"},
                                    {"item_id", "i" + id},
                                    {"content_index", round}}}) {
       answers.see(event["type"].get<std::string>(), event.dump());
       REQUIRE(answers.bytes() <= 4096);
     }
-    if (round % 5 == 0) answers.see("response.done", json{{"response", {{"id", id}}}}.dump());
+    if (round % 5 == 0) answers.see("response.done", Json{{"response", {{"id", id}}}}.dump());
   }
   for (int i = 0; i < 7; ++i)
-    answers.see("response.done", json{{"response", {{"id", "r" + std::to_string(i)}}}}.dump());
+    answers.see("response.done", Json{{"response", {{"id", "r" + std::to_string(i)}}}}.dump());
   CHECK(answers.empty());
   CHECK(answers.bytes() == 0);
 }

@@ -20,14 +20,14 @@ struct Ledger {
   std::map<std::string, int> ended;
   std::set<std::string> ids;
 
-  void hear(const json& event) {
+  void hear(const Json& event) {
     const std::string type = event["type"];
     if (event.contains("event_id")) REQUIRE(ids.insert(event["event_id"]).second);
     const auto of = [&event](const char* what) {
       return event.contains(what) && event[what].is_string() ? event[what].get<std::string>()
                                                              : std::string();
     };
-    const std::string part = of("item_id") + '#' + event.value("content_index", json(0)).dump();
+    const std::string part = of("item_id") + '#' + event.value("content_index", Json(0)).dump();
     if (type == "response.created") begun["response " + event["response"]["id"].dump()]++;
     if (type == "response.done") ended["response " + event["response"]["id"].dump()]++;
     if (type == "response.output_item.added") begun["item " + event["item"]["id"].dump()]++;
@@ -59,7 +59,7 @@ struct Ledger {
 };
 
 /// An event that ends something, with the id of what it ends.
-std::string end_named(const json& event) {
+std::string end_named(const Json& event) {
   static const std::set<std::string> ends = {"response.output_audio.done",
                                              "response.output_audio_transcript.done",
                                              "response.output_text.done",
@@ -78,9 +78,9 @@ std::string end_named(const json& event) {
 }
 
 /// The answers in progress after these events.
-std::set<std::string> running_after(const std::vector<json>& said) {
+std::set<std::string> running_after(const std::vector<Json>& said) {
   std::set<std::string> open;
-  for (const json& event : said) {
+  for (const Json& event : said) {
     if (event["type"] == "response.created") open.insert(event["response"]["id"]);
     if (event["type"] == "response.done") open.erase(event["response"]["id"]);
   }
@@ -88,12 +88,12 @@ std::set<std::string> running_after(const std::vector<json>& said) {
 }
 
 /// The events after the cut by which the provider itself ended what it had announced before.
-std::vector<std::string> ends_in_the_stream(const std::vector<json>& said, std::size_t cut) {
+std::vector<std::string> ends_in_the_stream(const std::vector<Json>& said, std::size_t cut) {
   std::set<std::string> announced;
   std::set<std::string> in_parts;
   std::set<std::string> placed;
   for (std::size_t i = 0; i < cut; ++i) {
-    const json& event = said[i];
+    const Json& event = said[i];
     const std::string type = event["type"];
     if (type == "response.created") announced.insert(event["response"]["id"]);
     if (type == "response.output_item.added") announced.insert(event["item"]["id"]);
@@ -104,7 +104,7 @@ std::vector<std::string> ends_in_the_stream(const std::vector<json>& said, std::
   }
   std::vector<std::string> ends;
   for (std::size_t i = cut; i < said.size(); ++i) {
-    const json& event = said[i];
+    const Json& event = said[i];
     const std::string named = end_named(event);
     const std::string id = named.substr(named.find(' ') + 1);
     const bool of_part = event.contains("content_index");
@@ -118,19 +118,19 @@ std::vector<std::string> ends_in_the_stream(const std::vector<json>& said, std::
   return ends;
 }
 
-void cut_before(const std::vector<json>& said, std::size_t cut) {
+void cut_before(const std::vector<Json>& said, std::size_t cut) {
   Stage stage(with_reconnect());
   stage.session.upstream_opened(stage.dial(), stage.clock);
   for (std::size_t i = 0; i < cut; ++i) stage.provider(said[i].dump());
   stage.journal.sync();
   Ledger ledger;
-  for (const auto& message : stage.drain_client()) ledger.hear(json::parse(message));
+  for (const auto& message : stage.drain_client()) ledger.hear(Json::parse(message));
   stage.session.upstream_gone(stage.upstream, lost, stage.clock);
   stage.journal.sync();
   std::vector<std::string> ends;
   for (const auto& message : stage.drain_client()) {
-    ledger.hear(json::parse(message));
-    ends.push_back(end_named(json::parse(message)));
+    ledger.hear(Json::parse(message));
+    ends.push_back(end_named(Json::parse(message)));
   }
   ledger.check();
   CHECK(ends == ends_in_the_stream(said, cut));
@@ -143,11 +143,11 @@ TEST_CASE("cut at any event, every real stream's answer ends as that provider en
   std::size_t cuts = 0;
   for (const auto& file : recordings()) {
     if (!file.filename().string().starts_with("ga-")) continue;  // the others were made by hand
-    std::vector<json> said;
+    std::vector<Json> said;
     for (const auto& event : read_recording(read_file(file)).events)
-      if (event.direction == Direction::to_client) said.push_back(json::parse(event.event));
+      if (event.direction == Direction::to_client) said.push_back(Json::parse(event.event));
     for (std::size_t cut = 1; cut < said.size(); ++cut) {
-      const std::vector<json> before(said.begin(), said.begin() + static_cast<std::ptrdiff_t>(cut));
+      const std::vector<Json> before(said.begin(), said.begin() + static_cast<std::ptrdiff_t>(cut));
       if (running_after(before).size() != 1) continue;
       INFO(file << ", cut before event " << cut);
       cut_before(said, cut);

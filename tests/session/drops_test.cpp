@@ -26,7 +26,7 @@ class SimulatedProvider {
     items_.clear();
     answer_.clear();
     const bool first = expected.empty();
-    const json created = event("session.created", {{"session", session()}});
+    const Json created = event("session.created", {{"session", session()}});
     report(created, first);
   }
   void lost() { upstream_ = 0; }
@@ -34,15 +34,15 @@ class SimulatedProvider {
   bool answering() const { return !answer_.empty(); }
 
   void hear(const std::string& message) {
-    const json said = json::parse(message);
+    const Json said = Json::parse(message);
     const bool rebuilding = said.value("event_id", "").starts_with("verbatim_rebuild:");
     if (said["type"] == "session.update") {
-      json settings = session();
+      Json settings = session();
       settings["audio"]["input"] = {{"transcription", {{"model", "whisper-1"}}}};
       report(event("session.updated", {{"session", settings}}),
              said.value("event_id", "") != "verbatim_configure");
     } else if (said["type"] == "conversation.item.create") {
-      json item = said["item"];
+      Json item = said["item"];
       if (!item.contains("id")) item["id"] = "item_p" + std::to_string(++count_);
       place(item, rebuilding);
       if (!rebuilding) users.push_back({item["id"], item["content"][0]["text"]});
@@ -63,8 +63,8 @@ class SimulatedProvider {
     }
     const std::string id = answer_;
     report(event("response.output_audio_transcript.done", part({{"transcript", said_[id]}})), true);
-    json item = answer_item("completed");
-    item["content"] = json::array({{{"type", "output_audio"}, {"transcript", said_[id]}}});
+    Json item = answer_item("completed");
+    item["content"] = Json::array({{{"type", "output_audio"}, {"transcript", said_[id]}}});
     report(event("response.output_item.done",
                  {{"response_id", "resp_" + id}, {"output_index", 0}, {"item", item}}),
            true);
@@ -80,36 +80,36 @@ class SimulatedProvider {
   const std::map<std::string, std::string>& said() const { return said_; }
 
  private:
-  static json session() {
+  static Json session() {
     return {{"type", "realtime"},
             {"id", "sess_p"},
             {"audio", {{"input", {{"transcription", {{"model", "whisper-1"}}}}}}}};
   }
-  json event(const char* type, json members) {
+  Json event(const char* type, Json members) {
     members["type"] = type;
     members["event_id"] = "event_" + std::to_string(++count_);
     return members;
   }
-  json part(json members) const {
+  Json part(Json members) const {
     members["response_id"] = "resp_" + answer_;
     members["item_id"] = answer_;
     members["output_index"] = 0;
     members["content_index"] = 0;
     return members;
   }
-  json answer_item(const char* status) const {
+  Json answer_item(const char* status) const {
     return {{"id", answer_},
             {"type", "message"},
             {"role", "assistant"},
             {"status", status},
-            {"content", json::array()}};
+            {"content", Json::array()}};
   }
-  void report(const json& what, bool for_client) {
+  void report(const Json& what, bool for_client) {
     if (for_client) expected.push_back(what.dump());
     stage_.said_by(upstream_, what.dump());
   }
-  void place(const json& item, bool rebuilding) {
-    const json previous = items_.empty() ? json(nullptr) : json(items_.back());
+  void place(const Json& item, bool rebuilding) {
+    const Json previous = items_.empty() ? Json(nullptr) : Json(items_.back());
     items_.push_back(item["id"]);
     for (const char* type : {"conversation.item.added", "conversation.item.done"})
       report(event(type, {{"previous_item_id", previous}, {"item", item}}), !rebuilding);
@@ -122,7 +122,7 @@ class SimulatedProvider {
                                                 {"output_index", 0},
                                                 {"item", answer_item("in_progress")}}),
            true);
-    const json previous = items_.empty() ? json(nullptr) : json(items_.back());
+    const Json previous = items_.empty() ? Json(nullptr) : Json(items_.back());
     items_.push_back(answer_);
     report(event("conversation.item.added",
                  {{"previous_item_id", previous}, {"item", answer_item("in_progress")}}),
@@ -208,12 +208,12 @@ Drops live_an_hour(unsigned seed, double client_drop, double provider_drop) {
     dial();
     if (attached && chance(0.008) && !provider.answering()) {
       const std::string text = "question " + std::to_string(++asks);
-      json item = {{"type", "message"},
+      Json item = {{"type", "message"},
                    {"role", "user"},
-                   {"content", json::array({{{"type", "input_text"}, {"text", text}}})}};
+                   {"content", Json::array({{{"type", "input_text"}, {"text", text}}})}};
       if (chance(0.5)) item["id"] = "mine_" + std::to_string(asks);
       asked.insert(text);
-      stage.client(json{{"type", "conversation.item.create"}, {"item", item}}.dump());
+      stage.client(Json{{"type", "conversation.item.create"}, {"item", item}}.dump());
       stage.client(R"({"type":"response.create"})");
     }
     if (provider.upstream() != 0) upwards();
@@ -255,7 +255,7 @@ Drops live_an_hour(unsigned seed, double client_drop, double provider_drop) {
   std::vector<std::string> of_provider;
   std::set<std::string> own;
   for (const std::string& message : received) {
-    const std::string id = json::parse(message)["event_id"];
+    const std::string id = Json::parse(message)["event_id"];
     if (!id.starts_with("verbatim_"))
       of_provider.push_back(message);
     else

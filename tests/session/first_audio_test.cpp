@@ -144,3 +144,14 @@ TEST_CASE("a stored wait belongs to the first turn of its answer alone", "[first
   CHECK(turns[1].first_audio_ms == 412);
   CHECK_FALSE(turns[2].first_audio_ms);
 }
+
+TEST_CASE("only the first audio of an answer hurries the text before it", "[first_audio][pacing]") {
+  Timed stage;
+  stage.asks(1'000);
+  stage.says(2'000, begun("r1"));
+  CHECK(stage.journal.hurried_at.empty());
+  const auto before = stage.journal.submitted;
+  stage.says(3'000, audio("r1", 1));
+  stage.says(4'000, audio("r1", 2));
+  CHECK(stage.journal.hurried_at == std::vector<transcript::Sequence>{before});
+}

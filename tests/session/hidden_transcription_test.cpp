@@ -44,7 +44,7 @@ TEST_CASE(
     stage.client(client_update(voice_of("cedar")));
     stage.provider_got();
     stage.provider(updated(whisper, "cedar", "e5"));
-    const json shown = only(stage.client_got())["session"];
+    const Json shown = only(stage.client_got())["session"];
     CHECK(shown == session_with(nullptr, "cedar"));
     // Until it asks for transcriptions.
     stage.client(client_update(transcription_of(whisper)));
@@ -60,9 +60,9 @@ TEST_CASE(
 }
 
 TEST_CASE("a client that does not set transcription gets its events", "[P9][own]") {
-  for (const json& token :
-       {json{{"type", "realtime"}}, json{{"instructions", "Be kind."}},
-        json{{"audio", {{"input", {{"noise_reduction", nullptr}}}}}}, transcription_of(whisper)}) {
+  for (const Json& token :
+       {Json{{"type", "realtime"}}, Json{{"instructions", "Be kind."}},
+        Json{{"audio", {{"input", {{"noise_reduction", nullptr}}}}}}, transcription_of(whisper)}) {
     CAPTURE(token.dump());
     Given stage(bound_to(token));
     stage.provider(says("session.created", session_with(nullptr), "e1"));
@@ -76,7 +76,7 @@ TEST_CASE("a client that does not set transcription gets its events", "[P9][own]
       return message.find("input_audio_transcription.") != message.npos;
     });
     CHECK(count == 3);
-    CHECK(json::parse(got[1])["session"]["audio"]["input"]["transcription"] == whisper);
+    CHECK(Json::parse(got[1])["session"]["audio"]["input"]["transcription"] == whisper);
   }
 }
 
@@ -85,7 +85,7 @@ TEST_CASE("a refused update changes nothing that a client sees", "[P9][own]") {
   stage.provider(says("session.created", session_with(nullptr), "e1"));
   stage.provider_got();
   stage.provider(updated(whisper, "alloy", "e2"));
-  json wanted = transcription_of(nullptr);
+  Json wanted = transcription_of(nullptr);
   wanted["audio"]["output"] = {{"voice", "nobody"}};
   stage.client(client_update(wanted));
   stage.provider_got();
@@ -123,7 +123,7 @@ TEST_CASE("transcription stays hidden over a loss, a return and another process"
     stage.journal.sync();
     stage.pass(100);
     const auto received = stage.drain_client();
-    CHECK(json::parse(received.at(0))["session"]["audio"]["input"]["transcription"].is_null());
+    CHECK(Json::parse(received.at(0))["session"]["audio"]["input"]["transcription"].is_null());
     CHECK_FALSE(any_transcription(received));
     for (const std::string& message : received) CHECK(message.find("Goodbye") == message.npos);
   };
@@ -166,7 +166,7 @@ TEST_CASE("a handover of an earlier version is accepted, and the token's setting
     stage.journal.sync();
     stage.pass(100);
     CHECK(only(stage.drain_client())["session"] ==
-          session_with(by_token ? json(nullptr) : whisper));
+          session_with(by_token ? Json(nullptr) : whisper));
   }
 }
 
@@ -192,8 +192,8 @@ TEST_CASE("a beta client that wants no transcription sees none", "[P9][own][dial
           std::vector<std::string>{"session.created", "session.updated", "session.updated",
                                    "input_audio_buffer.speech_started",
                                    "input_audio_buffer.committed", "conversation.item.created"});
-  CHECK(json::parse(got[2])["session"]["voice"] == "cedar");
-  CHECK(json::parse(got[2])["session"]["input_audio_transcription"].is_null());
+  CHECK(Json::parse(got[2])["session"]["voice"] == "cedar");
+  CHECK(Json::parse(got[2])["session"]["input_audio_transcription"].is_null());
 }
 
 TEST_CASE("hiding transcription leaves the rest of a message byte for byte", "[P9][own]") {

@@ -22,35 +22,35 @@ void talk(Stage& stage) {
   stage.drain_client();
 }
 
-std::string create(const std::string& id, const std::string& text, const json& previous = {}) {
-  json event = {{"type", "conversation.item.create"}, {"item", typed(id, text)}};
+std::string create(const std::string& id, const std::string& text, const Json& previous = {}) {
+  Json event = {{"type", "conversation.item.create"}, {"item", typed(id, text)}};
   event["item"].erase("status");
   if (!previous.is_null()) event["previous_item_id"] = previous;
   return event.dump();
 }
 
 std::string about(const char* what, const std::string& id) {
-  return json{{"type", std::string("conversation.item.") + what}, {"item_id", id}}.dump();
+  return Json{{"type", std::string("conversation.item.") + what}, {"item_id", id}}.dump();
 }
 
 /// Connects, starts the new connection, and returns what the session sends; its settings are
 /// accepted.
-std::vector<json> given_items(Stage& stage, const std::string& id) {
+std::vector<Json> given_items(Stage& stage, const std::string& id) {
   stage.pass(10'000);
   stage.session.upstream_opened(stage.dial(), stage.clock);
   stage.provider(created(id));
   stage.provider(updated_with_transcription);
   stage.journal.sync();
-  std::vector<json> items;
+  std::vector<Json> items;
   for (const std::string& bytes : stage.drain_upstream())
-    if (const json event = json::parse(bytes); event["type"] == "conversation.item.create")
+    if (const Json event = Json::parse(bytes); event["type"] == "conversation.item.create")
       items.push_back(event);
   return items;
 }
 
-std::string refusal(const json& event_id, const json& code = "invalid_value") {
+std::string refusal(const Json& event_id, const Json& code = "invalid_value") {
   static int n = 0;
-  return json{{"type", "error"},
+  return Json{{"type", "error"},
               {"event_id", "refusal" + std::to_string(++n)},
               {"error",
                {{"type", "invalid_request_error"},
@@ -86,13 +86,13 @@ TEST_CASE("an item behind one that the provider could not be given goes behind t
   stage.drain_client();
   const auto sent = stage.drain_upstream();
   REQUIRE(sent.size() == 1);
-  json expected = json::parse(asked);
+  Json expected = Json::parse(asked);
   expected["previous_item_id"] = "a1";
-  CHECK(json::parse(sent[0]) == expected);
+  CHECK(Json::parse(sent[0]) == expected);
 
   stage.provider(added(typed("mine", "What I meant."), "a1", "n1"));
   stage.journal.sync();
-  const json received = only(stage.drain_client());
+  const Json received = only(stage.drain_client());
   CHECK(received["previous_item_id"] == "u1");  // as the client asked
   CHECK(order(stage) == std::vector<std::string>{"u0", "a1", "u1", "mine", "u2"});
 }
@@ -112,7 +112,7 @@ TEST_CASE("behind an item with none before it that the provider has, it goes to 
   stage.journal.sync();
   const auto sent = stage.drain_upstream();
   REQUIRE(sent.size() == 1);
-  CHECK(json::parse(sent[0])["previous_item_id"] == "root");
+  CHECK(Json::parse(sent[0])["previous_item_id"] == "root");
   stage.provider(added(typed("mine", "I said hello."), nullptr, "n1"));
   CHECK(order(stage) == std::vector<std::string>{"u1", "mine", "u2"});
 }
@@ -125,7 +125,7 @@ TEST_CASE("an item that names an item of the provider is passed on unchanged",
   stage.session.upstream_gone(stage.upstream, lost, stage.clock);
   reconnect(stage, "sess_2");
   int n = 0;
-  for (const json& previous : {json("a1"), json("root"), json("nobody"), json()}) {
+  for (const Json& previous : {Json("a1"), Json("root"), Json("nobody"), Json()}) {
     const std::string asked = create("mine" + std::to_string(++n), "Hm.", previous);
     stage.client(asked);
     stage.journal.sync();
@@ -155,9 +155,9 @@ TEST_CASE("an item that the provider could not be given is shown and deleted wit
   const auto received = stage.drain_client();
   REQUIRE(types(received) ==
           std::vector<std::string>{"conversation.item.retrieved", "conversation.item.deleted"});
-  CHECK(json::parse(received[0])["item"]["id"] == "u1");
-  CHECK(json::parse(received[0])["item"]["role"] == "user");
-  CHECK(json::parse(received[1])["item_id"] == "u1");
+  CHECK(Json::parse(received[0])["item"]["id"] == "u1");
+  CHECK(Json::parse(received[0])["item"]["role"] == "user");
+  CHECK(Json::parse(received[1])["item_id"] == "u1");
   const bool journaled = std::any_of(
       stage.journal.rows.begin(), stage.journal.rows.end(), [](const MemoryJournal::Row& row) {
         const auto* deleted = std::get_if<ItemDeleted>(&row.event.body);
@@ -199,10 +199,10 @@ TEST_CASE(
   const auto given = given_items(stage, "sess_2");
   REQUIRE(given.size() == 3);
   const bool named = GENERATE(true, false);  // many servers do not say what an error is about
-  stage.provider(refusal(named ? given[0]["event_id"] : json(nullptr)));
+  stage.provider(refusal(named ? given[0]["event_id"] : Json(nullptr)));
   stage.provider(added(given[1]["item"], nullptr, "echo1"));
   CHECK(stage.session.counts().reconnected == 0);
-  stage.provider(refusal(named ? given[2]["event_id"] : json(nullptr), "What you said was bad."));
+  stage.provider(refusal(named ? given[2]["event_id"] : Json(nullptr), "What you said was bad."));
   CHECK(stage.session.counts().reconnected == 1);
   const Rebuild& rebuild = stage.session.last_rebuild();
   CHECK(rebuild.given == 1);
@@ -211,10 +211,10 @@ TEST_CASE(
   CHECK(stage.session.counts().items_refused == 2);
   CHECK(stage.session.counts().items_left_out == 1);
   stage.journal.sync();
-  const json received = json::parse(stage.drain_client().back());
+  const Json received = Json::parse(stage.drain_client().back());
   CHECK(received["state"] == "restored");
-  CHECK(received["left_out"] == json::parse(R"([{"item_id":"u1","why":"no_text"}])"));
-  CHECK(received["refused"] == json::parse(R"([{"item_id":"u0","why":"invalid_value"},)"
+  CHECK(received["left_out"] == Json::parse(R"([{"item_id":"u1","why":"no_text"}])"));
+  CHECK(received["refused"] == Json::parse(R"([{"item_id":"u0","why":"invalid_value"},)"
                                            R"({"item_id":"u2","why":"other"}])"));
 }
 
@@ -226,10 +226,10 @@ TEST_CASE("a client is notified when the provider has the whole conversation", "
   stage.session.upstream_gone(stage.upstream, lost, stage.clock);
   reconnect(stage, "sess_2");
   stage.journal.sync();
-  const json received = json::parse(stage.drain_client().back());
+  const Json received = Json::parse(stage.drain_client().back());
   CHECK(received["state"] == "restored");
-  CHECK(received["left_out"] == json::array());
-  CHECK(received["refused"] == json::array());
+  CHECK(received["left_out"] == Json::array());
+  CHECK(received["refused"] == Json::array());
 }
 
 TEST_CASE("an item that seemed to be refused and is placed was taken", "[P8][refused]") {
@@ -257,7 +257,7 @@ TEST_CASE("a provider that refuses the whole history has not restored it", "[P2]
   stage.drain_client();
   int tries = 0;
   for (; !stage.session.ended() && tries < 10; ++tries)
-    for (const json& event : given_items(stage, "sess_" + std::to_string(tries)))
+    for (const Json& event : given_items(stage, "sess_" + std::to_string(tries)))
       stage.provider(refusal(event["event_id"]));
   CHECK(tries == 3);  // as many as are allowed
   REQUIRE(stage.session.ended());
@@ -277,7 +277,7 @@ TEST_CASE("a provider that refuses once and takes the history at the next try go
   stage.open();
   talk(stage);
   stage.session.upstream_gone(stage.upstream, lost, stage.clock);
-  for (const json& event : given_items(stage, "sess_2")) stage.provider(refusal(event["event_id"]));
+  for (const Json& event : given_items(stage, "sess_2")) stage.provider(refusal(event["event_id"]));
   reconnect(stage, "sess_3");
   CHECK(stage.session.counts().reconnected == 1);
   CHECK_FALSE(stage.session.ended());
@@ -293,7 +293,7 @@ TEST_CASE("a connection that refuses the history does not take over from one tha
   talk(stage);
   const UpstreamId old = stage.upstream;
   stage.pass(56 * 60'000);
-  for (const json& event : given_items(stage, "sess_2")) stage.provider(refusal(event["event_id"]));
+  for (const Json& event : given_items(stage, "sess_2")) stage.provider(refusal(event["event_id"]));
   CHECK(stage.session.outbox_of(old) != nullptr);
   CHECK(stage.session.counts().rotated == 0);
   CHECK_FALSE(stage.session.ended());
@@ -309,12 +309,12 @@ TEST_CASE("a client that returns to the same connection and makes its history ag
   Stage stage(options);
   stage.open();
   talk(stage);
-  const json call = {{"id", "call"},
+  const Json call = {{"id", "call"},
                      {"type", "function_call"},
                      {"call_id", "call_1"},
                      {"name", "tides"},
                      {"arguments", "{}"}};
-  const json output = {
+  const Json output = {
       {"id", "out"}, {"type", "function_call_output"}, {"call_id", "call_1"}, {"output", "low"}};
   stage.provider(added(call, "u2", "k4"));
   stage.provider(added(output, "call", "k5"));
@@ -330,28 +330,28 @@ TEST_CASE("a client that returns to the same connection and makes its history ag
     const auto received = stage.drain_client();
     CHECK(types(received) ==
           std::vector<std::string>{"conversation.item.added", "conversation.item.done"});
-    return json::parse(received.at(0));
+    return Json::parse(received.at(0));
   };
   CHECK(answers(create("u0", "Hi.", "root"))["previous_item_id"] == nullptr);
-  json answer = {{"type", "conversation.item.create"},
+  Json answer = {{"type", "conversation.item.create"},
                  {"item",
                   {{"id", "a1"},
                    {"type", "message"},
                    {"role", "assistant"},
-                   {"content", json::array({{{"type", "output_text"}, {"text", "Hello"}}})}}}};
+                   {"content", Json::array({{{"type", "output_text"}, {"text", "Hello"}}})}}}};
   CHECK(answers(answer.dump())["previous_item_id"] == "u0");
   CHECK(answers(create("u2", "Still there?"))["previous_item_id"] == "u1");
-  CHECK(answers(json{{"type", "conversation.item.create"}, {"item", call}}.dump())["item"]["id"] ==
+  CHECK(answers(Json{{"type", "conversation.item.create"}, {"item", call}}.dump())["item"]["id"] ==
         "call");
   CHECK(
-      answers(json{{"type", "conversation.item.create"}, {"item", output}}.dump())["item"]["id"] ==
+      answers(Json{{"type", "conversation.item.create"}, {"item", output}}.dump())["item"]["id"] ==
       "out");
   // Other text under an existing id: the provider must refuse it.
-  json other = output;
+  Json other = output;
   other["output"] = "high";
   for (const std::string& asked :
        {create("u0", "Hello."), create("u9", "Hi."),
-        json{{"type", "conversation.item.create"}, {"item", other}}.dump()}) {
+        Json{{"type", "conversation.item.create"}, {"item", other}}.dump()}) {
     stage.client(asked);
     stage.journal.sync();
     CHECK(stage.drain_upstream() == std::vector<std::string>{asked});
@@ -375,16 +375,16 @@ TEST_CASE("an image under a known id is the same item only if it is the same ima
   options.resume_window_ms = 30'000;
   Stage stage(options);
   stage.open();
-  json item = typed("photo", "This?");
+  Json item = typed("photo", "This?");
   item["content"].push_back({{"type", "input_image"}, {"image_url", "data:image/png;base64,AA"}});
   stage.provider(added(item, nullptr, "k1"));
   stage.session.client_gone(lost, stage.clock);
   stage.session.client_returned({}, stage.clock);
-  stage.client(json{{"type", "conversation.item.create"}, {"item", item}}.dump());
+  stage.client(Json{{"type", "conversation.item.create"}, {"item", item}}.dump());
   stage.journal.sync();
   CHECK(stage.drain_upstream().empty());
   item["content"][1]["image_url"] = "data:image/png;base64,BB";
-  stage.client(json{{"type", "conversation.item.create"}, {"item", item}}.dump());
+  stage.client(Json{{"type", "conversation.item.create"}, {"item", item}}.dump());
   stage.journal.sync();
   CHECK(stage.drain_upstream().size() == 1);
 }

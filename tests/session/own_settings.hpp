@@ -7,45 +7,45 @@
 
 namespace verbatim::session::test {
 
-inline json session_with(const json& transcription, const std::string& voice = "alloy") {
+inline Json session_with(const Json& transcription, const std::string& voice = "alloy") {
   return {
       {"type", "realtime"},
       {"id", "sess_p"},
       {"audio", {{"input", {{"transcription", transcription}}}, {"output", {{"voice", voice}}}}}};
 }
 
-inline const json whisper = {{"model", "whisper-1"}};
+inline const Json whisper = {{"model", "whisper-1"}};
 
-inline std::string says(const char* type, const json& session, const std::string& event_id) {
-  return json{{"type", type}, {"event_id", event_id}, {"session", session}}.dump();
+inline std::string says(const char* type, const Json& session, const std::string& event_id) {
+  return Json{{"type", type}, {"event_id", event_id}, {"session", session}}.dump();
 }
 
-inline std::string updated(const json& transcription, const std::string& voice,
+inline std::string updated(const Json& transcription, const std::string& voice,
                            const std::string& event_id) {
   return says("session.updated", session_with(transcription, voice), event_id);
 }
 
-inline std::string refusal(const std::string& event_id, json error) {
+inline std::string refusal(const std::string& event_id, Json error) {
   error["type"] = "invalid_request_error";
-  return json{{"type", "error"}, {"event_id", event_id}, {"error", error}}.dump();
+  return Json{{"type", "error"}, {"event_id", event_id}, {"error", error}}.dump();
 }
 
-inline std::string client_update(const json& session, const json& event_id = nullptr) {
-  json update = {{"type", "session.update"}, {"session", session}};
+inline std::string client_update(const Json& session, const Json& event_id = nullptr) {
+  Json update = {{"type", "session.update"}, {"session", session}};
   update["session"]["type"] = "realtime";
   if (!event_id.is_null()) update["event_id"] = event_id;
   return update.dump();
 }
 
-inline json voice_of(const std::string& voice) {
+inline Json voice_of(const std::string& voice) {
   return {{"audio", {{"output", {{"voice", voice}}}}}};
 }
 
-inline json transcription_of(const json& transcription) {
+inline Json transcription_of(const Json& transcription) {
   return {{"audio", {{"input", {{"transcription", transcription}}}}}};
 }
 
-inline SessionOptions bound_to(const json& session) {
+inline SessionOptions bound_to(const Json& session) {
   SessionOptions options = with_reconnect();
   options.session_config_json = session.dump();
   return options;

@@ -18,13 +18,13 @@ TEST_CASE("the answer to the relay's own update does not reach the client", "[P9
 
 TEST_CASE("a refusal of the relay's own update does not reach the client, with an id or without",
           "[P9][own]") {
-  for (const json& error :
-       {json{{"code", "invalid_value"}, {"event_id", "verbatim_transcription"}},
-        json{{"code", "model_not_found"},
+  for (const Json& error :
+       {Json{{"code", "invalid_value"}, {"event_id", "verbatim_transcription"}},
+        Json{{"code", "model_not_found"},
              {"param", "session.audio.input.transcription.model"},
              {"event_id", nullptr}},
-        json{{"code", nullptr}, {"message", "Unknown transcription model."}},
-        json{{"message", "This server does not know session.update."}}, json::object()}) {
+        Json{{"code", nullptr}, {"message", "Unknown transcription model."}},
+        Json{{"message", "This server does not know session.update."}}, Json::object()}) {
     CAPTURE(error.dump());
     Given stage;
     stage.provider(says("session.created", session_with(nullptr), "e1"));
@@ -41,13 +41,13 @@ TEST_CASE("a refusal of the relay's own update does not reach the client, with a
 
 TEST_CASE("an error about something else reaches the client while the relay's update is open",
           "[P9][own]") {
-  for (const json& error :
-       {json{{"code", "response_cancel_not_active"}, {"event_id", nullptr}},
-        json{{"code", "input_audio_buffer_commit_empty"}},
-        json{{"code", "invalid_value"}, {"param", "item.content"}},
-        json{{"code", "invalid_value"}, {"event_id", "the_clients_own"}},
-        json{{"code", "session_expired"}, {"message", "Your session hit the maximum duration"}},
-        json{{"message", "No response is active."}}}) {
+  for (const Json& error :
+       {Json{{"code", "response_cancel_not_active"}, {"event_id", nullptr}},
+        Json{{"code", "input_audio_buffer_commit_empty"}},
+        Json{{"code", "invalid_value"}, {"param", "item.content"}},
+        Json{{"code", "invalid_value"}, {"event_id", "the_clients_own"}},
+        Json{{"code", "session_expired"}, {"message", "Your session hit the maximum duration"}},
+        Json{{"message", "No response is active."}}}) {
     CAPTURE(error.dump());
     Given stage;
     stage.provider(says("session.created", session_with(nullptr), "e1"));
@@ -77,7 +77,7 @@ TEST_CASE("a client's own update gets exactly its own answer, beside the relay's
         CAPTURE(client_first, refused, named);
         Given stage;
         const auto from_client =
-            client_update(voice_of("cedar"), named ? json("mine") : json(nullptr));
+            client_update(voice_of("cedar"), named ? Json("mine") : Json(nullptr));
         if (client_first) stage.client(from_client);
         stage.provider(says("session.created", session_with(nullptr), "e1"));
         if (!client_first) stage.client(from_client);
@@ -90,17 +90,17 @@ TEST_CASE("a client's own update gets exactly its own answer, beside the relay's
           REQUIRE(sent[1] == from_client);
         }
         stage.client_got();
-        json voice = "alloy";
-        json transcription = nullptr;
+        Json voice = "alloy";
+        Json transcription = nullptr;
         std::vector<std::string> expected;
         int answers = 0;
         for (std::size_t i = 0; i < sent.size(); ++i) {
-          const json update = json::parse(sent[i]);
+          const Json update = Json::parse(sent[i]);
           const bool clients = sent[i] == from_client;
           const std::string id = "a" + std::to_string(++answers);
           std::string answer;
           if (refused == (clients ? "client" : "relay")) {
-            json error = {{"code", "invalid_value"},
+            Json error = {{"code", "invalid_value"},
                           {"param", clients ? "session.audio.output.voice"
                                             : "session.audio.input.transcription.model"}};
             if (named && update.contains("event_id")) error["event_id"] = update["event_id"];
@@ -179,10 +179,10 @@ TEST_CASE("session.created shows the token's settings, and no other event does",
   REQUIRE(types(stage.provider_got()) == std::vector<std::string>{"session.update"});
   stage.provider(says("session.created", session_with(nullptr), "e1"));
   CHECK(stage.client_got().empty());
-  json in_force = session_with(whisper, "cedar");
+  Json in_force = session_with(whisper, "cedar");
   in_force["instructions"] = "Be kind.";
   stage.provider(says("session.updated", in_force, "e2"));
-  const json shown = only(stage.client_got());
+  const Json shown = only(stage.client_got());
   CHECK(shown["type"] == "session.created");
   CHECK(shown["event_id"] == "e1");
   CHECK(shown["session"] == in_force);
@@ -203,7 +203,7 @@ TEST_CASE("a token without visible settings does not delay session.created", "[P
 TEST_CASE("session.created does not wait for a provider that does not answer the configuration",
           "[P9][P11][own]") {
   const std::string created = says("session.created", session_with(nullptr), "e1");
-  const json bound = {{"type", "realtime"}, {"instructions", "Be kind."}};
+  const Json bound = {{"type", "realtime"}, {"instructions", "Be kind."}};
   SECTION("for long") {
     Given stage(bound_to(bound));
     stage.provider(created);
@@ -234,7 +234,7 @@ TEST_CASE("session.created does not wait for a provider that does not answer the
     stage.session.client_gone(lost, stage.clock);
     stage.session.client_returned({}, stage.clock);
     stage.provider(updated(whisper, "cedar", "e2"));
-    const json shown = only(stage.client_got());
+    const Json shown = only(stage.client_got());
     CHECK(shown["session"]["audio"]["output"]["voice"] == "cedar");
   }
 }
@@ -244,17 +244,17 @@ TEST_CASE("a configuration refused with transcription is tried without, invisibl
   Given stage(bound_to({{"type", "realtime"}, {"instructions", "Be kind."}}));
   const std::string created = says("session.created", session_with(nullptr), "e1");
   stage.provider(created);
-  const json first = only(stage.provider_got());
+  const Json first = only(stage.provider_got());
   CHECK(first["session"]["audio"]["input"]["transcription"]["model"].is_string());
   stage.provider(refusal("e2", {{"code", "invalid_value"}, {"event_id", first["event_id"]}}));
-  const json second = only(stage.provider_got());
-  CHECK(second["session"] == json{{"type", "realtime"}, {"instructions", "Be kind."}});
+  const Json second = only(stage.provider_got());
+  CHECK(second["session"] == Json{{"type", "realtime"}, {"instructions", "Be kind."}});
   SECTION("and taken") {
-    json in_force = session_with(nullptr);
+    Json in_force = session_with(nullptr);
     in_force["instructions"] = "Be kind.";
     stage.provider(says("session.updated", in_force, "e3"));
     CHECK(only(stage.client_got())["session"] == in_force);
-    const json third = only(stage.provider_got());  // transcription by itself
+    const Json third = only(stage.provider_got());  // transcription by itself
     CHECK(third["session"]["audio"]["input"]["transcription"]["model"].is_string());
     stage.provider(refusal("e4", {{"code", "invalid_value"}, {"event_id", third["event_id"]}}));
     CHECK(stage.client_got().empty());

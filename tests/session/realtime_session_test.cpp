@@ -73,7 +73,7 @@ TEST_CASE("the token's configuration is sent before any client message", "[sessi
   stage.session.upstream_opened(stage.dial(), stage.clock);
   const auto sent = stage.drain_upstream();
   REQUIRE(sent.size() == 2);
-  const json update = json::parse(sent[0]);
+  const Json update = Json::parse(sent[0]);
   REQUIRE(update["type"] == "session.update");
   REQUIRE(update["session"]["instructions"] == "Be brief.");
   REQUIRE(update["session"]["type"] == "realtime");
@@ -85,7 +85,7 @@ TEST_CASE("input transcription is switched on where neither client nor token did
   Stage stage;
   stage.session.upstream_opened(stage.dial(), stage.clock);
   stage.provider(created_without_transcription);
-  const json update = only(stage.drain_upstream());
+  const Json update = only(stage.drain_upstream());
   REQUIRE(update["type"] == "session.update");
   REQUIRE(update["session"]["audio"]["input"]["transcription"]["model"] ==
           "gpt-4o-mini-transcribe");
@@ -129,7 +129,7 @@ TEST_CASE("bad input from a client is answered, not forwarded, and the session g
        {"{not json", "[1,2]", R"({"no":"type"})", R"({"type":"made.up","event_id":"mine"})",
         R"({"type":"response.create","type":"session.update"})"}) {
     stage.client(bad);
-    const json error = only(stage.drain_client());
+    const Json error = only(stage.drain_client());
     REQUIRE(error["type"] == "error");
     REQUIRE(error["error"]["type"] == "invalid_request_error");
     REQUIRE_FALSE(error["error"]["message"].get<std::string>().empty());
@@ -150,7 +150,7 @@ TEST_CASE("extension events go only to a client that asked", "[P9][session]") {
     const auto got = stage.drain_client();
     REQUIRE(got.size() == (asked ? 3 : 2));
     if (!asked) continue;
-    const json turn = json::parse(got[2]);
+    const Json turn = Json::parse(got[2]);
     REQUIRE(turn["type"] == "verbatim.turn");
     REQUIRE(turn["item_id"] == "u1");
     REQUIRE(turn["status"] == "completed");

@@ -15,7 +15,7 @@ inline SessionOptions with_reconnect() {
 }
 
 inline std::string created(const std::string& id, std::int64_t expires_at_s = 0) {
-  return json{{"type", "session.created"},
+  return Json{{"type", "session.created"},
               {"event_id", "created_" + id},
               {"session",
                {{"type", "realtime"},
@@ -26,20 +26,20 @@ inline std::string created(const std::string& id, std::int64_t expires_at_s = 0)
       .dump();
 }
 
-inline std::string added(const json& item, const json& previous, const std::string& event_id) {
-  return json{{"type", "conversation.item.added"},
+inline std::string added(const Json& item, const Json& previous, const std::string& event_id) {
+  return Json{{"type", "conversation.item.added"},
               {"event_id", event_id},
               {"previous_item_id", previous},
               {"item", item}}
       .dump();
 }
 
-inline json typed(const std::string& id, const std::string& text) {
+inline Json typed(const std::string& id, const std::string& text) {
   return {{"id", id},
           {"type", "message"},
           {"role", "user"},
           {"status", "completed"},
-          {"content", json::array({{{"type", "input_text"}, {"text", text}}})}};
+          {"content", Json::array({{{"type", "input_text"}, {"text", text}}})}};
 }
 
 /// A question, and an answer with the text "Hello" so far.
@@ -53,7 +53,7 @@ inline void converse(Stage& stage) {
                         {"type", "message"},
                         {"role", "assistant"},
                         {"status", "in_progress"},
-                        {"content", json::array()}},
+                        {"content", Json::array()}},
                        "u0", "c4"));
   stage.provider(first_delta);
   stage.journal.sync();
@@ -79,11 +79,11 @@ inline void finish_answer(Stage& stage) {
 inline void accept_rebuild(Stage& stage) {
   int n = 0;
   for (const std::string& message : stage.drain_upstream()) {
-    const json event = json::parse(message);
+    const Json event = Json::parse(message);
     if (event["type"] == "session.update") stage.provider(updated_with_transcription);
     if (event["type"] != "conversation.item.create") continue;
     stage.provider(added(event["item"], nullptr, "echo_" + std::to_string(++n)));
-    json done = json::parse(added(event["item"], nullptr, "echo_" + std::to_string(++n)));
+    Json done = Json::parse(added(event["item"], nullptr, "echo_" + std::to_string(++n)));
     done["type"] = "conversation.item.done";
     stage.provider(done.dump());
   }
@@ -99,7 +99,7 @@ inline void reconnect(Stage& stage, const std::string& id) {
 
 inline std::vector<std::string> types(const std::vector<std::string>& messages) {
   std::vector<std::string> out;
-  for (const std::string& message : messages) out.push_back(json::parse(message)["type"]);
+  for (const std::string& message : messages) out.push_back(Json::parse(message)["type"]);
   return out;
 }
 

@@ -18,30 +18,30 @@ std::shared_ptr<MemorySpill::Control> add_spill(Stage& stage) {
   return control;
 }
 
-json message(const std::string& id, const std::string& role, json content, json more = {}) {
-  json item = {{"id", id}, {"type", "message"}, {"role", role}, {"content", std::move(content)}};
+Json message(const std::string& id, const std::string& role, Json content, Json more = {}) {
+  Json item = {{"id", id}, {"type", "message"}, {"role", role}, {"content", std::move(content)}};
   if (more.is_object()) item.update(more);
   return item;
 }
 
-json text_part(const std::string& text) { return {{"type", "input_text"}, {"text", text}}; }
+Json text_part(const std::string& text) { return {{"type", "input_text"}, {"text", text}}; }
 
-json image_part(std::size_t bytes) {
+Json image_part(std::size_t bytes) {
   return {{"type", "input_image"},
           {"image_url", "data:image/jpeg;base64," + std::string(bytes, 'A')},
           {"detail", "high"}};
 }
 
 /// The client requests an item and the provider places it: as `echo`, or as it was requested.
-void client_creates(Stage& stage, const json& item, json echo = {}) {
-  stage.client(json{{"type", "conversation.item.create"}, {"item", item}}.dump());
+void client_creates(Stage& stage, const Json& item, Json echo = {}) {
+  stage.client(Json{{"type", "conversation.item.create"}, {"item", item}}.dump());
   stage.journal.sync();
   stage.drain_upstream();
   static int n = 0;
   if (echo.is_null()) echo = item;
   echo["status"] = "completed";
   echo["object"] = "realtime.item";
-  json placed = json::parse(added(echo, nullptr, "p" + std::to_string(++n)));
+  Json placed = Json::parse(added(echo, nullptr, "p" + std::to_string(++n)));
   placed.erase("previous_item_id");
   stage.provider(placed.dump());
   placed["type"] = "conversation.item.done";
@@ -52,13 +52,13 @@ void client_creates(Stage& stage, const json& item, json echo = {}) {
 }
 
 /// The provider makes an item itself: added while in progress, then done.
-void provider_makes(Stage& stage, const json& item, json begun = {}) {
+void provider_makes(Stage& stage, const Json& item, Json begun = {}) {
   static int n = 0;
-  const auto say = [&stage](const char* type, const json& what, const char* status) {
-    json whole = what;
+  const auto say = [&stage](const char* type, const Json& what, const char* status) {
+    Json whole = what;
     whole["status"] = status;
     stage.provider(
-        json{{"type", type}, {"event_id", "m" + std::to_string(++n)}, {"item", whole}}.dump());
+        Json{{"type", type}, {"event_id", "m" + std::to_string(++n)}, {"item", whole}}.dump());
   };
   if (begun.is_null()) begun = item;
   say("conversation.item.added", begun, "in_progress");
@@ -70,8 +70,8 @@ void provider_makes(Stage& stage, const json& item, json begun = {}) {
 enum class Cause { loss, rotation, handover };
 
 /// All items that the next connection gets after this change, by id, in order.
-std::vector<json> given_after(Cause change, Stage& stage) {
-  std::vector<json> items;
+std::vector<Json> given_after(Cause change, Stage& stage) {
+  std::vector<Json> items;
   const auto take = [&items](Stage& on) {
     on.session.upstream_opened(on.dial(), on.clock);
     on.provider(created("sess_2"));
@@ -80,7 +80,7 @@ std::vector<json> given_after(Cause change, Stage& stage) {
       more = false;
       for (const std::string& bytes : on.drain_upstream()) {
         more = true;
-        const json event = json::parse(bytes);
+        const Json event = Json::parse(bytes);
         if (event["type"] == "session.update") on.provider(updated_with_transcription);
         if (event["type"] != "conversation.item.create") continue;
         items.push_back(event["item"]);
@@ -137,26 +137,26 @@ std::size_t bytes_of_details(const MemoryJournal& journal) {
 
 TEST_CASE("an item that a client made is sent again as it came, with any content",
           "[P8][rebuild]") {
-  const json items = {
-      message("plain", "user", json::array({text_part("Hi.")})),
-      message("photo", "user", json::array({text_part("What is this?"), image_part(300)})),
-      message("only_photo", "user", json::array({image_part(20'000)})),
+  const Json items = {
+      message("plain", "user", Json::array({text_part("Hi.")})),
+      message("photo", "user", Json::array({text_part("What is this?"), image_part(300)})),
+      message("only_photo", "user", Json::array({image_part(20'000)})),
       message("between", "user",
-              json::array({text_part("Left"), image_part(10), text_part("or right?")})),
+              Json::array({text_part("Left"), image_part(10), text_part("or right?")})),
       message("parts", "user",
-              json::array({text_part("One."), text_part("Two."), text_part("Three.")})),
-      message("named", "user", json::array({text_part("I am Ann.")}), {{"name", "Ann"}}),
-      message("noted", "system", json::array({text_part("Be brief.")}),
+              Json::array({text_part("One."), text_part("Two."), text_part("Three.")})),
+      message("named", "user", Json::array({text_part("I am Ann.")}), {{"name", "Ann"}}),
+      message("noted", "system", Json::array({text_part("Be brief.")}),
               {{"metadata", {{"topic", "tides"}, {"n", 3}}}}),
       message("unknown", "user",
-              json::array({{{"type", "input_file"}, {"file_id", "file_1"}}, text_part("Read it.")}),
-              {{"vendor", json::array({1, nullptr, "x"})}}),
+              Json::array({{{"type", "input_file"}, {"file_id", "file_1"}}, text_part("Read it.")}),
+              {{"vendor", Json::array({1, nullptr, "x"})}}),
       message("marked", "user",
-              json::array({{{"type", "input_text"},
+              Json::array({{{"type", "input_text"},
                             {"text", "See this."},
                             {"cache_control", {{"type", "ephemeral"}}}}})),
       message("mine \"odd\" \\ \xF0\x9F\x8C\x8A", "user",
-              json::array({text_part("odd id"), image_part(1)})),
+              Json::array({text_part("odd id"), image_part(1)})),
       {{"id", "called"},
        {"type", "function_call_output"},
        {"call_id", "call_1"},
@@ -172,7 +172,7 @@ TEST_CASE("an item that a client made is sent again as it came, with any content
   Stage stage(that_goes_on());
   add_spill(stage);
   stage.open();
-  for (const json& item : items) client_creates(stage, item);
+  for (const Json& item : items) client_creates(stage, item);
   const auto given = given_after(change, stage);
   REQUIRE(given.size() == items.size());
   for (std::size_t i = 0; i < items.size(); ++i) CHECK(given[i] == items[i]);
@@ -180,14 +180,14 @@ TEST_CASE("an item that a client made is sent again as it came, with any content
 
 TEST_CASE("an item that the provider made is sent again as it came, without its audio",
           "[P8][rebuild]") {
-  const json call = {{"id", "mcp_1"},
+  const Json call = {{"id", "mcp_1"},
                      {"type", "mcp_call"},
                      {"name", "find"},
                      {"server_label", "handbook"},
                      {"arguments", "{\"q\":\"leave\"}"},
                      {"output", "Thirty days."},
                      {"approval_request_id", "mcpr_1"}};
-  json begun = call;
+  Json begun = call;
   begun["arguments"] = "";
   begun.erase("output");
   const auto change = GENERATE(Cause::loss, Cause::rotation, Cause::handover);
@@ -198,24 +198,24 @@ TEST_CASE("an item that the provider made is sent again as it came, without its 
   provider_makes(stage, {{"id", "mcpl_1"},
                          {"type", "mcp_list_tools"},
                          {"server_label", "handbook"},
-                         {"tools", json::array({{{"name", "find"}}})}});
+                         {"tools", Json::array({{{"name", "find"}}})}});
   provider_makes(stage, call, begun);
-  json answer = message("a1", "assistant",
-                        json::array({{{"type", "output_audio"}, {"transcript", "Thirty."}}}),
+  Json answer = message("a1", "assistant",
+                        Json::array({{{"type", "output_audio"}, {"transcript", "Thirty."}}}),
                         {{"phase", "final_answer"}});
-  json with_audio = answer;
+  Json with_audio = answer;
   with_audio["content"][0]["audio"] = "UklGRg==";
   provider_makes(stage, with_audio,
-                 message("a1", "assistant", json::array(), {{"phase", "final_answer"}}));
+                 message("a1", "assistant", Json::array(), {{"phase", "final_answer"}}));
   provider_makes(stage, message("a2", "assistant",
-                                json::array({{{"type", "output_text"},
+                                Json::array({{{"type", "output_text"},
                                               {"text", "See page 4."},
-                                              {"annotations", json::array({{{"page", 4}}})}}})));
+                                              {"annotations", Json::array({{{"page", 4}}})}}})));
   const auto given = given_after(change, stage);
   REQUIRE(given.size() == 4);
   CHECK(given[0]["tools"][0]["name"] == "find");
   CHECK(given[1] == call);
-  answer["content"] = json::array({{{"type", "output_text"}, {"text", "Thirty."}}});
+  answer["content"] = Json::array({{{"type", "output_text"}, {"text", "Thirty."}}});
   CHECK(given[2] == answer);
   CHECK(given[3]["content"][0]["annotations"][0]["page"] == 4);
   CHECK(given[3]["content"][0]["text"] == "See page 4.");
@@ -225,14 +225,14 @@ TEST_CASE("an item that the provider made is sent again as it came, without its 
 TEST_CASE("speech beside an image is sent again as text, and never as audio", "[P8][rebuild]") {
   Stage stage(that_goes_on());
   stage.open();
-  json said = message(
-      "u1", "user", json::array({{{"type", "input_audio"}, {"audio", "UklGRg=="}}, image_part(5)}));
+  Json said = message(
+      "u1", "user", Json::array({{{"type", "input_audio"}, {"audio", "UklGRg=="}}, image_part(5)}));
   stage.provider(added(said, nullptr, "s1"));
   stage.provider(R"({"type":"conversation.item.input_audio_transcription.completed",)"
                  R"("event_id":"s2","item_id":"u1","content_index":0,"transcript":"Who is it?"})");
   const auto given = given_after(Cause::loss, stage);
   REQUIRE(given.size() == 1);
-  CHECK(given[0]["content"] == json::array({text_part("Who is it?"), image_part(5)}));
+  CHECK(given[0]["content"] == Json::array({text_part("Who is it?"), image_part(5)}));
   CHECK(bytes_of_details(stage.journal) < 400);
 }
 
@@ -240,8 +240,8 @@ TEST_CASE("the client's own item counts, not the provider's echo", "[P8][rebuild
   const bool named = GENERATE(true, false);
   Stage stage(that_goes_on());
   stage.open();
-  json asked = message("photo", "user", json::array({text_part("This?"), image_part(50)}));
-  json echo = asked;
+  Json asked = message("photo", "user", Json::array({text_part("This?"), image_part(50)}));
+  Json echo = asked;
   echo["content"][1] = {{"type", "input_image"}};  // some servers do not send images back
   if (!named) asked.erase("id");
   client_creates(stage, asked, echo);
@@ -256,11 +256,11 @@ TEST_CASE("the common messages put nothing more into the journal", "[P8][P12][re
   stage.open();
   converse(stage);
   finish_answer(stage);
-  client_creates(stage, message("u1", "user", json::array({text_part("One."), text_part("Two.")})));
+  client_creates(stage, message("u1", "user", Json::array({text_part("One."), text_part("Two.")})));
   stage.provider(speech_started);
   stage.provider(committed);
   stage.provider(added(
-      message("u1", "user", json::array({{{"type", "input_audio"}, {"transcript", nullptr}}})),
+      message("u1", "user", Json::array({{{"type", "input_audio"}, {"transcript", nullptr}}})),
       nullptr, "s1"));
   stage.provider(transcribed);
   CHECK(bytes_of_details(stage.journal) == 0);
@@ -272,9 +272,9 @@ TEST_CASE("a large item is on disk once and in the journal once, however often e
   Stage stage(that_goes_on());
   const auto spill = add_spill(stage);
   stage.open();
-  client_creates(stage, message("photo", "user", json::array({image_part(size)})));
-  client_creates(stage, message("more", "user", json::array({text_part("?"), image_part(size)})));
-  const json output = {{"id", "output"},
+  client_creates(stage, message("photo", "user", Json::array({image_part(size)})));
+  client_creates(stage, message("more", "user", Json::array({text_part("?"), image_part(size)})));
+  const Json output = {{"id", "output"},
                        {"type", "function_call_output"},
                        {"call_id", "call_1"},
                        {"output", std::string(size, 'o')}};
@@ -295,7 +295,7 @@ TEST_CASE("a large item is on disk once and in the journal once, however often e
   for (const Outbox* box = stage.session.outbox_of(stage.upstream); box != nullptr && !box->empty();
        box = stage.session.outbox_of(stage.upstream)) {
     CHECK(box->bytes() < size + 10'000);  // one at a time
-    const json event = json::parse(stage.session.take_for(stage.upstream)->bytes);
+    const Json event = Json::parse(stage.session.take_for(stage.upstream)->bytes);
     if (event["type"] == "session.update") stage.provider(updated_with_transcription);
     if (event["type"] == "conversation.item.create")
       stage.provider(added(event["item"], nullptr, "echo_" + std::to_string(++n)));
@@ -313,9 +313,9 @@ TEST_CASE("an item over the size limit is left out, and this is reported", "[P8]
   Stage stage(options, /*extension_events=*/true);
   add_spill(stage);
   stage.open();
-  client_creates(stage, message("before", "user", json::array({text_part("Look.")})));
-  client_creates(stage, message("huge", "user", json::array({text_part("!"), image_part(10'000)})));
-  client_creates(stage, message("fits", "user", json::array({image_part(9'000)})));
+  client_creates(stage, message("before", "user", Json::array({text_part("Look.")})));
+  client_creates(stage, message("huge", "user", Json::array({text_part("!"), image_part(10'000)})));
+  client_creates(stage, message("fits", "user", Json::array({image_part(9'000)})));
   CHECK(bytes_of_details(stage.journal) < 11'000);
   const auto given = given_after(change, stage);
   REQUIRE(given.size() == 2);
@@ -325,11 +325,11 @@ TEST_CASE("an item over the size limit is left out, and this is reported", "[P8]
   CHECK(stage.session.last_rebuild().left_out ==
         std::vector<Rebuild::Missing>{{"huge", "too_large"}});
   stage.journal.sync();
-  const json received = json::parse(stage.drain_client().back());
+  const Json received = Json::parse(stage.drain_client().back());
   CHECK(received["type"] == "verbatim.upstream");
   CHECK(received["state"] == "restored");
-  CHECK(received["left_out"] == json::parse(R"([{"item_id":"huge","why":"too_large"}])"));
-  CHECK(received["refused"] == json::array());
+  CHECK(received["left_out"] == Json::parse(R"([{"item_id":"huge","why":"too_large"}])"));
+  CHECK(received["refused"] == Json::array());
 }
 
 TEST_CASE("an item that cannot be read back is left out, and the conversation goes on",
@@ -337,8 +337,8 @@ TEST_CASE("an item that cannot be read back is left out, and the conversation go
   Stage stage(that_goes_on());
   const auto spill = add_spill(stage);
   stage.open();
-  client_creates(stage, message("photo", "user", json::array({image_part(10'000)})));
-  client_creates(stage, message("text", "user", json::array({text_part("Hi.")})));
+  client_creates(stage, message("photo", "user", Json::array({image_part(10'000)})));
+  client_creates(stage, message("text", "user", Json::array({text_part("Hi.")})));
   spill->fails = true;
   const auto given = given_after(Cause::loss, stage);
   REQUIRE(given.size() == 1);
@@ -353,8 +353,8 @@ TEST_CASE("an image that comes while the journal is crowded ends no conversation
   add_spill(stage);
   stage.open();
   stage.journal.crowd = true;
-  client_creates(stage, message("photo", "user", json::array({image_part(100'000)})));
-  client_creates(stage, message("small", "user", json::array({image_part(10'000)})));
+  client_creates(stage, message("photo", "user", Json::array({image_part(100'000)})));
+  client_creates(stage, message("small", "user", Json::array({image_part(10'000)})));
   stage.journal.crowd = false;
   CHECK_FALSE(stage.session.ended());
   const auto given = given_after(Cause::loss, stage);
@@ -398,7 +398,7 @@ TEST_CASE("an item in progress while a new connection is prepared is sent when i
   stage.upstream = old;
   stage.provider(R"({"type":"response.created","event_id":"c2","response":{"id":"r1"}})");
   stage.provider(
-      added(message("a1", "assistant", json::array(), {{"status", "in_progress"}}), "u0", "c4"));
+      added(message("a1", "assistant", Json::array(), {{"status", "in_progress"}}), "u0", "c4"));
   stage.provider(first_delta);
   stage.said_by(next, created("sess_2"));
   stage.upstream = next;
@@ -414,23 +414,23 @@ TEST_CASE("an item in progress while a new connection is prepared is sent when i
   stage.upstream = next;
   const auto sent = stage.drain_upstream();
   REQUIRE(sent.size() == 1);
-  CHECK(json::parse(sent[0])["item"]["content"][0]["text"] == "Hello over there");
+  CHECK(Json::parse(sent[0])["item"]["content"][0]["text"] == "Hello over there");
 }
 
 TEST_CASE("a client that comes back is shown its items with their images", "[P8][rebuild]") {
   Stage stage(that_goes_on());
   add_spill(stage);
   stage.open();
-  const json photo =
-      message("photo", "user", json::array({text_part("?"), image_part(8000)}), {{"name", "Ann"}});
+  const Json photo =
+      message("photo", "user", Json::array({text_part("?"), image_part(8000)}), {{"name", "Ann"}});
   client_creates(stage, photo);
   stage.session.client_gone(lost, stage.clock);
   stage.session.client_returned({}, stage.clock);
   stage.journal.sync();
   stage.pass(200);
-  json shown;
+  Json shown;
   for (const std::string& bytes : stage.drain_client())
-    if (const json event = json::parse(bytes); event["type"] == "conversation.item.added")
+    if (const Json event = Json::parse(bytes); event["type"] == "conversation.item.added")
       shown = event["item"];
   CHECK(shown["content"] == photo["content"]);
   CHECK(shown["name"] == "Ann");

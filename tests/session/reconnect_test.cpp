@@ -22,8 +22,8 @@ TEST_CASE("an answer that the provider's loss cuts off is ended for the client, 
                                                     "response.content_part.done",
                                                     "conversation.item.done",
                                                     "response.output_item.done", "response.done"});
-  CHECK(json::parse(received[4])["item"]["content"][0]["transcript"] == "Hello");
-  CHECK(json::parse(received[5])["response"]["status"] == "incomplete");
+  CHECK(Json::parse(received[4])["item"]["content"][0]["transcript"] == "Hello");
+  CHECK(Json::parse(received[5])["response"]["status"] == "incomplete");
   REQUIRE_FALSE(stage.journal.settled.empty());
   CHECK(stage.journal.settled.back().status == TurnStatus::interrupted);
   CHECK(stage.journal.settled.back().text.utf8() == "Hello");
@@ -44,15 +44,15 @@ TEST_CASE("the next connection gets the settings and the conversation, the clien
   const auto sent = stage.drain_upstream();
   REQUIRE(types(sent) == std::vector<std::string>{"session.update", "conversation.item.create",
                                                   "conversation.item.create"});
-  const json update = json::parse(sent[0])["session"];
+  const Json update = Json::parse(sent[0])["session"];
   CHECK(update["audio"]["input"]["transcription"]["model"] == "whisper-1");
   CHECK_FALSE(update.contains("id"));
   CHECK_FALSE(update.contains("model"));
-  CHECK(json::parse(sent[1])["item"] ==
-        json::parse(R"({"id":"u0","type":"message","role":"user",)"
+  CHECK(Json::parse(sent[1])["item"] ==
+        Json::parse(R"({"id":"u0","type":"message","role":"user",)"
                     R"("content":[{"type":"input_text","text":"Hi."}]})"));
-  CHECK(json::parse(sent[2])["item"] ==
-        json::parse(R"({"id":"a1","type":"message","role":"assistant",)"
+  CHECK(Json::parse(sent[2])["item"] ==
+        Json::parse(R"({"id":"a1","type":"message","role":"assistant",)"
                     R"("content":[{"type":"output_text","text":"Hello"}]})"));
   stage.journal.sync();
   CHECK(stage.drain_client().empty());
@@ -277,13 +277,13 @@ TEST_CASE("an item that the provider does not take is left out", "[P8][reconnect
   REQUIRE(sent.size() == 3);
   stage.provider(updated_with_transcription);
   stage.provider(
-      json{{"type", "error"},
+      Json{{"type", "error"},
            {"event_id", "x"},
            {"error",
-            {{"type", "invalid_request_error"}, {"event_id", json::parse(sent[1])["event_id"]}}}}
+            {{"type", "invalid_request_error"}, {"event_id", Json::parse(sent[1])["event_id"]}}}}
           .dump());
   CHECK(stage.session.counts().reconnected == 0);
-  stage.provider(added(json::parse(sent[2])["item"], nullptr, "echo"));
+  stage.provider(added(Json::parse(sent[2])["item"], nullptr, "echo"));
   CHECK(stage.session.counts().reconnected == 1);
 }
 
@@ -307,7 +307,7 @@ TEST_CASE("of an answer that was talked over the new connection gets the heard p
   stage.provider(created("sess_2"));
   stage.journal.sync();
   const auto sent = stage.drain_upstream();
-  CHECK(json::parse(sent.back())["item"]["content"][0]["text"] == "Hello over");
+  CHECK(Json::parse(sent.back())["item"]["content"][0]["text"] == "Hello over");
 }
 
 TEST_CASE("audio from before the loss that still plays can be truncated by the relay itself",
@@ -326,7 +326,7 @@ TEST_CASE("audio from before the loss that still plays can be truncated by the r
   stage.client(R"({"type":"conversation.item.truncate","item_id":"a1","content_index":0,)"
                R"("audio_end_ms":400})");
   stage.journal.sync();
-  const json received = only(stage.drain_client());
+  const Json received = only(stage.drain_client());
   CHECK(received["type"] == "conversation.item.truncated");
   CHECK(received["audio_end_ms"] == 400);
   CHECK(stage.drain_upstream().empty());

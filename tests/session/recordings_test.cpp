@@ -1,7 +1,7 @@
 // Every recorded stream gives its expected transcript.
 #include <catch2/catch.hpp>
-#include <nlohmann/json.hpp>
 
+#include "base/json/tree.hpp"
 #include "session/protocol/replay.hpp"
 #include "tests/session/files.hpp"
 
@@ -9,11 +9,10 @@ using namespace verbatim;
 using namespace verbatim::protocol;
 using namespace verbatim::session::test;
 using namespace verbatim::transcript;
-using nlohmann::json;
 
 namespace {
 
-void compare(const json& expected, const Turn& turn) {
+void compare(const Json& expected, const Turn& turn) {
   CHECK(to_string(turn.role) == expected.at("role").get<std::string>());
   CHECK(turn.item_id == expected.at("item_id").get<std::string>());
   CHECK(turn.text.utf8() == expected.at("text").get<std::string>());
@@ -39,7 +38,7 @@ TEST_CASE("every recorded stream gives the transcript written beside it", "[P4][
       REQUIRE(recording.errors.empty());
       const auto view = replay(recording);
       auto path = file;
-      const auto expected = json::parse(read_file(path.replace_extension(".expected.json")));
+      const auto expected = Json::parse(read_file(path.replace_extension(".expected.json")));
       INFO("got " << render(view, Format::jsonl));
       REQUIRE(view.turns.size() == expected.at("turns").size());
       for (std::size_t i = 0; i < view.turns.size(); ++i) {

@@ -179,10 +179,10 @@ TEST_CASE("a client whose missed messages are gone is resynced with the items", 
             "error", "session.created", "conversation.item.added", "conversation.item.done",
             "conversation.item.added", "response.created", "response.output_item.added",
             "response.content_part.added", "response.output_audio_transcript.delta"});
-  CHECK(json::parse(received[0])["error"]["code"] == "messages_not_kept");
-  CHECK(json::parse(received[2])["item"]["content"][0]["text"] == "Hi.");
-  CHECK(json::parse(received[4])["previous_item_id"] == "u0");
-  CHECK(json::parse(received[8])["delta"] == "Hello");
+  CHECK(Json::parse(received[0])["error"]["code"] == "messages_not_kept");
+  CHECK(Json::parse(received[2])["item"]["content"][0]["text"] == "Hi.");
+  CHECK(Json::parse(received[4])["previous_item_id"] == "u0");
+  CHECK(Json::parse(received[8])["delta"] == "Hello");
   CHECK(stage.session.to_client().next_number() == 77778 + received.size());
 }
 
@@ -194,7 +194,7 @@ TEST_CASE("a client that does not use resuming gets the session, and the items o
   stage.session.client_gone(lost, stage.clock);
   stage.session.client_returned({}, stage.clock);
   stage.journal.sync();
-  const json created = only(stage.drain_client());
+  const Json created = only(stage.drain_client());
   CHECK(created["type"] == "session.created");
   CHECK(created["session"]["audio"]["input"]["transcription"]["model"] == "whisper-1");
 
@@ -215,7 +215,7 @@ TEST_CASE("after a resume an answer's events continue those that the client got"
   stage.pass(100);
   std::string words;
   for (const std::string& message : stage.drain_client()) {
-    const json event = json::parse(message);
+    const Json event = Json::parse(message);
     if (event["type"] == "response.output_audio_transcript.delta")
       words += event["delta"].get<std::string>();
   }
@@ -257,7 +257,7 @@ TEST_CASE("an extension client first gets the event about its resumption, and nu
   stage.session.client_returned({has, true}, stage.clock);
   auto got = stage.drain_client();
   REQUIRE(got.size() == 3);
-  const json received = json::parse(got[0]);
+  const Json received = Json::parse(got[0]);
   CHECK(received["type"] == "verbatim.session");
   CHECK(received["resumed"] == true);
   CHECK(received["replayed"] == true);
@@ -339,9 +339,9 @@ TEST_CASE("a suspended conversation has not ended, and continues with all its te
   second.journal.sync();
   const auto rebuilt = second.drain_upstream();
   REQUIRE(rebuilt.size() == 3);
-  CHECK(json::parse(rebuilt[0])["type"] == "session.update");
-  CHECK(json::parse(rebuilt[1])["item"]["id"] == "u0");
-  CHECK(json::parse(rebuilt[2])["item"]["content"][0]["text"] == "Hello");
+  CHECK(Json::parse(rebuilt[0])["type"] == "session.update");
+  CHECK(Json::parse(rebuilt[1])["item"]["id"] == "u0");
+  CHECK(Json::parse(rebuilt[2])["item"]["content"][0]["text"] == "Hello");
 }
 
 TEST_CASE("a suspension ends a conversation that cannot be continued", "[P2][handover]") {

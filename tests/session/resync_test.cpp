@@ -20,16 +20,16 @@ struct Talk : Stage {
     open();
   }
 
-  void say(json event) {
+  void say(Json event) {
     event["event_id"] = "t" + std::to_string(++count);
     provider(event.dump());
   }
-  void spoken(const std::string& id, const json& previous,
-              const json& content = {{{"type", "input_audio"}, {"transcript", nullptr}}}) {
+  void spoken(const std::string& id, const Json& previous,
+              const Json& content = {{{"type", "input_audio"}, {"transcript", nullptr}}}) {
     say({{"type", "input_audio_buffer.committed"},
          {"item_id", id},
          {"previous_item_id", previous}});
-    const json item = {{"id", id},
+    const Json item = {{"id", id},
                        {"type", "message"},
                        {"role", "user"},
                        {"status", "completed"},
@@ -37,31 +37,31 @@ struct Talk : Stage {
     say({{"type", "conversation.item.added"}, {"previous_item_id", previous}, {"item", item}});
     say({{"type", "conversation.item.done"}, {"previous_item_id", previous}, {"item", item}});
   }
-  void transcription(const std::string& what, const std::string& id, json members,
+  void transcription(const std::string& what, const std::string& id, Json members,
                      int content_index = 0) {
     members["type"] = "conversation.item.input_audio_transcription." + what;
     members["item_id"] = id;
     members["content_index"] = content_index;
     say(members);
   }
-  std::vector<json> resynced() {
+  std::vector<Json> resynced() {
     journal.sync();
     drain_client();
     session.client_gone(lost, clock);
     session.client_returned({}, clock);
     journal.sync();
     pass(100);
-    std::vector<json> out;
-    for (const auto& message : drain_client()) out.push_back(json::parse(message));
+    std::vector<Json> out;
+    for (const auto& message : drain_client()) out.push_back(Json::parse(message));
     return out;
   }
 
   int count = 0;
 };
 
-std::vector<std::string> types_of(const std::vector<json>& events) {
+std::vector<std::string> types_of(const std::vector<Json>& events) {
   std::vector<std::string> out;
-  for (const json& event : events) out.push_back(event["type"]);
+  for (const Json& event : events) out.push_back(event["type"]);
   return out;
 }
 
@@ -144,8 +144,8 @@ TEST_CASE("a transcription lost with its connection is sent as far as it came",
   talk.spoken("u2", "u1");
   talk.session.upstream_gone(talk.upstream, lost, talk.clock);
   const auto received = talk.resynced();
-  std::vector<json> words;
-  for (const json& event : received)
+  std::vector<Json> words;
+  for (const Json& event : received)
     if (event["type"].get<std::string>().starts_with(of_words)) words.push_back(event);
   REQUIRE(words.size() == 2);
   CHECK(words[0]["type"] == of_words + "completed");

@@ -77,8 +77,8 @@ TEST_CASE("items made while the next connection is prepared are sent to it as we
   stage.upstream = next;
   const auto late = stage.drain_upstream();
   REQUIRE(late.size() == 1);
-  CHECK(json::parse(late[0])["item"]["id"] == "u1");
-  stage.provider(added(json::parse(late[0])["item"], nullptr, "echo_late"));
+  CHECK(Json::parse(late[0])["item"]["id"] == "u1");
+  stage.provider(added(Json::parse(late[0])["item"], nullptr, "echo_late"));
   CHECK(stage.session.outbox_of(old) == nullptr);
 }
 
@@ -125,7 +125,7 @@ TEST_CASE("three hours with three rotations, and the client does not notice",
     }
     const std::string id = "u" + std::to_string(++turn);
     said.push_back(added(typed(id, "Minute " + std::to_string(minute)),
-                         last.empty() ? json(nullptr) : json(last), "e_" + id));
+                         last.empty() ? Json(nullptr) : Json(last), "e_" + id));
     last = id;
     stage.provider(said.back());
     stage.journal.sync();

@@ -140,7 +140,7 @@ TEST_CASE("a client that asked for it is warned once before the maximum duration
   stage.open();
   REQUIRE(stage.session.next_deadline_ms() == 5'000 + 40'000);
   stage.pass(40'000);
-  const json ending = only(stage.drain_client());
+  const Json ending = only(stage.drain_client());
   REQUIRE(ending["type"] == "verbatim.ending");
   REQUIRE(ending["close_reason"] == "max_duration");
   REQUIRE(ending["in_ms"] == 60'000);
@@ -152,7 +152,7 @@ TEST_CASE("a client that asked for it is notified that the server stops", "[P2][
   Stage stage(usual_options(), true);
   stage.open();
   stage.session.end(CloseReason::server_shutdown, "", stage.clock);
-  const json ending = only(stage.drain_client());
+  const Json ending = only(stage.drain_client());
   REQUIRE(ending["type"] == "verbatim.ending");
   REQUIRE(ending["in_ms"] == 0);
 }
@@ -308,7 +308,7 @@ TEST_CASE("a client gets the reason why the provider is unreachable", "[D3][sess
   stage.session.upstream_unavailable(stage.dial(), CloseReason::upstream_error,
                                      "the provider answered 401: no such key", stage.clock);
   stage.journal.sync();
-  const json error = only(stage.drain_client());
+  const Json error = only(stage.drain_client());
   REQUIRE(error["error"]["code"] == "upstream_error");
   REQUIRE(error["error"]["message"] == "the provider answered 401: no such key");
   REQUIRE(close_code(stage.session.reason()) == 1011);
@@ -326,7 +326,7 @@ TEST_CASE("a journal that refuses ends the session and nothing unsaved leaves", 
   stage.journal.broken = true;
   stage.session.journal_failed(stage.clock);
   REQUIRE(stage.session.settled());
-  const json error = only(stage.drain_client());
+  const Json error = only(stage.drain_client());
   REQUIRE(error["error"]["code"] == "storage_failure");
 }
 
@@ -337,7 +337,7 @@ TEST_CASE("after a later failure of the journal, unsynced text is not sent", "[P
   stage.provider(audio_delta);
   stage.journal.broken = true;
   stage.session.journal_failed(stage.clock);
-  const json error = only(stage.drain_client());
+  const Json error = only(stage.drain_client());
   REQUIRE(error["error"]["code"] == "storage_failure");
 }
 
@@ -372,7 +372,7 @@ TEST_CASE("an ending held by disk trouble does not delay the client's close", "[
   stage.provider(first_delta);
   stage.journal.broken = true;  // the journal still accepts rows
   stage.session.journal_failed(stage.clock);
-  const json error = only(stage.drain_client());
+  const Json error = only(stage.drain_client());
   REQUIRE(error["error"]["code"] == "storage_failure");
   REQUIRE(stage.session.to_client().empty());
   REQUIRE(stage.session.settled());
@@ -386,7 +386,7 @@ TEST_CASE("verbatim.end finalises and is answered once that is durable", "[sessi
   REQUIRE(stage.session.reason() == CloseReason::client_ended);
   REQUIRE(stage.drain_client().empty());
   stage.journal.sync();
-  const json ended = only(stage.drain_client());
+  const Json ended = only(stage.drain_client());
   REQUIRE(ended["type"] == "verbatim.ended");
   REQUIRE(ended["close_reason"] == "client_ended");
 }

@@ -3,10 +3,10 @@
 #pragma once
 
 #include <catch2/catch.hpp>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
+#include "base/json/tree.hpp"
 #include "session/protocol/openai/event_reader.hpp"
 #include "session/realtime_session.hpp"
 #include "tests/session/options.hpp"
@@ -14,7 +14,6 @@
 
 namespace verbatim::session::test {
 
-using nlohmann::json;
 using verbatim::test::MemoryJournal;
 
 inline constexpr const char* created_without_transcription =
@@ -94,9 +93,9 @@ struct Stage {
   UpstreamId upstream = 0;
 };
 
-inline json only(const std::vector<std::string>& messages) {
+inline Json only(const std::vector<std::string>& messages) {
   REQUIRE(messages.size() == 1);
-  return json::parse(messages.front());
+  return Json::parse(messages.front());
 }
 
 }  // namespace verbatim::session::test

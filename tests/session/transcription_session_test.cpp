@@ -14,7 +14,7 @@ SessionOptions transcribing() {
 }
 
 std::string created_transcription(const std::string& id) {
-  return json{
+  return Json{
       {"type", "session.created"},
       {"event_id", "created_" + id},
       {"session",
@@ -44,14 +44,14 @@ TEST_CASE("the relay's own events in a transcription session have its type",
   stage.session.upstream_opened(stage.dial(), stage.clock);
   CHECK(stage.session.transcribes());
   CHECK(only(stage.drain_upstream())["session"] ==
-        json::parse(R"({"type":"transcription","include":["x"],"audio":{"input":)"
+        Json::parse(R"({"type":"transcription","include":["x"],"audio":{"input":)"
                     R"({"format":{"type":"audio/pcmu"},)"
                     R"("transcription":{"model":"gpt-4o-mini-transcribe"}}}})"));
   Stage bare(transcribing());
   bare.session.upstream_opened(bare.dial(), bare.clock);
   CHECK(bare.drain_upstream().empty());
   bare.provider(created_transcription("s1"));
-  const json update = only(bare.drain_upstream());
+  const Json update = only(bare.drain_upstream());
   CHECK(update["session"]["type"] == "transcription");
   CHECK(update["session"]["audio"]["input"]["transcription"]["model"] == "gpt-4o-mini-transcribe");
 }
@@ -72,19 +72,19 @@ TEST_CASE(
   stage.pass(10'000);
   stage.session.upstream_opened(stage.dial(), stage.clock);
   stage.provider(created_transcription("s2"));
-  const json update = only(stage.drain_upstream());
+  const Json update = only(stage.drain_upstream());
   CHECK(update["type"] == "session.update");
   CHECK(update["session"]["type"] == "transcription");
   CHECK_FALSE(update["session"].contains("id"));
   CHECK_FALSE(update["session"].contains("object"));
-  stage.provider(json{{"type", "session.updated"},
+  stage.provider(Json{{"type", "session.updated"},
                       {"event_id", "u2"},
-                      {"session", json::parse(created_transcription("s2"))["session"]}}
+                      {"session", Json::parse(created_transcription("s2"))["session"]}}
                      .dump());
   stage.journal.sync();
   CHECK(stage.session.counts().reconnected == 1);
   for (const std::string& sent : stage.drain_upstream())
-    CHECK(json::parse(sent)["type"] == "session.update");
+    CHECK(Json::parse(sent)["type"] == "session.update");
 }
 
 TEST_CASE("a client without a model may ask for a transcription session with its first update",
@@ -102,7 +102,7 @@ TEST_CASE("a client without a model may ask for a transcription session with its
     stage.journal.sync();
     const auto shown = stage.drain_client();
     std::size_t created = 0;
-    for (const std::string& one : shown) created += json::parse(one)["type"] == "session.created";
+    for (const std::string& one : shown) created += Json::parse(one)["type"] == "session.created";
     INFO((greeted ? "after" : "before") << " session.created");
     CHECK(created == 1);
     const auto sent = stage.drain_upstream();

@@ -21,7 +21,7 @@ double loudness(const std::vector<std::int16_t>& samples) {
   return std::sqrt(energy / static_cast<double>(samples.size()));
 }
 
-json output_format(const char* type) {
+Json output_format(const char* type) {
   return {{"audio", {{"output", {{"format", {{"type", type}}}}}}}};
 }
 
@@ -32,7 +32,7 @@ std::vector<std::int16_t> answer_in(const char* type, AudioFormat format, std::s
   client.respond();
   client.wait(0);
   std::string audio;
-  for (const json& delta : client.all("response.output_audio.delta")) {
+  for (const Json& delta : client.all("response.output_audio.delta")) {
     const std::string part = decoded(delta["delta"]);
     CHECK(part.size() <= static_cast<std::size_t>(format.bytes_in(250)));
     audio += part;

@@ -3,18 +3,16 @@
 
 #include <cmath>
 #include <cstdint>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/base64.hpp"
+#include "base/json/tree.hpp"
 #include "simulator/simulated_connection.hpp"
 
 namespace verbatim::simulator::test {
-
-using nlohmann::json;
 
 /// pcm16 at 24 kHz: a tone that counts as speech, or silence.
 inline std::string tone(std::int64_t ms, int amplitude = 8000) {
@@ -37,7 +35,7 @@ inline std::string append_event(std::string_view bytes) {
   return event + "\"}";
 }
 
-inline std::string decoded(const json& base64) {
+inline std::string decoded(const Json& base64) {
   std::string bytes;
   decode_base64(base64.get_ref<const std::string&>(), bytes);
   return bytes;
@@ -55,7 +53,7 @@ class Client {
     connection_.on_message(message, now);
     collect();
   }
-  void send(const json& event) { send_raw(event.dump()); }
+  void send(const Json& event) { send_raw(event.dump()); }
 
   /// Advances the clock, and stops at everything that is due on the way.
   void wait(std::int64_t ms) {
@@ -79,23 +77,23 @@ class Client {
   void say(std::int64_t ms) { microphone(tone(ms)); }
   void pause(std::int64_t ms) { microphone(silence(ms)); }
 
-  void update(const json& session) {
-    json whole = session;
+  void update(const Json& session) {
+    Json whole = session;
     whole["type"] = "realtime";
-    send(json{{"type", "session.update"}, {"session", whole}});
+    send(Json{{"type", "session.update"}, {"session", whole}});
   }
   void transcribe(const std::string& model = "gpt-realtime-whisper") {
     update({{"audio", {{"input", {{"transcription", {{"model", model}}}}}}}});
   }
   void type(const std::string& text) {
-    send(json{{"type", "conversation.item.create"},
+    send(Json{{"type", "conversation.item.create"},
               {"item",
                {{"type", "message"},
                 {"role", "user"},
-                {"content", json::array({{{"type", "input_text"}, {"text", text}}})}}}});
+                {"content", Json::array({{{"type", "input_text"}, {"text", text}}})}}}});
   }
-  void respond(const json& response = json::object()) {
-    send(json{{"type", "response.create"}, {"response", response}});
+  void respond(const Json& response = Json::object()) {
+    send(Json{{"type", "response.create"}, {"response", response}});
   }
 
   std::vector<std::string> types(std::size_t from = 0) const {
@@ -111,28 +109,28 @@ class Client {
     }
     return result;
   }
-  std::vector<json> all(const std::string& type, std::size_t from = 0) const {
-    std::vector<json> result;
+  std::vector<Json> all(const std::string& type, std::size_t from = 0) const {
+    std::vector<Json> result;
     for (std::size_t i = from; i < events.size(); ++i) {
       if (events[i]["type"] == type) result.push_back(events[i]);
     }
     return result;
   }
-  json last(const std::string& type) const {
+  Json last(const std::string& type) const {
     const auto found = all(type);
-    return found.empty() ? json() : found.back();
+    return found.empty() ? Json() : found.back();
   }
   std::string joined(const std::string& type, std::size_t from = 0) const {
     std::string text;
-    for (const json& event : all(type, from)) text += event["delta"].get<std::string>();
+    for (const Json& event : all(type, from)) text += event["delta"].get<std::string>();
     return text;
   }
-  json error() const { return events.back()["type"] == "error" ? events.back()["error"] : json(); }
+  Json error() const { return events.back()["type"] == "error" ? events.back()["error"] : Json(); }
 
   std::optional<std::int64_t> next_due() const { return connection_.next_due(); }
 
   std::int64_t now;
-  std::vector<json> events;
+  std::vector<Json> events;
   std::vector<std::string> frames;
   std::vector<Action> endings;  ///< all actions except sends
 
@@ -144,7 +142,7 @@ class Client {
         continue;
       }
       // Half surrogate pairs occur in recordings; only the bytes count here.
-      events.push_back(json::parse(action.payload, nullptr, false));
+      events.push_back(Json::parse(action.payload, nullptr, false));
       frames.push_back(std::move(action.payload));
     }
   }

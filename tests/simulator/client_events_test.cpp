@@ -7,29 +7,29 @@ namespace verbatim::simulator::test {
 
 namespace {
 
-json message(const std::string& id, const std::string& text, const std::string& role = "user") {
+Json message(const std::string& id, const std::string& text, const std::string& role = "user") {
   const std::string type = role == "assistant" ? "output_text" : "input_text";
   return {{"id", id},
           {"type", "message"},
           {"role", role},
-          {"content", json::array({{{"type", type}, {"text", text}}})}};
+          {"content", Json::array({{{"type", type}, {"text", text}}})}};
 }
-json create(const json& item) { return {{"type", "conversation.item.create"}, {"item", item}}; }
-json create(const json& item, const std::string& after) {
-  json event = create(item);
+Json create(const Json& item) { return {{"type", "conversation.item.create"}, {"item", item}}; }
+Json create(const Json& item, const std::string& after) {
+  Json event = create(item);
   event["previous_item_id"] = after;
   return event;
 }
-json about(const std::string& type, const std::string& item) {
+Json about(const std::string& type, const std::string& item) {
   return {{"type", type}, {"item_id", item}};
 }
-json truncate(const std::string& item, std::int64_t ms) {
-  json event = about("conversation.item.truncate", item);
+Json truncate(const std::string& item, std::int64_t ms) {
+  Json event = about("conversation.item.truncate", item);
   event["content_index"] = 0;
   event["audio_end_ms"] = ms;
   return event;
 }
-const json weather = {
+const Json weather = {
     {"type", "function"},
     {"name", "get_weather"},
     {"parameters",
@@ -86,7 +86,7 @@ TEST_CASE("an error names code, field and the client's event", "[simulator]") {
   CHECK(client.error()["code"] == "invalid_value");
   CHECK(client.error()["param"] == "type");
   CHECK(client.error()["event_id"] == "mine_1");
-  client.send(json{{"type", "conversation.item.retrieve"}});
+  client.send(Json{{"type", "conversation.item.retrieve"}});
   CHECK(client.error()["code"] == "missing_required_parameter");
   CHECK(client.error()["param"] == "item_id");
   CHECK(client.error()["event_id"].is_null());
@@ -96,7 +96,7 @@ TEST_CASE("session.created shows the provider's whole session", "[simulator]") {
   Options options;
   options.unix_offset_ms = 1'700'000'000'000;
   const Client client("gpt-realtime-2.1", options, 5'000);
-  const json& session = client.events[0]["session"];
+  const Json& session = client.events[0]["session"];
   for (const char* field : {"type", "object", "id", "model", "output_modalities", "instructions",
                             "tools", "tool_choice", "max_output_tokens", "tracing", "truncation",
                             "prompt", "expires_at", "audio", "include"}) {
@@ -112,19 +112,19 @@ TEST_CASE("session.update merges: absent stays, null clears", "[simulator]") {
   Client client;
   client.update({{"instructions", "Be brief."}, {"tools", {weather}}, {"model", "ignored"}});
   client.transcribe("whisper-1");
-  json session = client.last("session.updated")["session"];
+  Json session = client.last("session.updated")["session"];
   CHECK(session["instructions"] == "Be brief.");
   CHECK(session["tools"].size() == 1);
   CHECK(session["model"] == "gpt-realtime");
   CHECK(session["audio"]["input"]["transcription"] ==
-        json{{"model", "whisper-1"}, {"language", nullptr}, {"prompt", nullptr}});
+        Json{{"model", "whisper-1"}, {"language", nullptr}, {"prompt", nullptr}});
   CHECK(session["audio"]["input"]["turn_detection"]["type"] == "server_vad");
 
   client.update(
       {{"tools", nullptr},
        {"audio", {{"input", {{"transcription", nullptr}, {"turn_detection", nullptr}}}}}});
   session = client.last("session.updated")["session"];
-  CHECK(session["tools"] == json::array());
+  CHECK(session["tools"] == Json::array());
   CHECK(session["audio"]["input"]["transcription"].is_null());
   CHECK(session["audio"]["input"]["turn_detection"].is_null());
   CHECK(session["audio"]["output"]["voice"] == "alloy");
@@ -132,8 +132,8 @@ TEST_CASE("session.update merges: absent stays, null clears", "[simulator]") {
 
 TEST_CASE("a session.update with one fault changes nothing", "[simulator]") {
   Client client;
-  const auto refused = [&](const json& session, const std::string& code, const std::string& param) {
-    client.send(json{{"type", "session.update"}, {"session", session}});
+  const auto refused = [&](const Json& session, const std::string& code, const std::string& param) {
+    client.send(Json{{"type", "session.update"}, {"session", session}});
     CHECK(client.error()["code"] == code);
     CHECK(client.error()["param"] == param);
   };
@@ -150,14 +150,14 @@ TEST_CASE("a session.update with one fault changes nothing", "[simulator]") {
            {"instructions", "x"},
            {"audio", {{"output", {{"format", {{"type", "mp3"}}}}}}}},
           "invalid_value", "session.audio.output.format");
-  client.update(json::object());
+  client.update(Json::object());
   CHECK(client.last("session.updated")["session"]["instructions"] != "x");
 }
 
 TEST_CASE("the voice cannot change once the model has spoken", "[simulator]") {
   Client client("gpt-realtime", {.pace = 0});
   const auto voice = [](const char* name) {
-    return json{{"audio", {{"output", {{"voice", name}}}}}};
+    return Json{{"audio", {{"output", {{"voice", name}}}}}};
   };
   client.update(voice("marin"));
   CHECK(client.last("session.updated")["session"]["audio"]["output"]["voice"] == "marin");
@@ -192,11 +192,11 @@ TEST_CASE("a commit in mid-speech keeps the utterance's item", "[P2][simulator]"
   Client client;
   client.transcribe();
   client.say(2'000);
-  const json item = client.last("input_audio_buffer.speech_started")["item_id"];
+  const Json item = client.last("input_audio_buffer.speech_started")["item_id"];
   client.send({{"type", "input_audio_buffer.commit"}});
   CHECK(client.last("input_audio_buffer.committed")["item_id"] == item);
   client.wait(5'000);
-  const json words = client.last("conversation.item.input_audio_transcription.completed");
+  const Json words = client.last("conversation.item.input_audio_transcription.completed");
   CHECK(words["item_id"] == item);
   CHECK_FALSE(words["transcript"].get<std::string>().empty());
 }
@@ -221,7 +221,7 @@ TEST_CASE("an empty buffer cannot be committed, silence is committed without wor
           "[simulator]") {
   Client client;
   client.transcribe();
-  const json commit = {{"type", "input_audio_buffer.commit"}};
+  const Json commit = {{"type", "input_audio_buffer.commit"}};
   client.send(commit);
   CHECK(client.error()["code"] == "input_audio_buffer_commit_empty");
   client.pause(90);
@@ -230,7 +230,7 @@ TEST_CASE("an empty buffer cannot be committed, silence is committed without wor
   client.pause(500);
   client.send(commit);
   client.wait(5'000);
-  const json words = client.last("conversation.item.input_audio_transcription.completed");
+  const Json words = client.last("conversation.item.input_audio_transcription.completed");
   CHECK(words["transcript"] == "");
   CHECK(words["usage"]["seconds"] == 0);
 }
@@ -291,7 +291,7 @@ TEST_CASE("a spoken item shows its words once they are known", "[simulator]") {
   client.send(about("conversation.item.retrieve", item));
   CHECK(client.events.back()["item"]["content"][0]["transcript"].is_null());
   client.pause(3'000);
-  const json words = client.last("conversation.item.input_audio_transcription.completed");
+  const Json words = client.last("conversation.item.input_audio_transcription.completed");
   client.send(about("conversation.item.retrieve", item));
   CHECK(client.events.back()["item"]["content"][0]["transcript"] == words["transcript"]);
 }
@@ -309,13 +309,13 @@ TEST_CASE("truncation cuts spoken answers only, and clamps what is too long", "[
   client.wait(0);
   const std::string answer = client.last("response.done")["response"]["output"][0]["id"];
   std::string sent;
-  for (const json& delta : client.all("response.output_audio.delta")) {
+  for (const Json& delta : client.all("response.output_audio.delta")) {
     sent += decoded(delta["delta"]);
   }
   const auto all_ms = static_cast<std::int64_t>(sent.size() / 48);
   client.send(truncate(answer, all_ms + 5'000));
   const std::size_t count = client.events.size();
-  const json error = client.events[count - 2]["error"];
+  const Json error = client.events[count - 2]["error"];
   CHECK(error["message"] == "Audio content of " + std::to_string(all_ms) +
                                 "ms is already shorter than " + std::to_string(all_ms + 5'000) +
                                 "ms");
@@ -326,7 +326,7 @@ TEST_CASE("truncation cuts spoken answers only, and clamps what is too long", "[
   client.send(truncate(answer, 300));
   CHECK(client.events.back()["audio_end_ms"] == 300);
   client.send(about("conversation.item.retrieve", answer));
-  const json part = client.events.back()["item"]["content"][0];
+  const Json part = client.events.back()["item"]["content"][0];
   CHECK(part["transcript"].is_null());
   CHECK(decoded(part["audio"]) == sent.substr(0, 300 * 48));
 }
@@ -340,12 +340,12 @@ TEST_CASE("one response at a time, but any number beside the conversation", "[si
                   {"output_modalities", {"text"}},
                   {"metadata", {{"topic", "aside"}}},
                   {"instructions", "Classify."},
-                  {"input", json::array({message("x", "Only this?")})}});
+                  {"input", Json::array({message("x", "Only this?")})}});
   client.wait(30'000);
   const auto done = client.all("response.done");
   REQUIRE(done.size() == 2);
   CHECK(done[0]["response"]["conversation_id"].is_null());
-  CHECK(done[0]["response"]["metadata"] == json{{"topic", "aside"}});
+  CHECK(done[0]["response"]["metadata"] == Json{{"topic", "aside"}});
   CHECK(done[0]["response"]["output"][0]["content"][0]["text"] == "You said: Only this?");
   CHECK(done[1]["response"]["metadata"].is_null());
   CHECK(client.all("conversation.item.added").size() == 1);
@@ -365,7 +365,7 @@ TEST_CASE("a cancelled response gets all its done events", "[simulator]") {
   CHECK(said.size() > before.size());  // one was in progress
   CHECK(client.last("response.output_audio_transcript.done")["transcript"] == said);
   CHECK(client.last("conversation.item.done")["item"]["status"] == "incomplete");
-  const json response = client.events.back()["response"];
+  const Json response = client.events.back()["response"];
   CHECK(response["status"] == "cancelled");
   CHECK(response["status_details"]["reason"] == "client_cancelled");
   client.wait(30'000);
@@ -380,7 +380,7 @@ TEST_CASE("a limit of tokens makes an answer incomplete", "[simulator]") {
   Client client("gpt-realtime", {.pace = 0});
   client.respond({{"max_output_tokens", 3}});
   client.wait(0);
-  const json response = client.last("response.done")["response"];
+  const Json response = client.last("response.done")["response"];
   CHECK(response["status"] == "incomplete");
   CHECK(response["status_details"]["reason"] == "max_output_tokens");
   CHECK(client.all("response.output_audio_transcript.delta").size() == 3);
@@ -406,13 +406,13 @@ TEST_CASE("a tool is called when it is asked for by name, and its output is put 
                      "response.function_call_arguments.delta",
                      "response.function_call_arguments.done", "conversation.item.done",
                      "response.output_item.done", "response.done"});
-  const json call = client.last("response.done")["response"]["output"][0];
+  const Json call = client.last("response.done")["response"]["output"][0];
   CHECK(call["type"] == "function_call");
   CHECK(call["name"] == "get_weather");
-  CHECK(json::parse(call["arguments"].get<std::string>()) ==
-        json{{"city", "example"}, {"days", 1}});
+  CHECK(Json::parse(call["arguments"].get<std::string>()) ==
+        Json{{"city", "example"}, {"days", 1}});
 
-  const auto output = [](const json& call_id) {
+  const auto output = [](const Json& call_id) {
     return create({{"type", "function_call_output"}, {"call_id", call_id}, {"output", "Foggy."}});
   };
   client.send(output("call_unknown"));

@@ -56,7 +56,7 @@ TEST_CASE("a typed question is answered aloud in the provider's order of events"
   CHECK(Types(shape.end() - 6, shape.end()) == spoken_answer_tail);
   CHECK(client.last("response.output_audio_transcript.done")["transcript"] == "You said: First?");
   CHECK(client.joined("response.output_audio_transcript.delta") == "You said: First?");
-  const json response = client.last("response.done")["response"];
+  const Json response = client.last("response.done")["response"];
   CHECK(response["status"] == "completed");
   CHECK(response["output"][0]["content"][0]["transcript"] == "You said: First?");
   CHECK(response["usage"]["output_token_details"]["audio_tokens"] > 0);
@@ -104,8 +104,8 @@ TEST_CASE("spoken turns are heard, answered and transcribed", "[P4][simulator]")
   REQUIRE(shape.size() > head.size());
   CHECK(Types(shape.begin(), shape.begin() + 7) == head);
 
-  const json started = client.all("input_audio_buffer.speech_started")[0];
-  const json stopped = client.all("input_audio_buffer.speech_stopped")[0];
+  const Json started = client.all("input_audio_buffer.speech_started")[0];
+  const Json stopped = client.all("input_audio_buffer.speech_stopped")[0];
   CHECK(started["audio_start_ms"] == 200);  // 500 ms of silence minus 300 of padding
   CHECK(stopped["audio_end_ms"] == 4'700);  // and 200 of silence after it
   CHECK(started["item_id"] == stopped["item_id"]);
@@ -135,9 +135,9 @@ TEST_CASE("the user's deltas begin with a blank that the whole has not", "[simul
   client.say(2'000);
   client.pause(3'000);
   const std::string sum = client.joined("conversation.item.input_audio_transcription.delta");
-  const json whole = client.last("conversation.item.input_audio_transcription.completed");
+  const Json whole = client.last("conversation.item.input_audio_transcription.completed");
   CHECK(sum == " " + whole["transcript"].get<std::string>());
-  for (const json& delta : client.all("conversation.item.input_audio_transcription.delta")) {
+  for (const Json& delta : client.all("conversation.item.input_audio_transcription.delta")) {
     CHECK_FALSE(delta["obfuscation"].get<std::string>().empty());
   }
 }
@@ -176,9 +176,9 @@ TEST_CASE("talking over an answer cancels it, and the heard part is kept", "[P5]
   const auto speech = std::find(shape.begin(), shape.end(), "input_audio_buffer.speech_started");
   REQUIRE(shape.end() - speech >= 7);
   CHECK(Types(speech + 1, speech + 7) == spoken_answer_tail);
-  const json response = client.last("response.done")["response"];
+  const Json response = client.last("response.done")["response"];
   CHECK(response["status"] == "cancelled");
-  CHECK(response["status_details"] == json{{"type", "cancelled"}, {"reason", "turn_detected"}});
+  CHECK(response["status_details"] == Json{{"type", "cancelled"}, {"reason", "turn_detected"}});
   CHECK(response["output"][0]["status"] == "incomplete");
 
   const std::string item = response["output"][0]["id"];
@@ -239,7 +239,7 @@ TEST_CASE("silence and a click do not count as speech", "[simulator]") {
 TEST_CASE("semantic turn detection ends a turn as well", "[simulator]") {
   Client client;
   client.update({{"audio", {{"input", {{"turn_detection", {{"type", "semantic_vad"}}}}}}}});
-  const json detection = client.last("session.updated")["session"]["audio"]["input"];
+  const Json detection = client.last("session.updated")["session"]["audio"]["input"];
   CHECK(detection["turn_detection"]["eagerness"] == "auto");
   client.say(1'000);
   client.pause(400);
@@ -289,7 +289,7 @@ TEST_CASE("every event has an id of its own", "[simulator]") {
     client.pause(500);
   }
   std::set<std::string> ids;
-  for (const json& event : client.events) ids.insert(event["event_id"].get<std::string>());
+  for (const Json& event : client.events) ids.insert(event["event_id"].get<std::string>());
   CHECK(ids.size() == client.events.size());
   CHECK(ids.begin()->size() == std::string("event_").size() + 21);
 }
@@ -301,7 +301,7 @@ TEST_CASE("at the provider's pace an answer takes a fifth of its length, at none
   const std::int64_t begin = client.now;
   for (int i = 0; i < 1000 && client.all("response.done").empty(); ++i) client.wait(10);
   std::size_t bytes = 0;
-  for (const json& delta : client.all("response.output_audio.delta")) {
+  for (const Json& delta : client.all("response.output_audio.delta")) {
     bytes += decoded(delta["delta"]).size();
   }
   const auto length_ms = static_cast<std::int64_t>(bytes / 48);

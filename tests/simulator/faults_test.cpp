@@ -82,7 +82,7 @@ TEST_CASE("late_transcription sends the user's text after the answer", "[P4][sim
 TEST_CASE("fail_transcription fails every utterance", "[P13][simulator]") {
   Client client = spoken_turn("gpt-realtime+fail_transcription");
   client.wait(30'000);
-  const json failed = client.last("conversation.item.input_audio_transcription.failed");
+  const Json failed = client.last("conversation.item.input_audio_transcription.failed");
   CHECK(failed["item_id"] == client.last("input_audio_buffer.committed")["item_id"]);
   CHECK(failed["error"]["code"] == "audio_unintelligible");
   CHECK(client.all(completed).empty());
@@ -246,7 +246,7 @@ TEST_CASE("fail_response ends an answer before it has begun, with the reason", "
   client.type("Hello?");
   client.respond();
   client.wait(10'000);
-  const json response = client.last("response.done")["response"];
+  const Json response = client.last("response.done")["response"];
   CHECK(response["status"] == "failed");
   CHECK(response["status_details"]["error"]["code"] == "insufficient_quota");
   CHECK(response["output"].empty());
@@ -259,9 +259,9 @@ TEST_CASE("null_previous, no_item_ids and binary do what their names say", "[sim
   client.respond();
   client.wait(0);
   client.type("Two");
-  for (const json& added : client.all("conversation.item.added"))
+  for (const Json& added : client.all("conversation.item.added"))
     CHECK(added["previous_item_id"].is_null());
-  for (const json& text : client.all("response.output_audio_transcript.delta")) {
+  for (const Json& text : client.all("response.output_audio_transcript.delta")) {
     CHECK_FALSE(text.contains("item_id"));
     CHECK(text.contains("response_id"));
   }
@@ -293,7 +293,7 @@ TEST_CASE("refuse_history refuses items that a relay sends again, and nothing el
                {"item",
                 {{"type", "message"},
                  {"role", "user"},
-                 {"content", json::array({{{"type", "input_text"}, {"text", "Yours"}}})}}}});
+                 {"content", Json::array({{{"type", "input_text"}, {"text", "Yours"}}})}}}});
   CHECK(client.error()["event_id"] == "verbatim_rebuild:item_1");
 }
 

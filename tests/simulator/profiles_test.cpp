@@ -23,8 +23,8 @@ Client talking_to(const std::string& profile, const std::string& faults = {}) {
   return client;
 }
 
-json weather() {
-  return json::array({{{"type", "function"},
+Json weather() {
+  return Json::array({{{"type", "function"},
                        {"name", "get_weather"},
                        {"parameters", {{"properties", {{"city", {{"type", "string"}}}}}}}}});
 }
@@ -46,7 +46,7 @@ TEST_CASE("xAI announces a conversation, with a session of the old shape", "[sim
   CHECK(client.types() ==
         Types{"session.created", "conversation.created", "ping", "session.updated"});
   CHECK_FALSE(client.events[0]["session"].contains("audio"));
-  CHECK(client.events[0]["session"]["modalities"] == json::array({"audio"}));
+  CHECK(client.events[0]["session"]["modalities"] == Json::array({"audio"}));
   CHECK(client.events[0]["event_id"].get<std::string>().size() == 36);
   const Client silent("grok+no_session_created", {.profile = "xai"});
   CHECK(silent.types() == Types{"conversation.created", "ping"});
@@ -99,7 +99,7 @@ TEST_CASE("xAI answers with a message and a call, both at output index 0", "[sim
   CHECK(outputs[1]["item"]["type"] == "function_call");
   CHECK(outputs[1]["output_index"] == 0);
   CHECK(client.all("response.created").size() == 1);
-  const json response = client.last("response.done")["response"];
+  const Json response = client.last("response.done")["response"];
   CHECK(response["output"].size() == 2);
   CHECK(response["output"][0]["content"][0]["type"] == "audio");
   CHECK(response["status_details"] == "unimplemented");
@@ -113,7 +113,7 @@ TEST_CASE("xAI's deletions name no item, and it has no truncation", "[simulator]
                 {{"id", "mine"},
                  {"type", "message"},
                  {"role", "user"},
-                 {"content", json::array({{{"type", "input_text"}, {"text", "x"}}})}}}});
+                 {"content", Json::array({{{"type", "input_text"}, {"text", "x"}}})}}}});
   CHECK(client.last("conversation.item.added")["item"]["id"] == "mine");
   client.send({{"type", "conversation.item.delete"}, {"item_id", "mine"}});
   CHECK(client.last("conversation.item.deleted")["item_id"] == "");
@@ -133,12 +133,12 @@ TEST_CASE("xAI pings at any pace", "[simulator]") {
 TEST_CASE("xAI takes other rates, and its answers come at them", "[simulator]") {
   for (const int rate : {8'000, 16'000, 22'050, 44'100, 48'000}) {
     Client client("grok", {.pace = 0, .profile = "xai"});
-    const json format = {{"format", {{"type", "audio/pcm"}, {"rate", rate}}}};
+    const Json format = {{"format", {{"type", "audio/pcm"}, {"rate", rate}}}};
     client.update({{"audio", {{"output", format}}}});
     client.respond();
     client.wait(0);
     std::size_t bytes = 0;
-    for (const json& delta : client.all("response.output_audio.delta"))
+    for (const Json& delta : client.all("response.output_audio.delta"))
       bytes += decoded(delta["delta"]).size();
     const auto words = client.last(transcript_done)["transcript"].get<std::string>();
     const double seconds = static_cast<double>(bytes) / 2 / rate;
@@ -158,7 +158,7 @@ TEST_CASE("Azure transcribes only with its own deployments", "[simulator]") {
     client.pause(300);
     client.wait(1'000);
     CHECK(has(client, completed) == works);
-    const json failed = client.last("conversation.item.input_audio_transcription.failed");
+    const Json failed = client.last("conversation.item.input_audio_transcription.failed");
     CHECK((failed.is_null() || failed["error"]["code"] == "DeploymentNotFound"));
     CHECK(failed.is_null() == works);
   }
@@ -167,12 +167,12 @@ TEST_CASE("Azure transcribes only with its own deployments", "[simulator]") {
 TEST_CASE("Inworld puts an event's id before its type", "[simulator]") {
   Client client = talking_to("inworld");
   client.type("Hello?");
-  client.respond({{"output_modalities", json::array({"text"})}});
+  client.respond({{"output_modalities", Json::array({"text"})}});
   client.wait(30'000);
   for (const std::string& frame : client.frames) CHECK(frame.starts_with(R"({"event_id":)"));
   CHECK(client.events[0]["session"].contains("providerData"));
   CHECK_FALSE(client.events[0]["session"].contains("expires_at"));
-  const json response = client.last("response.done")["response"];
+  const Json response = client.last("response.done")["response"];
   CHECK(response["output"][0]["content"][0]["type"] == "text");
   CHECK(response["usage"].is_null());
 }
@@ -189,7 +189,7 @@ TEST_CASE("speech-to-speech sends finished sentences, and no item events", "[sim
   for (const std::string& type : client.types()) CHECK(never.count(type) == 0);
   const auto sentences = client.all(transcript_done);
   REQUIRE(sentences.size() > 1);
-  for (const json& sentence : sentences) {
+  for (const Json& sentence : sentences) {
     CHECK(sentence["item_id"] == sentences[0]["item_id"]);
     CHECK(sentence["content_index"] == 0);
     CHECK(std::string(".!?").find(sentence["transcript"].get<std::string>().back()) !=
@@ -206,7 +206,7 @@ TEST_CASE("speech-to-speech echoes an item as it was sent, and is silent about o
           "[simulator]") {
   Client client = talking_to("speech-to-speech");
   client.type("Hello?");
-  const json created = client.last("conversation.item.created");
+  const Json created = client.last("conversation.item.created");
   CHECK_FALSE(created["item"].contains("id"));
   CHECK(created["item"]["content"][0]["text"] == "Hello?");
   const std::size_t before = client.events.size();
@@ -214,7 +214,7 @@ TEST_CASE("speech-to-speech echoes an item as it was sent, and is silent about o
                {"item",
                 {{"type", "message"},
                  {"role", "assistant"},
-                 {"content", json::array({{{"type", "output_text"}, {"text", "Hi."}}})}}}});
+                 {"content", Json::array({{{"type", "output_text"}, {"text", "Hi."}}})}}}});
   CHECK(client.events.size() == before);
 }
 
@@ -247,11 +247,11 @@ TEST_CASE("vLLM-Omni answers a commit with pieces that name nothing", "[simulato
         std::set<std::string>{"session.created", "response.output_audio_transcript.delta",
                               "response.output_audio_transcript.done",
                               "response.output_audio.delta", "response.output_audio.done"});
-  for (const json& event : client.events) {
+  for (const Json& event : client.events) {
     for (const char* name : {"event_id", "item_id", "response_id"})
       CHECK_FALSE(event.contains(name));
   }
-  const json sound = client.last("response.output_audio.delta");
+  const Json sound = client.last("response.output_audio.delta");
   CHECK(sound["sample_rate_hz"] == 24'000);
   CHECK(client.last(transcript_done)["text"] ==
         client.joined("response.output_audio_transcript.delta"));

@@ -75,7 +75,7 @@ TEST_CASE("a recording waits for its client, not for a relay's own events", "[P9
   client.send({{"type", "input_audio_buffer.append"}, {"audio", ""}});
   client.send_raw("no json");
   CHECK(client.frames.size() == 1);
-  client.send({{"type", "session.update"}, {"session", json::object()}});
+  client.send({{"type", "session.update"}, {"session", Json::object()}});
   CHECK(client.frames.size() == 2);
   client.send({{"type", "response.create"}});  // early: it is kept for later
   CHECK(client.frames.size() == 2);

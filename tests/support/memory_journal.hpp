@@ -56,6 +56,7 @@ class MemoryJournal final : public transcript::Journal {
   }
   bool failed() const override { return broken; }
   bool crowded() const override { return crowd; }
+  void hurry() override { hurried_at.push_back(submitted); }
 
   void sync() { synced = submitted; }
 
@@ -65,6 +66,7 @@ class MemoryJournal final : public transcript::Journal {
   std::vector<transcript::SessionStatus> marks;
   std::vector<transcript::Handover> handovers;
   transcript::Sequence submitted = 0;
+  std::vector<transcript::Sequence> hurried_at;  ///< `submitted` at each hurry()
   mutable transcript::Sequence synced = 0;
   /// The watermark moves right after it has been read this often; negative: only by sync().
   mutable int syncs_after_reads = -1;

@@ -82,8 +82,10 @@ class RandomEvents {
         return AnswerAudio{id(), wide()};
       case 26:
         return TextUnplaced{choice<Unplaced>(2)};
-      default:
+      case 27:
         return FirstAudio{id(), wide()};
+      default:
+        return SettingsChanged{id()};
     }
   }
 

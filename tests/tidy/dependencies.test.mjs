@@ -53,6 +53,7 @@ const tools = {
   cmake: [/cmake --preset/, 'scripts/test'],
   'ninja-build': [/"Ninja"/, 'CMakePresets.json'],
   ccache: [/"ccache"/, 'CMakePresets.json'],
+  esbuild: [/find_program\(ESBUILD esbuild/, 'CMakeLists.txt'],
   mold: [/find_program\(MOLD mold\)/, 'CMakeLists.txt'],
   'libclang-rt-14-dev': [/VERBATIM_SANITIZE/, 'CMakePresets.json'],
   nodejs: [/node --test/, 'scripts/test'],
@@ -79,6 +80,7 @@ const tools = {
   iproute2: [/\bip link\b/, 'tests/'],
   nftables: [/\bnft\b/, 'tests/'],
   valgrind: [/'valgrind'/, 'tests/'],
+  'postgresql-15': [/postgresql\/15\/bin/, 'tests/support/'],
 };
 
 /** Package -> where it is asked for. */
@@ -144,6 +146,7 @@ test('THIRD_PARTY.md names every library of the program, and no other', () => {
 // Packages that no file imports: another one needs them beside it.
 const peers = {
   'tests/e2e': ['zod'], // of @openai/agents-realtime
+  'tests/browser': ['@types/react', 'react', 'react-dom', 'svelte', 'vue'], // of the pages that the bundlers build
   examples: ['ws'], // of openai/realtime/ws
   'tests/deploy': ['@grafana/grafana-foundation-sdk'], // types, for support/dashboard.d.ts
 };

@@ -64,11 +64,14 @@ export async function post(path, body) {
 
 export const sessionPath = (id) => `/v1/sessions/${encodeURIComponent(id)}`;
 
-/** Mints a client token for a conversation. For an existing session, `user` must be the session's user. */
-export async function mint({ model, session, user = 'console' }) {
+/**
+ * Mints a client token for a conversation. For an existing session, `user` must be the session's user. `terms` are
+ * further members of the token's `verbatim` object.
+ */
+export async function mint({ model, session, user = 'console', terms = {} }) {
   const { value } = await post('/v1/realtime/client_secrets', {
     session: { type: 'realtime', ...(model ? { model } : {}) },
-    verbatim: { user, ...(session ? { session_id: session } : {}) },
+    verbatim: { user, ...(session ? { session_id: session } : {}), ...terms },
   });
   return value;
 }

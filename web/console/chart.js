@@ -70,6 +70,8 @@ export class LineChart {
         ...this.#lines.map(({ kind }, at) =>
           drawn('path', { class: `line ${kind}`, d: path(samples, at, x, y) }),
         ),
+        // The present value: at the first look it is all that there is.
+        ...this.#lines.map(({ kind }, at) => present(samples.at(-1), at, kind, x, y)).filter(Boolean),
       ];
     });
     const said = this.#lines
@@ -203,6 +205,11 @@ function times(left, right, height) {
     drawn('text', { class: 'axis', x: left, y: height - 6 }, '5 min ago'),
     drawn('text', { class: 'axis', x: right, y: height - 6, 'text-anchor': 'end' }, 'now'),
   ];
+}
+
+function present(sample, at, kind, x, y) {
+  const value = sample?.values[at];
+  return value !== undefined && drawn('circle', { class: `present ${kind}`, cx: x(sample.time) - 3, cy: y(value), r: 3 });
 }
 
 /** The path of a line, with a gap where a value is missing. */

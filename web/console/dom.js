@@ -21,13 +21,13 @@ function fill(made, { on = {}, ...attributes }, children) {
 }
 
 /** A list of terms and values, without empty values. */
-export function facts(entries) {
+export function facts(entries, kind = '') {
   const known = entries.filter(
     ([, value]) => value !== null && value !== undefined && value !== false && value !== '',
   );
   return element(
     'dl',
-    { class: 'facts' },
+    { class: `facts ${kind}` },
     known.map(([term, value]) => element('div', {}, element('dt', {}, term), element('dd', {}, value))),
   );
 }
@@ -46,6 +46,29 @@ export function choice(properties, options, chosen) {
 export function labelled(words, control) {
   return element('label', { class: 'field' }, element('span', {}, words), control);
 }
+
+/** A table. A narrow page shows its rows as cards, so the roles are explicit. */
+export function tableOf(columns, body, properties = {}) {
+  return element(
+    'table',
+    { role: 'table', ...properties, class: `cards ${properties.class ?? ''}` },
+    element(
+      'thead',
+      { role: 'rowgroup' },
+      element(
+        'tr',
+        { role: 'row' },
+        columns.map((name) => element('th', { role: 'columnheader', scope: 'col' }, name)),
+      ),
+    ),
+    body,
+  );
+}
+
+/** A cell of such a table; a card shows the label. */
+export const cell = (label, ...content) => element('td', { role: 'cell', 'data-label': label }, ...content);
+
+export const rowOf = (...cells) => element('tr', { role: 'row' }, ...cells);
 
 /** An error message, and what to do about it. */
 export function problem(words, ...more) {

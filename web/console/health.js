@@ -1,58 +1,37 @@
 // The Health page: readiness, version and metrics of the relay, with charts of the last five minutes.
 import { at } from './api.js';
-import { EventChart, LineChart, decades, linear } from './chart.js';
 import { element, facts, problem } from './dom.js';
-import { buckets, parse, quantile, since, valueOf, valuesBy } from './metrics.js';
-import { clock, counted, reasonWords } from './words.js';
+import { Charts, kept } from './health-charts.js';
+import { parse, valueOf, valuesBy } from './metrics.js';
+import { poll } from './ui.js';
+import { clock, counted } from './words.js';
 
 const pollEvery = 2000; // ms
-const kept = 5 * 60_000; // ms
 const looks = []; // {time, metrics}; stays while other pages are shown
 
 const checks = {
   accepting: ['New conversations', 'are accepted', 'are not accepted'],
   configuration: ['Configuration', 'is valid', 'is not valid'],
   journal: ['Journal', 'is working', 'has a problem'],
+  fleet: ['Database of the fleet', 'is connected', 'has a problem'],
   upstream: ['Provider', 'can be reached', 'cannot be reached'],
 };
 
-export async function show({ page, signal }) {
+export async function show({ page, signal, arrived }) {
   const trouble = element('div');
   const state = element('div', { class: 'readiness' });
   const details = element('div');
-  const live = new LineChart({
-    title: 'Current conversations',
-    format: String,
-    scale: linear,
-    lines: [
-      { name: 'Live', kind: 'first' },
-      { name: 'Client disconnected', kind: 'second' },
-    ],
-  });
-  const journal = new LineChart({
-    title: 'Wait for a journal commit',
-    format: milliseconds,
-    scale: decades,
-    lines: [
-      { name: 'Median', kind: 'first' },
-      { name: '99th percentile', kind: 'second' },
-    ],
-  });
-  const ended = new EventChart({
-    title: 'Ended conversations, by reason',
-    kind: 'Reason',
-    nothing: 'None since the relay started.',
-  });
   const note = element('p', { class: 'hint', hidden: true });
-  const panels = element(
-    'div',
-    { class: 'panels', hidden: true },
-    live.element,
-    journal.element,
-    ended.element,
-  );
+  const charts = new Charts();
+  const panels = element('div', { class: 'panels', hidden: true }, charts.elements);
   page.append(trouble, state, details, note, panels);
 
+  // While the relay cannot be reached, nothing on the page may look as if it were so now.
+  const away = () => {
+    trouble.replaceChildren(problem('The relay cannot be reached. Trying again…'));
+    state.replaceChildren(element('p', { class: 'verdict bad', role: 'status' }, 'Not reachable'));
+    for (const part of [details, panels]) part.classList.add('stale');
+  };
   const look = async () => {
     try {
       const [readiness, version, metrics] = await Promise.all([
@@ -60,30 +39,25 @@ export async function show({ page, signal }) {
         versionNow(signal),
         metricsNow(signal),
       ]);
+      arrived();
       trouble.replaceChildren();
+      for (const part of [details, panels]) part.classList.remove('stale');
       state.replaceChildren(...readinessOf(readiness));
       details.replaceChildren(detailsOf(version, metrics.known));
       note.hidden = Boolean(metrics.known);
       note.textContent = metrics.why ?? '';
       panels.hidden = !metrics.known;
-      if (metrics.known) {
-        looks.push({ time: Date.now(), metrics: metrics.known });
-        while (looks[0].time < Date.now() - kept) looks.shift();
-        plot(live, journal, ended);
-      }
+      if (!metrics.known) return;
+      looks.push({ time: Date.now(), metrics: metrics.known });
+      while (looks[0].time < Date.now() - kept) looks.shift();
+      charts.show(looks);
     } catch (error) {
-      if (!signal.aborted) trouble.replaceChildren(problem('The relay cannot be reached. Trying again…'));
+      if (signal.aborted) return;
+      arrived();
+      away();
     }
   };
-  await look();
-  // One poll at a time, however long it takes.
-  const next = async () => {
-    if (signal.aborted) return;
-    if (!document.hidden) await look();
-    timer = setTimeout(next, pollEvery);
-  };
-  let timer = setTimeout(next, pollEvery);
-  signal.addEventListener('abort', () => clearTimeout(timer));
+  await poll(signal, pollEvery, look);
 }
 
 const asked = (path, signal) => fetch(at(path), { signal, cache: 'no-store' });
@@ -110,23 +84,25 @@ async function metricsNow(signal) {
 
 function readinessOf({ status, checks: each }) {
   const ready = status === 'ready';
+  const warned = Object.values(each).some(({ warning }) => warning);
   return [
     element(
       'p',
       { class: `verdict ${ready ? 'good' : 'bad'}`, role: 'status' },
-      ready ? 'Ready' : 'Not ready',
+      !ready ? 'Not ready' : warned ? 'Ready, with a warning' : 'Ready',
     ),
     element(
       'ul',
       { class: 'checks' },
-      Object.entries(each).map(([name, { ok, detail }]) => {
+      Object.entries(each).map(([name, { ok, detail, warning }]) => {
         const [what, well, ill] = checks[name] ?? [name, 'is OK', 'is not OK'];
+        const more = detail ?? warning;
         return element(
           'li',
-          { class: ok ? 'good' : 'bad' },
+          { class: !ok ? 'bad' : warning ? 'warned' : 'good' },
           element('b', {}, what),
           ` ${ok ? well : ill}`,
-          detail && `: ${detail}`,
+          more && `: ${more}`,
         );
       }),
     ),
@@ -135,71 +111,29 @@ function readinessOf({ status, checks: each }) {
 
 function detailsOf({ version }, metrics) {
   const updated = ['Updated', clock(Date.now())];
-  if (!metrics) return facts([['Version', version], updated]);
+  if (!metrics) return facts([['Version', version], updated], 'row');
   const changes = valuesBy(metrics, 'verbatim_upstream_changes_total', 'before');
   const journal = [...valuesBy(metrics, 'verbatim_journal_state', 'state')].find(
     ([, value]) => value === 1,
   )?.[0];
   const failures = sum(valuesBy(metrics, 'verbatim_journal_failures_total', 'kind'));
   const free = valueOf(metrics, 'verbatim_storage_free_bytes');
-  return facts([
-    ['Version', version],
-    ['Attempts since start', String(valueOf(metrics, 'verbatim_sessions_opened_total') ?? 0)],
+  const started = valueOf(metrics, 'process_start_time_seconds');
+  return facts(
     [
-      'Upstream connections replaced',
-      `${changes.get('lost') ?? 0} lost, ${changes.get('rotated') ?? 0} rotated`,
+      ['Version', version],
+      ['Running since', started && new Date(started * 1000).toLocaleString()],
+      ['Attempts since start', String(valueOf(metrics, 'verbatim_sessions_opened_total') ?? 0)],
+      [
+        'Upstream connections replaced',
+        `${changes.get('lost') ?? 0} lost, ${changes.get('rotated') ?? 0} rotated`,
+      ],
+      ['Journal', journal && (failures ? `${journal}, ${counted(failures, 'failure')}` : journal)],
+      ['Free disk space', free && `${(free / 1e9).toFixed(1)} GB`],
+      updated,
     ],
-    ['Journal', journal && (failures ? `${journal}, ${counted(failures, 'failure')}` : journal)],
-    ['Free disk space', free && `${(free / 1e9).toFixed(1)} GB`],
-    updated,
-  ]);
+    'row',
+  );
 }
 
 const sum = (values) => [...values.values()].reduce((all, value) => all + value, 0);
-
-function plot(live, journal, ended) {
-  const span = { from: Date.now() - kept, to: Date.now() };
-  live.update(
-    looks.map(({ time, metrics }) => {
-      const states = valuesBy(metrics, 'verbatim_sessions', 'state');
-      return { time, values: [states.get('live'), states.get('detached')] };
-    }),
-    span,
-  );
-  journal.update(
-    looks.slice(1).map(({ time, metrics }, at) => {
-      const name = 'verbatim_journal_wait_seconds';
-      const lately = since(buckets(looks[at].metrics, name), buckets(metrics, name));
-      return { time, values: [quantile(lately, 0.5), quantile(lately, 0.99)] };
-    }),
-    span,
-  );
-  const totals = endings(looks.at(-1));
-  ended.update(
-    [...totals]
-      .filter(([, total]) => total > 0)
-      .map(([reason, total]) => ({
-        name: reasonWords(reason),
-        total,
-        events: happened(reason),
-      })),
-    span,
-  );
-}
-
-const endings = ({ metrics }) => valuesBy(metrics, 'verbatim_sessions_ended_total', 'reason');
-
-function happened(reason) {
-  return looks
-    .slice(1)
-    .map((each, at) => {
-      const [before, now] = [endings(looks[at]).get(reason) ?? 0, endings(each).get(reason) ?? 0];
-      return { time: each.time, count: now < before ? now : now - before };
-    })
-    .filter(({ count }) => count > 0);
-}
-
-function milliseconds(seconds) {
-  const ms = seconds * 1000;
-  return `${ms === 0 ? '0' : ms < 1 ? ms.toFixed(2) : ms < 10 ? ms.toFixed(1) : ms.toFixed(0)} ms`;
-}

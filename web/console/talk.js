@@ -1,17 +1,22 @@
-// The Talk page: a conversation by voice, or typed without a microphone. It continues while other pages are
-// shown.
+// The Talk page: tries an agent, by voice or typed without a microphone. The conversation continues while other
+// pages are shown.
+import { AgentForm, WrongInput, runnable } from './agent.js';
 import { at, call, mint, read, sessionPath } from './api.js';
+import { showCode } from './agent-code.js';
 import { choice, element, labelled, problem } from './dom.js';
+import { EventList } from './event-list.js';
 import { key } from './key.js';
 import { Meter } from './meter.js';
 import { TurnList } from './turns.js';
-import { duration, reasonWords, roles } from './words.js';
+import { chip } from './ui.js';
+import { duration, reasonWords, roles, wait } from './words.js';
 
 let kept;
 
-export async function show({ page, query }) {
+export async function show({ page, query, arrived }) {
   kept ??= new TalkPage();
   page.append(kept.element);
+  arrived();
   await kept.prepare(query);
 }
 
@@ -41,48 +46,41 @@ class TalkPage {
   #library;
   #microphone = false; // whether one is in use
   #answering = false;
+  #pushing = false; // push to talk: the user speaks now
+  #byTurns = false; // push to talk is on
   #connection = 'idle';
   #end;
+  #began = 0;
+  #asked; // when the last utterance ended or the last answer was asked for
+  #waits = new Map(); // response id -> ms until its first audio or word
+  #calls = new Map(); // call id -> the tool call as the API has it
   #announced = new Set();
 
+  #agent = new AgentForm();
+  #events = new EventList({ directions: false, newestFirst: true, label: 'Events of the conversation' });
   #state = element('p', { class: 'state', role: 'status' });
   #start = element('button', { type: 'button', class: 'primary', on: { click: () => this.#startOrStop() } });
   #mute = element('button', { type: 'button', on: { click: () => this.#muteOrUse() } });
+  #push = element('button', { type: 'button', hidden: true, on: { click: () => this.#pushOrSend() } });
   #interrupt = element(
     'button',
     { type: 'button', on: { click: () => this.#talk.interrupt() } },
     'Interrupt',
   );
+  #apply = element('button', { type: 'button', hidden: true, on: { click: () => this.#configure() } }, 'Apply to this conversation');
   #devices = choice({ on: { change: () => this.#changeDevice() } }, [['', 'Default']]);
+  #speakers = choice({ on: { change: () => this.#changeSpeaker() } }, [['', 'Default']]);
   #input = new Meter('You');
   #output = new Meter('Answer');
-  #model = element('input', {
-    type: 'text',
-    value: 'gpt-realtime',
-    autocomplete: 'off',
-    spellcheck: 'false',
-  });
-  #session = element('input', {
-    type: 'text',
-    autocomplete: 'off',
-    spellcheck: 'false',
-    placeholder: 'new session',
-  });
-  #options = element(
-    'details',
-    { class: 'options' },
-    element('summary', {}, 'Options'),
-    element(
-      'div',
-      { class: 'fields' },
-      labelled('Model', this.#model),
-      labelled('Session to continue', this.#session),
-    ),
-  );
   #problems = element('div', { class: 'problems' });
   #notice = element('p', { class: 'notice', role: 'status', hidden: true });
   #link = element('a', { class: 'kept', hidden: true }, 'Open the stored transcript');
-  #turns = new TurnList({ label: 'Conversation', keyOf: ({ itemId }) => itemId, prefix: 'said' });
+  #turns = new TurnList({
+    label: 'Conversation',
+    keyOf: ({ itemId, call_id: call }) => itemId ?? `tool-${call}`,
+    prefix: 'said',
+    extras: (turn) => this.#extras(turn),
+  });
   #empty = element(
     'p',
     { class: 'empty' },
@@ -105,38 +103,39 @@ class TalkPage {
       this.#text,
       element('button', { type: 'submit' }, 'Send'),
     );
+    const code = element('button', { type: 'button', on: { click: () => this.#showCode() } }, 'Copy as code');
+    this.#agent.element.append(element('p', { class: 'buttons' }, this.#apply, code));
     this.element = element(
       'div',
-      {},
+      { class: 'bench' },
+      this.#agent.element,
       element(
-        'section',
-        { class: 'controls', 'aria-label': 'Controls' },
-        this.#state,
-        element('div', { class: 'buttons' }, this.#start, this.#mute, this.#interrupt),
+        'div',
+        { class: 'stage' },
+        element(
+          'section',
+          { class: 'controls', 'aria-label': 'Controls' },
+          this.#state,
+          element('div', { class: 'buttons' }, this.#start, this.#push, this.#mute, this.#interrupt),
+          element('div', { class: 'meters' }, this.#input.element, this.#output.element),
+        ),
+        element('div', { class: 'devices' }, labelled('Microphone', this.#devices), labelled('Loudspeaker', this.#speakers)),
+        this.#problems,
+        this.#notice,
+        this.#empty,
+        this.#turns.element,
+        this.#link,
+        this.#announcer,
+        say,
       ),
-      element(
-        'section',
-        { class: 'sound', 'aria-label': 'Sound and options' },
-        element('div', { class: 'meters' }, this.#input.element, this.#output.element),
-        element('div', { class: 'settings' }, labelled('Microphone', this.#devices), this.#options),
-      ),
-      this.#problems,
-      this.#notice,
-      this.#empty,
-      this.#turns.element,
-      this.#link,
-      this.#announcer,
-      say,
+      element('section', { class: 'watch', 'aria-label': 'Events' }, element('h2', {}, 'Events'), this.#events.element),
     );
     navigator.mediaDevices?.addEventListener('devicechange', () => this.#listDevices());
     this.#showState();
   }
 
   async prepare(query) {
-    if (query.get('session') && !this.#running) {
-      this.#session.value = query.get('session');
-      this.#options.open = true;
-    }
+    if (query.get('session') && !this.#running) this.#agent.session = query.get('session');
     // Load the library now: browsers allow audio only shortly after the click on Start.
     await this.#load();
     await this.#listDevices();
@@ -144,7 +143,7 @@ class TalkPage {
 
   async #load() {
     try {
-      this.#library ??= import('../web/conversation.js');
+      this.#library ??= import('../web/v1/verbatim.js');
       return (await this.#library).Conversation;
     } catch {
       this.#library = undefined;
@@ -163,16 +162,27 @@ class TalkPage {
 
   async #begin({ microphone }) {
     this.#problems.replaceChildren();
+    let agent;
+    try {
+      agent = this.#agent.read();
+    } catch (error) {
+      if (!(error instanceof WrongInput)) throw error;
+      return;
+    }
     this.#notice.hidden = this.#link.hidden = true;
     this.#end = undefined;
-    this.#microphone = microphone;
-    this.#announced.clear();
+    this.#byTurns = agent.settings.turnDetection === null;
+    this.#microphone = microphone && agent.settings.modality !== 'text';
+    this.#pushing = false;
+    for (const known of [this.#announced, this.#waits, this.#calls]) known.clear();
     this.#turns.update([]);
+    this.#events.clear();
+    this.#began = performance.now();
     this.#connection = 'connecting';
     this.#showState();
     try {
       await call('/v1/sessions?limit=1'); // asks for the key if this relay requires one
-      this.#talk = await this.#conversation(microphone);
+      this.#talk = await this.#conversation(agent);
       await this.#talk.connect();
     } catch (error) {
       this.#connection = 'closed';
@@ -182,19 +192,22 @@ class TalkPage {
     this.#showState();
   }
 
-  async #conversation(microphone) {
+  async #conversation({ settings, tools, model, session, user, terms }) {
     const Conversation = await this.#load();
-    const session = this.#session.value.trim() || undefined;
-    const model = this.#model.value.trim() || undefined;
-    const user = session && key() ? (await read(sessionPath(session))).user : undefined;
+    const owner = session && key() ? (await read(sessionPath(session))).user : undefined;
+    const wanted = { model, user: owner ?? user, terms };
+    const needsToken = Boolean(key() || user || terms);
     const talk = new Conversation({
       url: at('/v1/realtime').href.replace(/^http/, 'ws'),
-      ...(key() ? { token: () => mint({ model, user, session: talk.sessionId ?? session }) } : {}),
+      ...(needsToken ? { token: () => mint({ ...wanted, session: talk.sessionId ?? session }) } : {}),
+      ...settings,
+      ...(tools.length > 0 ? { tools: runnable(tools) } : {}),
       model,
       session,
-      microphone,
+      microphone: this.#microphone,
       deviceId: this.#devices.value || undefined,
-      playback: true,
+      sinkId: this.#speakers.value || undefined,
+      playback: settings.modality !== 'text',
       backup: true,
     });
     const hear = (type, listener) =>
@@ -206,26 +219,78 @@ class TalkPage {
     hear('state', () => this.#stateChanged(talk));
     hear('turns', () => this.#showTurns());
     hear('event', (event) => this.#happened(event));
+    hear('tool', (event) => this.#toolChanged(event));
     hear('problem', (trouble) => this.#trouble(trouble));
     hear('ending', (warning) => this.#warn(warning));
     hear('ended', (end) => this.#ended(end));
     return talk;
   }
 
+  /** Changes the agent of the running conversation. */
+  #configure() {
+    try {
+      const { settings, tools } = this.#agent.read();
+      delete settings.turnDetection; // fixed when the conversation begins
+      delete settings.modality;
+      this.#talk.configure({ ...settings, tools: runnable(tools) });
+    } catch (error) {
+      if (!(error instanceof WrongInput)) this.#trouble(error);
+    }
+  }
+
+  #showCode() {
+    try {
+      showCode(this.#agent.read());
+    } catch (error) {
+      if (!(error instanceof WrongInput)) throw error;
+    }
+  }
+
   #stateChanged(talk) {
     this.#connection = talk.state;
     if (talk.state === 'open') this.#meter();
-    if (talk.state === 'closed') this.#answering = false;
+    if (talk.state === 'closed') this.#answering = this.#pushing = false;
   }
 
-  #happened({ type, ...event }) {
+  #happened(event) {
+    const { type } = event;
+    const now = performance.now();
+    this.#events.add({ ms: now - this.#began, dir: 's2c', event });
+    if (type === 'input_audio_buffer.speech_stopped' || type === 'input_audio_buffer.committed') this.#asked = now;
     if (type === 'response.created') this.#answering = true;
     if (type === 'response.done') this.#answering = false;
+    if (/^response\.(output_)?(audio|text)\.delta$/.test(type) && this.#asked !== undefined) {
+      this.#waits.set(event.response_id, now - this.#asked);
+      this.#asked = undefined;
+      this.#showTurns();
+    }
     if (type === 'verbatim.upstream') {
       this.#notice.hidden = event.state === 'restored';
       this.#notice.textContent =
         'The relay lost the connection to its provider and is reconnecting. Your words are kept.';
     }
+  }
+
+  #toolChanged({ name, callId, status, arguments: given, output }) {
+    const known = this.#calls.get(callId);
+    this.#calls.set(callId, {
+      kind: 'function',
+      name,
+      call_id: callId,
+      status: status === 'running' ? 'in_progress' : status,
+      arguments: JSON.stringify(given ?? {}),
+      output: output ?? null,
+      started_at: known?.started_at ?? new Date().toISOString(),
+      ended_at: status === 'running' ? null : new Date().toISOString(),
+    });
+    if (status !== 'running') this.#asked = performance.now();
+    this.#showTurns();
+  }
+
+  #extras({ responseId }) {
+    const took = this.#waits.get(responseId);
+    if (took === undefined) return {};
+    return { chips: [chip(`first audio ${wait(took)}`, { title: 'As this page measured it' })], signature: took };
   }
 
   #warn({ close_reason: reason, in_ms: ms }) {
@@ -234,16 +299,16 @@ class TalkPage {
     this.#notice.hidden = false;
   }
 
-  #trouble({ code, message }) {
+  #trouble({ code, message, advice: more }) {
     if (advice[code] === null) return;
     if (String(code).startsWith('microphone_')) this.#microphone = false;
-    this.#problems.replaceChildren(problem(advice[code] ?? message));
+    this.#problems.replaceChildren(problem(advice[code] ?? [message, more].filter(Boolean).join(' ')));
   }
 
   #ended({ reason, sessionId }) {
     this.#end = reason;
     this.#notice.hidden = true;
-    this.#microphone = this.#answering = false;
+    this.#microphone = this.#answering = this.#pushing = false;
     if (sessionId) this.#showLink(sessionId);
   }
 
@@ -252,9 +317,20 @@ class TalkPage {
     this.#link.hidden = false;
   }
 
+  /** The turns, with each tool call in front of the first turn that began after it. */
+  #rows() {
+    const rows = [];
+    const calls = [...this.#calls.values()];
+    for (const turn of this.#talk.turns) {
+      while (calls.length > 0 && turn.startedAt > calls[0].started_at) rows.push(calls.shift());
+      rows.push(turn);
+    }
+    return [...rows, ...calls];
+  }
+
   #showTurns() {
     const atEnd = innerHeight + scrollY >= document.documentElement.scrollHeight - 80;
-    this.#turns.update(this.#talk.turns);
+    this.#turns.update(this.#rows());
     if (this.#talk.sessionId) this.#showLink(this.#talk.sessionId);
     if (atEnd && this.element.isConnected) scrollTo({ top: document.documentElement.scrollHeight });
     // Announce completed turns only: a screen reader would repeat a partial turn at each word.
@@ -277,7 +353,11 @@ class TalkPage {
     this.#mute.textContent = open && !this.#microphone ? 'Use the microphone' : 'Mute';
     if (this.#microphone && open) this.#mute.setAttribute('aria-pressed', String(muted));
     else this.#mute.removeAttribute('aria-pressed');
-    this.#model.disabled = this.#session.disabled = this.#running;
+    this.#push.hidden = !(open && this.#byTurns && this.#microphone);
+    this.#push.textContent = this.#pushing ? 'Send what I said' : 'Speak';
+    this.#push.setAttribute('aria-pressed', String(this.#pushing));
+    this.#agent.running = this.#running;
+    this.#apply.hidden = !open;
     this.#empty.hidden = this.#running || this.#turns.element.children.length > 0;
     document.querySelector('nav a[href="#/talk"]').classList.toggle('running', this.#running);
   }
@@ -295,10 +375,19 @@ class TalkPage {
       case 'open':
         if (this.#answering) return 'Answering.';
         if (!this.#microphone) return 'Connected, without a microphone. Type below.';
+        if (this.#byTurns) return this.#pushing ? 'Speak now.' : 'Press Speak to say something.';
         return this.#talk.muted ? 'Muted: you are not heard.' : 'Listening.';
       default:
         return 'Ready.';
     }
+  }
+
+  async #pushOrSend() {
+    this.#pushing = !this.#pushing;
+    this.#showState();
+    if (this.#pushing) await this.#talk.startTurn();
+    else if (!(await this.#talk.endTurn())) this.#trouble({ message: 'That was too short to be heard.' });
+    else this.#asked = performance.now();
   }
 
   #meter() {
@@ -327,18 +416,27 @@ class TalkPage {
     this.#showState();
   }
 
+  async #changeSpeaker() {
+    if (this.#connection === 'open') await this.#talk.setSinkId(this.#speakers.value || undefined);
+  }
+
   async #listDevices() {
     if (!navigator.mediaDevices || !this.#library) return;
     const Conversation = await this.#load();
-    // Without permission, devices have no names and cannot be chosen.
-    const named = (await Conversation.devices()).filter(({ deviceId, label }) => deviceId && label);
-    const chosen = this.#devices.value;
-    this.#devices.replaceChildren(
-      ...[['', 'Default'], ...named.map(({ deviceId, label }) => [deviceId, label])].map(
-        ([value, words]) => element('option', { value }, words),
-      ),
-    );
-    this.#devices.value = named.some(({ deviceId }) => deviceId === chosen) ? chosen : '';
+    for (const [list, kind] of [
+      [this.#devices, 'audioinput'],
+      [this.#speakers, 'audiooutput'],
+    ]) {
+      // Without permission, devices have no names and cannot be chosen.
+      const named = (await Conversation.devices(kind)).filter(({ deviceId, label }) => deviceId && label);
+      const chosen = list.value;
+      list.replaceChildren(
+        ...[['', 'Default'], ...named.map(({ deviceId, label }) => [deviceId, label])].map(([value, words]) =>
+          element('option', { value }, words),
+        ),
+      );
+      list.value = named.some(({ deviceId }) => deviceId === chosen) ? chosen : '';
+    }
   }
 
   async #say(event) {
@@ -348,6 +446,7 @@ class TalkPage {
     if (!this.#running) await this.#begin({ microphone: false });
     if (this.#connection !== 'open') return; // keep the text in the input field
     this.#talk.sendText(text);
+    this.#asked = performance.now();
     this.#text.value = '';
   }
 }

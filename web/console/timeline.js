@@ -186,14 +186,15 @@ export class Timeline {
 const tipless = 'Point at a turn, or press the arrow keys.';
 
 /**
- * Start and end of a turn. An answer is generated faster than it plays, so the bar of a truncated answer is at
- * least as long as its heard part.
+ * Start and end of a turn. An answer is generated faster than it plays: its bar is as long as its audio, and that of
+ * one that was talked over shows how much was heard.
  */
 function span(turn) {
   const from = Date.parse(turn.startedAt);
   const made = Math.max(from, Date.parse(turn.endedAt ?? new Date().toISOString()));
+  const played = turn.audio_ms ? from + turn.audio_ms : made;
   const heardTo = turn.status === 'truncated' && turn.heard ? from + turn.heard.audioMs : undefined;
-  return { ...turn, from, heardTo, to: Math.max(made, heardTo ?? made) };
+  return { ...turn, from, heardTo, to: Math.max(played, heardTo ?? played) };
 }
 
 function becameOf(turn) {

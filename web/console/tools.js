@@ -1,6 +1,8 @@
-// Tool calls, shown between the turns of a conversation.
+// Tool calls, shown as cards between the turns of a conversation.
 import { element } from './dom.js';
-import { between, clock, toolStatuses } from './words.js';
+import { tree } from './tree.js';
+import { chip, copyButton } from './ui.js';
+import { clock, toolStatuses, wait } from './words.js';
 
 const shownAtOnce = 2000; // characters of arguments or output; longer text needs a click
 
@@ -18,15 +20,25 @@ export function inPlace(turns, calls) {
   return [...list, ...rest];
 }
 
-export function rowOfCall(call, id) {
+export function rowOfCall(call, id, { chips = [] } = {}) {
   const started = call.started_at;
-  const time =
-    started &&
-    element('time', { datetime: started, title: between(started, call.ended_at) }, clock(started));
+  const took = started && call.ended_at && wait(new Date(call.ended_at) - new Date(started));
   return element(
     'li',
     { class: `turn tool ${call.status}`, id, tabindex: '-1' },
-    element('p', { class: 'who' }, element('span', { class: 'role' }, 'Tool'), ' ', time),
+    element(
+      'div',
+      { class: 'who' },
+      element('span', { class: 'role' }, 'Tool'),
+      started && element('time', { datetime: started }, clock(started)),
+      took && call.output !== null && chip(took, { title: 'From the call to its output' }),
+      chips,
+      element(
+        'span',
+        { class: 'acts' },
+        copyButton(JSON.stringify({ name: call.name, arguments: call.arguments, output: call.output }), `Copy the call of ${call.name}`),
+      ),
+    ),
     element(
       'div',
       { class: 'said' },
@@ -45,13 +57,31 @@ function titleOf({ name, server_label: server }) {
 
 function passage(label, text) {
   const named = (words) => [element('span', { class: 'label' }, `${label} `), element('code', {}, words)];
-  if (text.length <= shownAtOnce) return element('p', { class: 'passage' }, named(text || '(empty)'));
+  if (text.length <= shownAtOnce) {
+    const value = parsed(text);
+    return element(
+      'div',
+      { class: 'passage' },
+      named(text || '(empty)'),
+      value && element('details', {}, element('summary', {}, `${label} as a tree`), tree(value)),
+    );
+  }
   return element(
     'details',
     { class: 'passage' },
     element('summary', {}, `${label}: ${text.length} characters`),
     element('code', {}, text),
   );
+}
+
+/** An object or a list with something in it; undefined for all else, which is as readable as text. */
+function parsed(text) {
+  try {
+    const value = JSON.parse(text);
+    return value && typeof value === 'object' && Object.keys(value).length > 1 ? value : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function notes(call) {

@@ -1,6 +1,9 @@
-// A transcript as a list of turns: speaker, time, text and status.
+// A conversation as a list in one column: turns, tool calls and incidents.
 import { element } from './dom.js';
+import { differences } from './differences.js';
+import { rowOfIncident } from './incidents.js';
 import { rowOfCall } from './tools.js';
+import { chip, copyButton } from './ui.js';
 import { between, clock, offset, roles, turnStatuses } from './words.js';
 
 /** Converts a turn of the API into the form that the client library uses. */
@@ -19,11 +22,17 @@ export class TurnList {
   #shown = new Map(); // by key: { row, signature }
   #keyOf;
   #prefix;
+  #extras;
 
-  /** `keyOf(turn)` identifies a turn while its content changes. */
-  constructor({ label, keyOf, prefix = 'turn' }) {
+  /**
+   * `keyOf(turn)` identifies a turn while its content changes. `extras(turn)` may return {chips, after}: chips beside
+   * the speaker, and elements below the words; `link(turn)` in it the address of the turn. Its `signature` decides
+   * whether the row is made again.
+   */
+  constructor({ label, keyOf, prefix = 'turn', extras = () => ({}) }) {
     this.#keyOf = keyOf;
     this.#prefix = prefix;
+    this.#extras = extras;
     this.#list = element('ol', { class: 'transcript', 'aria-label': label });
   }
 
@@ -32,18 +41,18 @@ export class TurnList {
   }
 
   /**
-   * Shows turns, with tool calls (tools.js) between them. Replaces only the rows that changed, so that a
-   * selection or an open detail stays. `writers` are those of the whole transcript; a turn names its writers
-   * only if one of them lacks it.
+   * Shows turns, with tool calls (tools.js) and incidents (incidents.js) between them. Replaces only the rows that
+   * changed, so that a selection or an open detail stays. `writers` are those of the whole transcript; a turn names
+   * its writers only if one of them lacks it.
    */
   update(turns, writers = []) {
     const rows = turns.map((turn) => {
       const key = this.#keyOf(turn);
-      const signature = JSON.stringify([turn, writers]);
+      const extras = this.#extras(turn) ?? {};
+      const signature = JSON.stringify([turn, writers, extras.signature]);
       const known = this.#shown.get(key);
       if (known?.signature === signature) return known.row;
-      const id = `${this.#prefix}-${key}`;
-      const row = turn.kind ? rowOfCall(turn, id) : rowOf(turn, id, writers);
+      const row = made(turn, `${this.#prefix}-${key}`, writers, extras);
       if (known) known.row.replaceWith(row);
       this.#shown.set(key, { row, signature });
       return row;
@@ -55,7 +64,12 @@ export class TurnList {
   }
 }
 
-function rowOf(turn, id, writers) {
+function made(turn, id, writers, extras) {
+  if (turn.incident) return rowOfIncident(turn, id);
+  return turn.kind ? rowOfCall(turn, id, extras) : rowOf(turn, id, writers, extras);
+}
+
+function rowOf(turn, id, writers, { chips = [], after = [], link }) {
   const time =
     turn.startedAt &&
     element(
@@ -63,18 +77,31 @@ function rowOf(turn, id, writers) {
       { datetime: turn.startedAt, title: between(turn.startedAt, turn.endedAt) },
       clock(turn.startedAt),
     );
+  const speaker = roles[turn.role] ?? turn.role;
   return element(
     'li',
     { class: `turn ${turn.role} ${turn.status}`, id, tabindex: '-1' },
     element(
-      'p',
+      'div',
       { class: 'who' },
-      element('span', { class: 'role' }, roles[turn.role] ?? turn.role),
-      ' ',
+      element('span', { class: 'role' }, speaker),
       time,
+      heardChip(turn),
+      chips,
+      element(
+        'span',
+        { class: 'acts' },
+        turn.text && copyButton(turn.text, `Copy the words of ${speaker}, ${clock(turn.startedAt) ?? 'without a time'}`),
+        link && copyButton(link, `Copy a link to this turn`, 'Link'),
+      ),
     ),
-    element('div', { class: 'said' }, words(turn), notes(turn), provenance(turn, writers)),
+    element('div', { class: 'said' }, words(turn), notes(turn), provenance(turn, writers), after),
   );
+}
+
+function heardChip({ status, heard }) {
+  if (status !== 'truncated' || !heard) return false;
+  return chip(`${offsetSeconds(heard.audioMs)} heard`, { kind: 'warn', title: 'The user talked over this answer.' });
 }
 
 function words(turn) {
@@ -120,8 +147,8 @@ function notes(turn) {
 
 const offsetSeconds = (ms) => (ms < 60_000 ? `${(ms / 1000).toFixed(1)} s` : `${offset(ms)} min`);
 
-/** Names the writers of a turn if others lack it, and shows other versions of its text. */
-function provenance({ writers = [], versions = [] }, all) {
+/** Names the writers of a turn if others lack it, and shows other versions of its text beside it. */
+function provenance({ text, writers = [], versions = [] }, all) {
   const by = all.every((writer) => writers.includes(writer))
     ? ''
     : `Written by ${writers.join(' and ')} only`;
@@ -132,17 +159,19 @@ function provenance({ writers = [], versions = [] }, all) {
     { class: 'writers' },
     element('summary', {}, by ? `${by} · ${others}` : others),
     element(
-      'ul',
-      {},
-      versions.map(({ writer, status, text }) =>
-        element(
-          'li',
-          {},
-          element('b', {}, writer),
-          status === 'completed' ? ': ' : ` (${turnStatuses[status] ?? status}): `,
-          element('q', {}, text),
-        ),
-      ),
+      'div',
+      { class: 'writers-side' },
+      element('div', {}, element('h4', {}, 'In the transcript'), element('p', {}, text)),
+      versions.map((version) => versionBeside(text, version)),
     ),
   );
+}
+
+function versionBeside(text, { writer, status, text: other }) {
+  const title = status === 'completed' ? writer : `${writer} (${turnStatuses[status] ?? status})`;
+  const marked = differences(text, other).map(({ kind, text: part }) => {
+    if (kind === 'same') return part;
+    return element(kind === 'added' ? 'ins' : 'del', {}, part);
+  });
+  return element('div', {}, element('h4', {}, title), element('p', { class: 'version' }, marked));
 }

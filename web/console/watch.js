@@ -1,4 +1,5 @@
-// Follows a live session by Server-Sent Events. Reads them with fetch, because EventSource cannot send a key.
+// Follows Server-Sent Events: of a live session, or of a list. Reads them with fetch, because EventSource cannot send
+// a key.
 import { Refused, call, sessionPath } from './api.js';
 
 const pauses = [500, 1000, 2000, 5000]; // ms between reconnection attempts
@@ -7,26 +8,35 @@ const pauses = [500, 1000, 2000, 5000]; // ms between reconnection attempts
  * Calls `receive(name, data)` for each event until the session is final or `signal` aborts. Calls `away(true)` when
  * the connection is lost, and `away(false)` when it is back.
  */
-export async function watch(id, { attempt, signal, receive, away }) {
-  let last = { id: null, final: false };
-  let failures = 0;
+export function watch(id, { attempt, signal, receive, away }) {
   const query = attempt ? `?attempt=${attempt}` : '';
-  while (!signal.aborted && !last.final) {
+  const isLast = ({ name, data }) => name === 'session' && data.status === 'final';
+  return follow(`${sessionPath(id)}/events${query}`, { signal, receive, away, isLast });
+}
+
+/** The same for a list: `session` for each one that is new or has changed, `gone` for one that left the page. */
+export const watchList = (path, { signal, receive, away }) =>
+  follow(path, { signal, receive, away, isLast: () => false });
+
+async function follow(path, { signal, receive, away, isLast }) {
+  let last;
+  let failures = 0;
+  while (!signal.aborted) {
     try {
-      const headers = last.id ? { 'last-event-id': last.id } : {};
-      const answer = await call(`${sessionPath(id)}/events${query}`, { headers, signal });
+      const headers = last ? { 'last-event-id': last } : {};
+      const answer = await call(path, { headers, signal });
       if (answer.status === 204) return;
       away(false);
       for await (const event of events(answer.body)) {
         failures = 0;
-        last = { id: event.id ?? last.id, final: event.name === 'session' && event.data.status === 'final' };
+        last = event.id ?? last;
         receive(event.name, event.data);
-        if (last.final) return;
+        if (isLast(event)) return;
       }
     } catch (error) {
       if (signal.aborted) return;
       // Retry when the relay is busy or unreachable. Other errors (gone, forbidden, malformed) are permanent.
-      if (error instanceof Refused && error.status >= 400 && error.status < 500 && error.status !== 429)
+      if (error instanceof Refused && ((error.status >= 400 && error.status < 500 && error.status !== 429) || error.status === 501))
         throw error;
       away(true);
     }

@@ -1,4 +1,5 @@
-// Translates the relay's names into plain English, and formats times.
+// Translates the relay's names into plain English, and formats times and values.
+import { element } from './dom.js';
 
 export const reasons = {
   client_closed: 'client closed',
@@ -23,6 +24,7 @@ export const sessionStatuses = {
   created: 'not started',
   live: 'live',
   detached: 'client disconnected, can resume',
+  recovering: 'relay restarted, client can resume',
   final: 'ended',
 };
 
@@ -46,9 +48,11 @@ export const roles = { user: 'User', assistant: 'Assistant', system: 'System' };
 
 const gapKinds = {
   failed_transcription: 'an utterance has no transcription',
+  uncommitted_speech: 'speech began, was never committed and left no text',
   missing_position: 'a writer counted a turn here that no copy contains',
   unacknowledged_item: 'the provider did not acknowledge this item',
   unplaced_text: 'the provider sent text that belongs to no turn',
+  tail_pending: 'the newest words may be on a relay that does not answer',
 };
 
 export const gapWords = ({ kind }) => gapKinds[kind] ?? spaced(kind);
@@ -56,7 +60,7 @@ export const gapWords = ({ kind }) => gapKinds[kind] ?? spaced(kind);
 /** Shows an unknown name without its underscores. */
 export const reasonWords = (reason) => (reason ? (reasons[reason] ?? spaced(reason)) : null);
 
-const spaced = (word) => String(word).replaceAll('_', ' ');
+export const spaced = (word) => String(word).replaceAll('_', ' ');
 
 const dayAndTime = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
 const timeOfDay = new Intl.DateTimeFormat(undefined, {
@@ -64,6 +68,15 @@ const timeOfDay = new Intl.DateTimeFormat(undefined, {
   minute: '2-digit',
   second: '2-digit',
 });
+
+const thisYear = new Intl.DateTimeFormat(undefined, { month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit' });
+const otherYear = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium' });
+
+/** For a table: without the year if it is this one. */
+export function shortMoment(time) {
+  const date = new Date(time);
+  return (date.getFullYear() === new Date().getFullYear() ? thisYear : otherYear).format(date);
+}
 
 export const moment = (time) => (time ? dayAndTime.format(new Date(time)) : null);
 export const clock = (time) => (time ? timeOfDay.format(new Date(time)) : null);
@@ -88,6 +101,9 @@ export function duration(ms) {
   return parts.map(([number, unit]) => `${number} ${unit}`).join(' ') || '0 s';
 }
 
+/** Formats a wait: "412 ms", "2.1 s". */
+export const wait = (ms) => (Number.isFinite(ms) && ms >= 0 && ms < 1000 ? `${Math.round(ms)} ms` : duration(ms));
+
 export const between = (from, to) => (from && to ? duration(new Date(to) - new Date(from)) : null);
 
 const inGroups = new Intl.NumberFormat();
@@ -96,3 +112,34 @@ const inGroups = new Intl.NumberFormat();
 export const grouped = (number) => inGroups.format(number);
 
 export const counted = (number, one, many = `${one}s`) => `${number} ${number === 1 ? one : many}`;
+
+/** The first words of a conversation; without any, the id. */
+export function titleOf({ first_words: words, id }) {
+  const text = words?.replace(/\s+/g, ' ').trim();
+  if (!text) return `Session ${id}`;
+  return text.length > titleMax ? `${text.slice(0, titleMax - 1).trimEnd()}…` : text;
+}
+const titleMax = 90; // characters
+
+export function completeness({ complete }) {
+  return element('span', { class: complete ? 'good' : 'bad' }, complete ? 'complete' : 'incomplete');
+}
+
+/** Metadata as links; each leads to the sessions with the same value. */
+export function metadata(values) {
+  const known = Object.entries(values).filter(([, value]) => typeof value !== 'object');
+  return (
+    known.length > 0 &&
+    element(
+      'span',
+      { class: 'tags' },
+      known.map(([name, value]) =>
+        element(
+          'a',
+          { class: 'tag', href: `#/sessions?${new URLSearchParams({ [`metadata.${name}`]: value })}` },
+          `${name}=${value}`,
+        ),
+      ),
+    )
+  );
+}

@@ -69,4 +69,15 @@ net::Awaitable<net::HttpResponse> show_captured(const ApiServices& api, RequestC
   co_return response;
 }
 
+net::Awaitable<net::HttpResponse> start_capture(const ApiServices& api, RequestContext& context) {
+  if (api.capture == nullptr)
+    co_return net::problem(409, "capture not possible", "Set capture.dir to capture raw events.");
+  if (api.capture->start_capture(context.id)) {
+    api.log.info("capture.started", {{"session", context.id}, {"by", context.principal.user}});
+    co_return no_content();
+  }
+  co_return net::problem(409, "capture not possible",
+                         "The session has no running conversation that could be captured.");
+}
+
 }  // namespace verbatim::api::handlers

@@ -1,8 +1,9 @@
 // The calls of the API that make, list and revoke client tokens.
-#include <nlohmann/json.hpp>
 
 #include "base/clock.hpp"
 #include "base/crypto.hpp"
+#include "base/ids.hpp"
+#include "base/json/tree.hpp"
 #include "base/log.hpp"
 #include "base/reloadable.hpp"
 #include "config/settings.hpp"
@@ -10,6 +11,7 @@
 #include "server/api/requests/client_secret.hpp"
 #include "server/api/requests/queries.hpp"
 #include "server/api/responses.hpp"
+#include "server/api/session_node.hpp"
 #include "server/api/store_access.hpp"
 #include "server/relay/access/revocations.hpp"
 #include "server/relay/access/sealed.hpp"
@@ -23,9 +25,7 @@ namespace verbatim::api::handlers {
 
 namespace {
 
-using nlohmann::json;
-
-json shown(const store::ClientToken& token, TimeMs at) {
+Json shown(const store::ClientToken& token, TimeMs at) {
   return {{"id", token.id},
           {"user", token.user},
           {"session_id", token.session_id},
@@ -35,7 +35,7 @@ json shown(const store::ClientToken& token, TimeMs at) {
           {"expired", token.expires_at <= at}};
 }
 
-json minted(const access::TokenClaims& claims, const requests::ClientSecretRequest& asked) {
+Json minted(const access::TokenClaims& claims, const requests::ClientSecretRequest& asked) {
   return {{"token_id", claims.id},
           {"session_id", claims.session_id},
           {"user", claims.user},
@@ -85,7 +85,7 @@ std::optional<net::HttpResponse> refuse_length(const ApiServices& api,
 access::TokenClaims claims_of(const requests::ClientSecretRequest& asked,
                               const access::Principal& principal, TimeMs at) {
   access::TokenClaims claims;
-  claims.id = new_id("cs_", at);
+  claims.id = new_sortable_id("cs_", at);
   claims.user = asked.user.value_or(principal.user);
   claims.user_named = asked.user.has_value();
   claims.session_id = asked.session_id;
@@ -129,10 +129,13 @@ net::Awaitable<net::Result<Minted>> mint(const ApiServices& api, const RequestCo
     co_return net::Refusal(std::move(*refused));
   const TimeMs at = now().wall;
   access::TokenClaims claims = claims_of(asked, context.principal, at);
-  if (claims.session_id.empty()) {
-    claims.session_id = new_id("sess_", at);
-  } else if (auto refused = co_await refuse_owner(api, context, claims.session_id, claims.user)) {
-    co_return net::Refusal(std::move(*refused));
+  const bool is_new = claims.session_id.empty();
+  if (is_new) claims.session_id = new_sortable_id("sess_", at);
+  if (auto answer = co_await make_at_session_node(api, context, claims.session_id, is_new))
+    co_return net::Refusal(*std::move(answer));
+  if (!is_new) {
+    if (auto refused = co_await refuse_owner(api, context, claims.session_id, claims.user))
+      co_return net::Refusal(std::move(*refused));
   }
   if (auto refused = refuse_length(api, claims)) co_return net::Refusal(std::move(*refused));
   const store::ClientToken token = token_to_store(claims, asked, context.principal, at);
@@ -161,7 +164,7 @@ net::Awaitable<net::HttpResponse> create_client_secret(const ApiServices& api,
   auto outcome = co_await mint(api, context, asked);
   if (!outcome) co_return std::move(outcome).error();
   const auto& [token, claims] = *outcome;
-  json answered = asked.session;
+  Json answered = asked.session;
   if (!answered.contains("type")) answered["type"] = "realtime";
   co_return json_response({{"value", token},
                            {"expires_at", claims.expires_at_s},
@@ -178,7 +181,7 @@ net::Awaitable<net::HttpResponse> create_beta_session(const ApiServices& api,
   if (!outcome) co_return std::move(outcome).error();
   const auto& [token, claims] = *outcome;
   const std::string bound = asked.session.dump();
-  json answered = json::parse(protocol::beta::beta_session(verbatim::json::View::of(bound)));
+  Json answered = Json::parse(protocol::beta::beta_session(verbatim::json::View::of(bound)));
   answered["id"] = claims.session_id;
   answered["object"] = "realtime.session";
   answered["client_secret"] = {{"value", token}, {"expires_at", claims.expires_at_s}};
@@ -196,11 +199,11 @@ net::Awaitable<net::HttpResponse> list_client_secrets(const ApiServices& api,
   };
   auto page = co_await ask_store<store::TokenPage>(api, context, call);
   if (!page) co_return std::move(page).error();
-  json tokens = json::array();
+  Json tokens = Json::array();
   for (const store::ClientToken& token : page->tokens) tokens.push_back(shown(token, at));
   co_return json_response(
       {{"client_secrets", tokens},
-       {"next_cursor", page->next_cursor.empty() ? json(nullptr) : json(page->next_cursor)}});
+       {"next_cursor", page->next_cursor.empty() ? Json(nullptr) : Json(page->next_cursor)}});
 }
 
 net::Awaitable<net::HttpResponse> revoke_client_secret(const ApiServices& api,

@@ -2,14 +2,12 @@
 #include "server/api/answer_limits.hpp"
 #include "server/api/authorize.hpp"
 #include "server/api/event_stream.hpp"
-#include "server/api/handler.hpp"
+#include "server/api/handlers/sessions.hpp"
 #include "server/api/requests/queries.hpp"
 #include "server/api/responses.hpp"
 #include "server/api/store_access.hpp"
 
 namespace verbatim::api::handlers {
-
-namespace {
 
 net::HttpResponse too_many_watchers(LiveFeed::NotAdmitted why) {
   switch (why) {
@@ -27,6 +25,8 @@ net::HttpResponse too_many_watchers(LiveFeed::NotAdmitted why) {
   return retry_later(
       net::problem(503, "server shutting down", "The server is restarting. Connect again."));
 }
+
+namespace {
 
 /// Bytes of a state that one stream holds alone. The newest state of a live attempt is shared by
 /// all its subscribers and does not count.

@@ -1,6 +1,6 @@
 // Calls of an operator's machines: health, readiness, metrics, version, configuration.
-#include <nlohmann/json.hpp>
 
+#include "base/json/tree.hpp"
 #include "config/settings.hpp"
 #include "server/api/handler.hpp"
 #include "server/api/live_feed.hpp"
@@ -13,16 +13,28 @@
 #include "server/relay/http_metrics.hpp"
 #include "server/relay/metric_family.hpp"
 #include "server/relay/metrics.hpp"
+#include "server/relay/peers.hpp"
 #include "server/relay/process_metrics.hpp"
+#include "server/relay/session_ender.hpp"
 #include "server/relay/session_eraser.hpp"
 #include "server/relay/session_registry.hpp"
+#include "server/relay/shipping_health.hpp"
 #include "server/relay/storage_monitor.hpp"
 #include "server/traces/tracer.hpp"
 #include "server/webhooks/dispatcher.hpp"
 
 namespace verbatim::api::handlers {
 
-using nlohmann::json;
+namespace {
+
+Json readiness_check(const std::string& trouble, const std::string& warning = {}) {
+  Json result = {{"ok", trouble.empty()}};
+  if (!trouble.empty()) result["detail"] = trouble;
+  if (!warning.empty()) result["warning"] = warning;
+  return result;
+}
+
+}  // namespace
 
 net::Awaitable<net::HttpResponse> health(const ApiServices&, RequestContext&) {
   co_return json_response({{"status", "ok"}});
@@ -32,20 +44,16 @@ net::Awaitable<net::HttpResponse> ready(const ApiServices& api, RequestContext& 
   const std::string journal = co_await api.readiness.journal_trouble(context.executor());
   const std::string upstream = co_await api.readiness.upstream_trouble(context.executor());
   const bool draining = api.registry.draining();
-  const auto check = [](const std::string& trouble) {
-    return trouble.empty() ? json{{"ok", true}} : json{{"ok", false}, {"detail", trouble}};
-  };
-  json journal_check = check(journal);
-  const std::string warning = api.storage.warning();
-  if (!warning.empty()) journal_check["warning"] = warning;
-  const bool ready = journal.empty() && upstream.empty() && !draining;
+  const relay::ShippingHealth* const shipping = api.storage.shipping();
+  const std::string fleet = shipping == nullptr ? std::string() : shipping->refusal();
+  const bool ready = journal.empty() && upstream.empty() && fleet.empty() && !draining;
+  Json checks = {{"configuration", readiness_check("")},
+                 {"journal", readiness_check(journal, api.storage.warning())},
+                 {"upstream", readiness_check(upstream)},
+                 {"accepting", readiness_check(draining ? "the server is shutting down" : "")}};
+  if (shipping != nullptr) checks["fleet"] = readiness_check(fleet, shipping->warning());
   net::HttpResponse response =
-      json_response({{"status", ready ? "ready" : "not ready"},
-                     {"checks",
-                      {{"configuration", check("")},
-                       {"journal", journal_check},
-                       {"upstream", check(upstream)},
-                       {"accepting", check(draining ? "the server is shutting down" : "")}}}},
+      json_response({{"status", ready ? "ready" : "not ready"}, {"checks", std::move(checks)}},
                     ready ? 200 : 503);
   if (!ready) response.headers.emplace_back("Retry-After", "5");
   co_return response;
@@ -55,15 +63,17 @@ net::Awaitable<net::HttpResponse> show_metrics(const ApiServices& api, RequestCo
   net::HttpResponse response;
   response.content_type = "text/plain; version=0.0.4; charset=utf-8";
   relay::MetricsPage page;
-  api.metrics.add_metrics(page, api.registry.live());
+  api.metrics.add_metrics(page, api.registry.live(), api.ender.recovering());
   relay::add_request_metrics(page, api.requests);
   relay::add_process_metrics(page);
   api.registry.add_metrics(page);
   relay::add_memory_metrics(page, api.large_messages.counts(), api.bodies.counts(),
                             api.answers.counts());
   api.storage.add_metrics(page);
+  relay::add_shipping_metrics(page, api.storage.shipping());
   api.webhooks.add_metrics(page);
-  traces::Tracer::add_metrics(page, api.tracer);
+  api.tracer.add_metrics(page);
+  relay::add_peer_metrics(page, api.peers);
   api.erasure.add_metrics(page);
   api.feed.add_metrics(page);
   response.body = page.text();

@@ -1,6 +1,7 @@
 // The console, the browser's client library and the API's reference, as pages are served.
 #include "config/settings.hpp"
 #include "server/api/assets.hpp"
+#include "server/api/compression.hpp"
 #include "server/api/handler.hpp"
 #include "server/api/openapi.hpp"
 #include "server/api/reference/page.hpp"
@@ -25,6 +26,31 @@ void add_page_headers(net::HttpResponse& response) {
   response.headers.emplace_back("Cross-Origin-Opener-Policy", "same-origin");
 }
 
+net::HttpResponse no_such_page(const std::string& path) {
+  return net::problem(404, "not found", "There is nothing at " + path + ".");
+}
+
+/// The file, compressed if the client accepts it. A compressed answer has a weak tag: its bytes
+/// differ.
+net::HttpResponse answer_with(const net::HttpRequest& request, const Asset& asset) {
+  const bool packed = !asset.packed.empty() && accepts_gzip(request.header("Accept-Encoding"));
+  const std::string tag = (packed ? "W/" : "") + std::string(asset.etag);
+  net::HttpResponse response = tagged(request, tag, [&asset, packed] {
+    net::HttpResponse page;
+    page.content_type = asset.type;
+    page.body = packed ? asset.packed : asset.bytes;
+    if (packed) page.headers.emplace_back("Content-Encoding", "gzip");
+    return page;
+  });
+  if (!asset.packed.empty()) response.headers.emplace_back("Vary", "Accept-Encoding");
+  return response;
+}
+
+void keep_for_ever(net::HttpResponse& response) {
+  for (auto& [name, value] : response.headers)
+    if (name == "Cache-Control") value = "public, max-age=31536000, immutable";
+}
+
 }  // namespace
 
 net::Awaitable<net::HttpResponse> show_reference(const ApiServices&, RequestContext& context) {
@@ -45,16 +71,12 @@ net::Awaitable<net::HttpResponse> show_page(const ApiServices& api, RequestConte
   const std::string& path = context.request.path;
   const bool library = path.starts_with("/web/");
   const bool console = !library && !path.starts_with("/docs/");
-  const Asset* const asset =
-      console && !api.settings.get()->server.console ? nullptr : find_asset(path);
-  if (asset == nullptr)
-    co_return net::problem(404, "not found", "There is nothing at " + path + ".");
-  net::HttpResponse response = tagged(context.request, asset->etag, [asset] {
-    net::HttpResponse page;
-    page.content_type = asset->type;
-    page.body = asset->bytes;
-    return page;
-  });
+  if (console && !api.settings.get()->server.console) co_return no_such_page(path);
+  const Asset* const named = find_asset(path);
+  const Asset* const asset = named != nullptr ? named : find_successor(path);
+  if (asset == nullptr) co_return no_such_page(path);
+  net::HttpResponse response = answer_with(context.request, *asset);
+  if (named != nullptr && named->immutable) keep_for_ever(response);
   if (library) {
     // Public code: a page of another origin imports it from here.
     response.headers.emplace_back("Access-Control-Allow-Origin", "*");

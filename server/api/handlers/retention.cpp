@@ -1,11 +1,11 @@
 // The calls of the API that show the retention of sessions and apply it at once.
-#include <nlohmann/json.hpp>
 
+#include "server/api/requests/retention.hpp"
 #include "base/clock.hpp"
+#include "base/json/tree.hpp"
 #include "config/settings.hpp"
 #include "config/values.hpp"
 #include "server/api/handler.hpp"
-#include "server/api/requests/retention.hpp"
 #include "server/api/responses.hpp"
 #include "server/api/store_access.hpp"
 #include "server/relay/session_eraser.hpp"
@@ -14,16 +14,14 @@ namespace verbatim::api::handlers {
 
 namespace {
 
-using nlohmann::json;
-
 /// Of one call: the caller repeats it while there is `more`.
 constexpr std::size_t erased_at_once_max = 100;
 constexpr std::chrono::seconds erasing_at_once{5};
 /// Sessions above it are not counted.
 constexpr std::size_t due_counted_max = 1'000;
 
-json duration_or_null(config::milliseconds age) {
-  return age.count() > 0 ? json(config::print_duration(age)) : json(nullptr);
+Json duration_or_null(config::milliseconds age) {
+  return age.count() > 0 ? Json(config::print_duration(age)) : Json(nullptr);
 }
 
 /// Sessions that ended longer ago than `age`, at most `limit`.
@@ -72,12 +70,13 @@ net::Awaitable<net::HttpResponse> apply_retention(const ApiServices& api, Reques
   const auto until = net::Clock::now() + erasing_at_once;
   std::size_t erased = 0;
   std::size_t looked_at = 0;
-  json left = json::array();
+  Json left = Json::array();
   for (const std::string& id : *due) {
     if (looked_at == erased_at_once_max || net::Clock::now() >= until) break;
     ++looked_at;
-    const relay::Erased one = co_await api.erasure.erase(
-        context.executor(), id, relay::Erasure::Why::request, context.principal.user);
+    const relay::Erased one =
+        co_await api.erasure.erase(context.executor(), id, relay::Erasure::Why::request,
+                                   context.principal.user, config::milliseconds(0));
     if (one.outcome == relay::Erased::Outcome::erased) ++erased;
     if (one.error) co_return storage_problem(api.log, *one.error);
     const bool kept = one.outcome != relay::Erased::Outcome::erased &&

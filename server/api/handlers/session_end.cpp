@@ -1,9 +1,9 @@
 // The call of the API with which an operator ends a session.
-#include <nlohmann/json.hpp>
 
+#include "server/api/requests/session_end.hpp"
+#include "base/json/tree.hpp"
 #include "config/settings.hpp"
 #include "server/api/handlers/sessions.hpp"
-#include "server/api/requests/session_end.hpp"
 #include "server/api/responses.hpp"
 #include "server/api/store_access.hpp"
 #include "server/relay/access/misplaced_secret.hpp"
@@ -16,13 +16,12 @@ namespace {
 
 using Outcome = relay::SessionEnder::Outcome;
 
-/// The session has ended, but the disk has not confirmed its final record in time.
+/// The disk has not confirmed the final record in time, or another request holds the session.
 net::HttpResponse end_is_pending(const std::string& id) {
   net::HttpResponse response = json_response(
       {{"id", id},
        {"pending", {"storage"}},
-       {"detail",
-        "The session has ended. The disk has not confirmed its final record yet; ask again."}},
+       {"detail", "The session is being ended. Its final record is not confirmed yet; ask again."}},
       202);
   response.headers.emplace_back("Location", "/v1/sessions/" + id);
   return retry_later(std::move(response));
@@ -62,7 +61,7 @@ net::Awaitable<net::HttpResponse> end_session(const ApiServices& api, RequestCon
     const auto call = [&](auto done) {
       api.sessions.find_session(context.id, {"POST /v1/sessions/{id}/end", context.share()}, done);
     };
-    const auto session = co_await find_in_store<store::SessionSummary>(api, context, call);
+    auto session = co_await find_in_store<store::SessionSummary>(api, context, call);
     if (!session) co_return std::move(session).error();
     if (session->status == transcript::SessionStatus::final)
       co_return co_await show_session(api, context);

@@ -1,14 +1,15 @@
 // The calls of the API that make, show, change and erase sessions.
 #include "server/api/handlers/sessions.hpp"
 
-#include <nlohmann/json.hpp>
-
 #include "base/clock.hpp"
 #include "base/crypto.hpp"
+#include "base/ids.hpp"
+#include "base/json/tree.hpp"
 #include "server/api/requests/queries.hpp"
 #include "server/api/requests/session.hpp"
 #include "server/api/responses.hpp"
 #include "server/api/session_json.hpp"
+#include "server/api/session_node.hpp"
 #include "server/api/store_access.hpp"
 #include "server/relay/session_eraser.hpp"
 #include "server/relay/traffic_capture.hpp"
@@ -17,8 +18,6 @@
 namespace verbatim::api::handlers {
 
 namespace {
-
-using nlohmann::json;
 
 /// A digest of several texts. Each has its length in front, so other texts give another digest.
 std::string digest_of(std::initializer_list<std::string_view> texts) {
@@ -38,9 +37,9 @@ net::Awaitable<net::HttpResponse> session_as_json(const ApiServices& api,
   };
   auto session = co_await find_in_store<store::SessionSummary>(api, context, call);
   if (!session) co_return std::move(session).error();
-  json shown = to_json(*session);
+  Json shown = to_json(*session);
   if (context.is_client()) shown.erase("private");
-  for (json& attempt : shown["attempts"]) {
+  for (Json& attempt : shown["attempts"]) {
     attempt["captured"] =
         api.capture != nullptr && api.capture->file_of(context.id, attempt["attempt"]).has_value();
   }
@@ -51,7 +50,7 @@ store::NewSession session_to_make(const requests::SessionRequest& asked, const s
                                   std::string_view idempotency_key) {
   store::NewSession wanted;
   wanted.now = now().wall;
-  wanted.id = asked.session_id.empty() ? new_id("sess_", wanted.now) : asked.session_id;
+  wanted.id = asked.session_id.empty() ? new_sortable_id("sess_", wanted.now) : asked.session_id;
   wanted.user = asked.user.value_or(caller);
   wanted.metadata_json = asked.metadata;
   wanted.private_json = asked.private_metadata;
@@ -65,14 +64,21 @@ store::NewSession session_to_make(const requests::SessionRequest& asked, const s
 
 }  // namespace
 
+net::HttpResponse no_search_in_fleet() {
+  return net::problem(501, "no search in a fleet",
+                      "q is not possible here: each relay of a fleet has an index of its own "
+                      "sessions alone. `verbatim sessions list --q` searches those of one relay.");
+}
+
 net::Awaitable<net::HttpResponse> list_sessions(const ApiServices& api, RequestContext& context) {
   auto asked = requests::read_session_filter(context.request);
   if (!asked) co_return std::move(asked).error();
   auto fields = requests::read_fields(context.request, listed_members());
   if (!fields) co_return std::move(fields).error();
   const bool searches = !asked->question.empty();
+  if (searches && api.shared != nullptr) co_return no_search_in_fleet();
   const auto render = [fields = *std::move(fields), searches](const store::SessionPage& page) {
-    json shown = to_json(page, fields);
+    Json shown = to_json(page, fields);
     if (searches) shown["search_complete"] = page.search_complete;
     return json_response(shown);
   };
@@ -80,9 +86,13 @@ net::Awaitable<net::HttpResponse> list_sessions(const ApiServices& api, RequestC
     api.sessions.list_sessions(*asked, {"GET /v1/sessions"},
                                compute_then<store::SessionPage>(render, done));
   };
-  auto response = co_await ask_store<net::HttpResponse>(api, context, call);
-  if (!response) co_return std::move(response).error();
-  co_return tagged(context.request, *std::move(response));
+  auto response = co_await from_store<net::HttpResponse>(context, call);
+  if (response) co_return tagged(context.request, *std::move(response));
+  // A cursor of the right form, but of the lists of a fleet at a relay that is alone, or the
+  // reverse.
+  if (response.error().failure() == store::Failure::not_found)
+    co_return net::problem(400, "invalid parameter", "cursor must be a next_cursor of this list.");
+  co_return storage_problem(api.log, response.error());
 }
 
 net::Awaitable<net::HttpResponse> show_session(const ApiServices& api, RequestContext& context) {
@@ -96,8 +106,14 @@ net::Awaitable<net::HttpResponse> create_session(const ApiServices& api, Request
   if (auto refused = refuse_secrets(
           api.ids, {{"'session_id'", asked.session_id}, {"'user'", asked.user.value_or("")}}))
     co_return std::move(*refused);
+  if (!asked.session_id.empty()) {
+    if (auto answer = co_await make_at_session_node(api, context, asked.session_id, false))
+      co_return *std::move(answer);
+  }
   const std::string_view key = context.request.header("Idempotency-Key");
   const store::NewSession wanted = session_to_make(asked, context.principal.user, key);
+  // Other nodes must find it as soon as the caller knows its id.
+  if (asked.session_id.empty()) co_await make_at_session_node(api, context, wanted.id, true);
   const auto call = [&](auto done) { api.sessions.create_session(wanted, done); };
   auto made = co_await ask_store<store::MadeSession>(api, context, call);
   if (!made) co_return std::move(made).error();
@@ -164,10 +180,18 @@ std::optional<net::HttpResponse> refuse_erasure(const ApiServices& api,
 }  // namespace
 
 net::Awaitable<net::HttpResponse> erase_session(const ApiServices& api, RequestContext& context) {
-  const relay::Erased erased = co_await api.erasure.erase(
-      context.executor(), context.id, relay::Erasure::Why::request, context.principal.user);
+  const relay::Erased erased =
+      co_await api.erasure.erase(context.executor(), context.id, relay::Erasure::Why::request,
+                                 context.principal.user, api.settings.get()->session.end_wait);
   if (auto refused = refuse_erasure(api, erased)) co_return std::move(*refused);
-  co_return no_content();
+  if (erased.gone) co_return no_content();
+  co_return json_response(
+      {{"id", context.id},
+       {"pending", {"storage"}},
+       {"detail",
+        "The session is erased, but a file may still have some of its text: another process reads "
+        "the files, or the disk is slow. The log will say erasure.complete."}},
+      202);
 }
 
 }  // namespace verbatim::api::handlers

@@ -3,10 +3,10 @@
 
 #include <algorithm>
 #include <memory>
-#include <nlohmann/json.hpp>
 
 #include "base/clock.hpp"
 #include "base/ids.hpp"
+#include "base/json/tree.hpp"
 #include "config/settings.hpp"
 #include "server/api/answer_limits.hpp"
 #include "server/api/authorize.hpp"
@@ -236,7 +236,7 @@ net::Awaitable<net::HttpResponse> post_transcript(const ApiServices& api, Reques
   if (auto refused = refuse_writer(body->writer, is_client)) co_return std::move(*refused);
   if (auto refused = refuse_secrets(api.ids, {{"writer", body->writer}}))
     co_return std::move(*refused);
-  nlohmann::json skipped = nlohmann::json::array();
+  Json skipped = Json::array();
   for (const requests::Skipped& one : body->skipped)
     skipped.push_back({{"index", one.index}, {"why", one.why}});
   auto kept = co_await keep(api, context, *std::move(body));

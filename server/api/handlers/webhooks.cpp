@@ -1,6 +1,6 @@
 // The calls of the API that list webhook deliveries and send them again.
-#include <nlohmann/json.hpp>
 
+#include "base/json/tree.hpp"
 #include "base/log.hpp"
 #include "server/api/delivery_json.hpp"
 #include "server/api/requests/queries.hpp"

@@ -4,13 +4,14 @@
 // Pure; any thread.
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <string>
+
+#include "base/json/tree.hpp"
 
 namespace verbatim::api {
 
 /// In the order of the description.
-using Description = nlohmann::ordered_json;
+using Description = OrderedJson;
 
 /// The whole page. `description`: a valid OpenAPI 3.1 document.
 std::string reference_page(const Description& description);

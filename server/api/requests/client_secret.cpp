@@ -13,7 +13,6 @@
 
 namespace verbatim::requests {
 
-using nlohmann::json;
 using verbatim::json::Members;
 using verbatim::json::View;
 
@@ -50,11 +49,11 @@ std::optional<std::string> wrong_in_verbatim(View verbatim) {
 }
 
 /// The fault of `verbatim.template` or `verbatim.variables`; empty if there is none.
-std::string fill_template(const json& extra,
+std::string fill_template(const Json& extra,
                           const std::vector<config::InstructionTemplate>& templates,
                           ClientSecretRequest& request) {
   const auto named = extra.find("template");
-  const json variables = extra.value("variables", json::object());
+  const Json variables = extra.value("variables", Json::object());
   if (!variables.is_object()) return "'verbatim.variables' must be an object.";
   if (named == extra.end()) {
     return variables.empty() ? ""
@@ -93,7 +92,7 @@ net::Refusal wrong(const std::string& detail) {
 }
 
 /// The body as a tree whose members all have names that are known.
-net::Result<json> read_tree(std::string_view body) {
+net::Result<Json> read_tree(std::string_view body) {
   const auto not_json = [](const std::string& why) {
     return net::Refusal(net::openai_error(400, "invalid_json", "The body is not JSON" + why + "."));
   };
@@ -102,7 +101,7 @@ net::Result<json> read_tree(std::string_view body) {
   if (const auto fault = verbatim::json::check(body)) {
     return not_json(", at byte " + std::to_string(fault->offset) + ": " + std::string(fault->what));
   }
-  json asked = json::parse(body, nullptr, false);
+  Json asked = Json::parse(body, nullptr, false);
   if (asked.is_discarded())
     return not_json(": it contains an incomplete character, or a number that is too large");
   if (!asked.is_object()) return wrong("The body must be a JSON object.");
@@ -113,8 +112,8 @@ net::Result<json> read_tree(std::string_view body) {
 
 // Each of these reads its part of the body into the request, or refuses it.
 
-net::Result<void> take_session(const json& asked, const json& extra, ClientSecretRequest& request) {
-  request.session = asked.value("session", json::object());
+net::Result<void> take_session(const Json& asked, const Json& extra, ClientSecretRequest& request) {
+  request.session = asked.value("session", Json::object());
   if (!request.session.is_object()) return wrong("'session' must be an object.");
   if (!extra.is_object()) return wrong("'verbatim' must be an object.");
   if (const auto type = request.session.find("type");
@@ -124,10 +123,10 @@ net::Result<void> take_session(const json& asked, const json& extra, ClientSecre
   return {};
 }
 
-net::Result<void> take_metadata(const json& extra, ClientSecretRequest& request) {
-  request.metadata = extra.value("metadata", json::object());
+net::Result<void> take_metadata(const Json& extra, ClientSecretRequest& request) {
+  request.metadata = extra.value("metadata", Json::object());
   if (!request.metadata.is_object()) return wrong("'verbatim.metadata' must be an object.");
-  request.private_metadata = extra.value("private", json::object());
+  request.private_metadata = extra.value("private", Json::object());
   if (!request.private_metadata.is_object()) return wrong("'verbatim.private' must be an object.");
   for (const auto& [name, part] :
        {std::pair("metadata", &request.metadata), {"private", &request.private_metadata}}) {
@@ -139,7 +138,7 @@ net::Result<void> take_metadata(const json& extra, ClientSecretRequest& request)
   return {};
 }
 
-net::Result<void> take_owner(const json& extra, ClientSecretRequest& request) {
+net::Result<void> take_owner(const Json& extra, ClientSecretRequest& request) {
   for (const char* key : {"user", "session_id"}) {
     if (extra.contains(key) && !extra[key].is_string()) {
       return wrong("'verbatim.user' and 'verbatim.session_id' must be strings.");
@@ -156,7 +155,7 @@ net::Result<void> take_owner(const json& extra, ClientSecretRequest& request) {
   return {};
 }
 
-net::Result<void> take_terms(const json& extra, const config::Settings& settings,
+net::Result<void> take_terms(const Json& extra, const config::Settings& settings,
                              ClientSecretRequest& request) {
   auto terms = access::read_terms(extra, settings);
   if (!terms) return wrong("'" + terms.error().place + "' " + terms.error().why + ".");
@@ -167,7 +166,7 @@ net::Result<void> take_terms(const json& extra, const config::Settings& settings
   return {};
 }
 
-net::Result<void> take_lifetime(const json& asked, const config::Auth& settings,
+net::Result<void> take_lifetime(const Json& asked, const config::Auth& settings,
                                 ClientSecretRequest& request) {
   const auto after = asked.find("expires_after");
   if (after == asked.end()) return {};
@@ -175,7 +174,7 @@ net::Result<void> take_lifetime(const json& asked, const config::Auth& settings,
       !(*after)["seconds"].is_number_integer()) {
     return wrong("'expires_after' must be {\"anchor\":\"created_at\",\"seconds\":N}.");
   }
-  if (after->value("anchor", json("created_at")) != "created_at") {
+  if (after->value("anchor", Json("created_at")) != "created_at") {
     return wrong("'expires_after.anchor' must be 'created_at'.");
   }
   request.seconds = (*after)["seconds"].get<std::int64_t>();
@@ -196,7 +195,7 @@ std::string ClientSecretRequest::model() const {
 
 std::string ClientSecretRequest::configuration() const {
   if (session.empty() && instructions.empty()) return {};
-  json update = session;
+  Json update = session;
   update.erase("model");  // the provider refuses it in an update
   if (!instructions.empty()) update["instructions"] = instructions;
   return update.dump();
@@ -209,7 +208,7 @@ net::Result<ClientSecretRequest> read_client_secret_request(std::string_view bod
   if (body.empty()) return request;
   auto asked = read_tree(body);
   if (!asked) return net::Refusal(std::move(asked).error());
-  const json extra = asked->value("verbatim", json::object());
+  const Json extra = asked->value("verbatim", Json::object());
   auto taken = take_session(*asked, extra, request)
                    .and_then([&] { return take_metadata(extra, request); })
                    .and_then([&] { return take_owner(extra, request); })

@@ -5,20 +5,20 @@
 #pragma once
 
 #include <cstdint>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
 
+#include "base/json/tree.hpp"
 #include "config/settings.hpp"
 #include "server/net/result.hpp"
 
 namespace verbatim::requests {
 
 struct ClientSecretRequest {
-  nlohmann::json session = nlohmann::json::object();  ///< as it came
-  nlohmann::json metadata = nlohmann::json::object();
-  nlohmann::json private_metadata = nlohmann::json::object();  ///< that only back ends read
+  Json session = Json::object();  ///< as it came
+  Json metadata = Json::object();
+  Json private_metadata = Json::object();  ///< that only back ends read
   std::optional<std::string> user;
   std::string session_id;  ///< empty: none was named
   std::int64_t seconds = 0;

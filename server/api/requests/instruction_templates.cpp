@@ -3,15 +3,14 @@
 #include <algorithm>
 #include <cstdint>
 #include <map>
-#include <nlohmann/json.hpp>
 
+#include "base/json/tree.hpp"
 #include "base/utf8.hpp"
 
 namespace verbatim::requests {
 namespace {
 
 using config::TemplateVariable;
-using nlohmann::json;
 
 /// A character that ends a line, is invisible, or changes the text's direction.
 bool is_hidden(std::uint32_t c) {
@@ -72,7 +71,7 @@ tl::unexpected<BadVariable> bad_variable(std::string place, std::string why) {
 }
 
 tl::expected<std::string, BadVariable> inserted(const TemplateVariable& variable,
-                                                const json& value) {
+                                                const Json& value) {
   const std::string place = "verbatim.variables." + variable.name;
   const auto wrong = [&place](std::string why) { return bad_variable(place, std::move(why)); };
   if (variable.type == TemplateVariable::Type::integer) {
@@ -101,7 +100,7 @@ tl::expected<std::string, BadVariable> inserted(const TemplateVariable& variable
 
 tl::expected<std::string, BadVariable> instructions_of(
     const std::vector<config::InstructionTemplate>& templates, const std::string& name,
-    const json& variables) {
+    const Json& variables) {
   const auto found = std::find_if(templates.begin(), templates.end(),
                                   [&name](const auto& one) { return one.name == name; });
   if (found == templates.end())

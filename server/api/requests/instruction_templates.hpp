@@ -4,11 +4,11 @@
 // Pure; any thread. The input is untrusted: an error names the bad value's place and the reason.
 #pragma once
 
-#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <tl/expected.hpp>
 #include <vector>
 
+#include "base/json/tree_fwd.hpp"
 #include "config/settings.hpp"
 
 namespace verbatim::requests {
@@ -22,6 +22,6 @@ struct BadVariable {
 /// `variables`: an object with exactly the template's variables.
 tl::expected<std::string, BadVariable> instructions_of(
     const std::vector<config::InstructionTemplate>& templates, const std::string& name,
-    const nlohmann::json& variables);
+    const Json& variables);
 
 }  // namespace verbatim::requests

@@ -1,10 +1,10 @@
 #include "server/api/requests/posted_copy.hpp"
 
 #include <charconv>
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/assert.hpp"
+#include "base/json/tree.hpp"
 #include "base/json/view.hpp"
 #include "server/api/requests/json_body.hpp"
 #include "server/api/requests/posted_turn.hpp"
@@ -13,7 +13,6 @@ namespace verbatim::requests {
 
 namespace {
 
-using nlohmann::json;
 using verbatim::json::View;
 
 struct Wrong {
@@ -52,18 +51,18 @@ std::string without_halves(std::string_view text) {
 }
 
 /// A tree of one value; discarded if a number in it is too large for any.
-json tree_of(View value) { return json::parse(without_halves(value.raw()), nullptr, false); }
+Json tree_of(View value) { return Json::parse(without_halves(value.raw()), nullptr, false); }
 
 /// The members of the body that are read, however their names are escaped; the last of
 /// duplicates, as parsers have it.
 struct Body {
   View turns;
-  json others = json::object();
+  Json others = Json::object();
   bool is_turn = false;  ///< it is a turn, by itself
 
   explicit Body(View object) {
     for (verbatim::json::Members each(object); each.next();) {
-      const json name = json::parse(without_halves('"' + std::string(each.key()) + '"'));
+      const Json name = Json::parse(without_halves('"' + std::string(each.key()) + '"'));
       if (name == "turns") turns = each.value();
       if (name == "role" || name == "text" || name == "content") is_turn = true;
       for (const char* wanted : {"writer", "attempt", "attemptNumber", "attempt_number"})
@@ -80,7 +79,7 @@ std::string why(const PostedTurn& turn) {
 }
 
 PostedTurn read_turn(View value, const config::Posts& limits) {
-  const json given = tree_of(value);
+  const Json given = tree_of(value);
   if (!given.is_discarded()) return read_posted_turn(given, limits);
   PostedTurn turn;
   turn.outcome = PostedTurn::Outcome::unreadable;
@@ -89,12 +88,12 @@ PostedTurn read_turn(View value, const config::Posts& limits) {
 }
 
 void read_head(const Body& body, PostedBody& read) {
-  if (const json* const attempt =
+  if (const Json* const attempt =
           member(body.others, {"attempt", "attemptNumber", "attempt_number"})) {
     read.attempt = whole_number(*attempt, 1);
     if (!read.attempt) throw Wrong{400, "attempt must be a whole number from 1."};
   }
-  if (const json* const writer = member(body.others, {"writer"})) {
+  if (const Json* const writer = member(body.others, {"writer"})) {
     if (!writer->is_string()) throw Wrong{400, "writer must be a string."};
     read.writer = writer->get<std::string>();
   }

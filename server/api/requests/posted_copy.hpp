@@ -1,5 +1,5 @@
 // Reads and checks the body of POST .../transcript: a writer's copy of a conversation. Takes the
-// names of the interface and those of the product that Verbatim replaces.
+// names of the API and those of the product that Verbatim replaces.
 //
 // Pure; any thread. Untrusted input. A body that is not a copy is refused. The faults of single
 // turns are listed.

@@ -3,18 +3,17 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/ascii.hpp"
 #include "base/enum_names.hpp"
+#include "base/json/tree.hpp"
 #include "server/api/requests/posted_time.hpp"
 
 namespace verbatim::requests {
 
 namespace {
 
-using nlohmann::json;
 using transcript::Role;
 
 /// Names of the two sides with agents, browsers and their frameworks.
@@ -44,8 +43,8 @@ std::string quoted(const std::string& text) {
   return shown + (text.size() > shown_max ? "...'" : "'");
 }
 
-std::string type_of(const json& given) {
-  const json* const type = member(given, {"type"});
+std::string type_of(const Json& given) {
+  const Json* const type = member(given, {"type"});
   return type && type->is_string() ? lower_case(type->get<std::string>()) : std::string();
 }
 
@@ -53,7 +52,7 @@ std::string type_of(const json& given) {
 /// of such, or lists in lists.
 class Words {
  public:
-  explicit Words(const json& content) { add(content, 0); }
+  explicit Words(const Json& content) { add(content, 0); }
 
   const std::optional<std::string>& all() const { return all_; }
   /// It has a part that is neither text nor of a kind without text.
@@ -62,23 +61,23 @@ class Words {
  private:
   static constexpr int depth_max = 16;
 
-  void add(const json& given, int depth) {
+  void add(const Json& given, int depth) {
     if (given.is_string()) return append(given.get_ref<const std::string&>());
     if (given.is_null()) return;
     if (depth == depth_max || !given.is_structured()) {
       lacks_some_ = true;
     } else if (given.is_array()) {
-      for (const json& part : given) add(part, depth + 1);
+      for (const Json& part : given) add(part, depth + 1);
     } else if (!is_without_words(given)) {
       add_part(given, depth + 1);
     }
   }
 
-  void add_part(const json& part, int depth) {
-    const json* words = nullptr;
+  void add_part(const Json& part, int depth) {
+    const Json* words = nullptr;
     for (const char* name : {"text", "transcript", "refusal", "content", "value"}) {
-      const json* const found = member(part, {name});
-      if (found != nullptr && (words == nullptr || *words == "")) words = found;
+      const Json* const found = member(part, {name});
+      if (found != nullptr && (words == nullptr || is_empty_text(*words))) words = found;
     }
     if (words != nullptr) {
       add(*words, depth);
@@ -87,8 +86,11 @@ class Words {
     }
   }
 
+  static bool is_empty_text(const Json& words) {
+    return words.is_string() && words.get_ref<const std::string&>().empty();
+  }
   /// Pictures, files and tools have no text.
-  static bool is_without_words(const json& part) {
+  static bool is_without_words(const Json& part) {
     const std::string type = type_of(part);
     return std::any_of(std::begin(silent_), std::end(silent_),
                        [&type](const char* name) { return type.find(name) != std::string::npos; });
@@ -109,7 +111,7 @@ class Words {
 
 class Reader {
  public:
-  Reader(const json& given, const config::Posts& limits) : given_(given), limits_(limits) {}
+  Reader(const Json& given, const config::Posts& limits) : given_(given), limits_(limits) {}
 
   PostedTurn run() {
     if (!given_.is_object()) return drop(Outcome::unreadable, "It is not an object.");
@@ -135,7 +137,7 @@ class Reader {
       drop(Outcome::not_a_turn, "It is not a message: type " + quoted(type) + ".");
       return false;
     }
-    const json* const role = member(given_, {"role"});
+    const Json* const role = member(given_, {"role"});
     const std::string name = role && role->is_string() ? lower_case(role->get<std::string>()) : "";
     if (const auto known = value_of(name, speakers)) {
       read_.turn.role = *known;
@@ -154,7 +156,7 @@ class Reader {
   std::optional<std::string> read_words() {
     std::optional<std::string> chosen;
     for (const char* name : {"text", "content", "transcript", "audio"}) {
-      const json* const field = member(given_, {name});
+      const Json* const field = member(given_, {name});
       if (!field) continue;
       Words words(*field);
       const auto& all = words.all();
@@ -208,7 +210,7 @@ class Reader {
     // Only the provider's form of a message has its id in `id`. Elsewhere that may be the id of a
     // database row.
     const bool is_item = type_of(given_) == "message";
-    const json* id = member(given_, {"item_id", "itemId"});
+    const Json* id = member(given_, {"item_id", "itemId"});
     if (!id && is_item) id = member(given_, {"id"});
     if (!id) return;
     std::string name = id->is_string()           ? id->get<std::string>()
@@ -220,10 +222,10 @@ class Reader {
   }
 
   void read_status() {
-    const json* const interrupted = member(given_, {"interrupted"});
+    const Json* const interrupted = member(given_, {"interrupted"});
     if (interrupted && interrupted->is_boolean() && interrupted->get<bool>())
       read_.turn.status = transcript::TurnStatus::interrupted;
-    const json* const status = member(given_, {"status"});
+    const Json* const status = member(given_, {"status"});
     if (!status || (status->is_string() && status->get_ref<const std::string&>().empty())) return;
     const std::string name = status->is_string() ? lower_case(status->get<std::string>()) : "";
     auto meant = transcript::turn_status_from_string(name);
@@ -236,7 +238,7 @@ class Reader {
   }
 
   std::optional<int> number(std::initializer_list<const char*> names, int least) {
-    const json* const found = member(given_, names);
+    const Json* const found = member(given_, names);
     if (!found) return std::nullopt;
     const auto value = whole_number(*found, least);
     if (!value) leave_out(*names.begin(), "it must be a whole number.");
@@ -244,7 +246,7 @@ class Reader {
   }
 
   std::optional<TimeMs> time(std::initializer_list<const char*> names) {
-    const json* const found = member(given_, names);
+    const Json* const found = member(given_, names);
     if (!found) return std::nullopt;
     std::optional<TimeMs> value;
     if (found->is_string()) value = read_posted_time(found->get_ref<const std::string&>());
@@ -254,20 +256,20 @@ class Reader {
     return value;
   }
 
-  const json& given_;
+  const Json& given_;
   const config::Posts& limits_;
   PostedTurn read_;
 };
 
 }  // namespace
 
-const json* member(const json& object, std::initializer_list<const char*> names) {
+const Json* member(const Json& object, std::initializer_list<const char*> names) {
   for (const char* name : names)
     if (const auto at = object.find(name); at != object.end() && !at->is_null()) return &*at;
   return nullptr;
 }
 
-std::optional<int> whole_number(const json& given, int least) {
+std::optional<int> whole_number(const Json& given, int least) {
   double value = 0;
   if (given.is_number()) {
     value = given.get<double>();
@@ -283,7 +285,7 @@ std::optional<int> whole_number(const json& given, int least) {
   return static_cast<int>(value);
 }
 
-PostedTurn read_posted_turn(const json& given, const config::Posts& limits) {
+PostedTurn read_posted_turn(const Json& given, const config::Posts& limits) {
   return Reader(given, limits).run();
 }
 

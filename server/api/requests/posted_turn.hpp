@@ -1,5 +1,5 @@
 // One turn of a posted copy, in any of the forms in which agents, browsers and their frameworks
-// keep one: the interface's, the provider's items, OpenAI's chat messages, LiveKit's history.
+// keep one: the API's, the provider's items, OpenAI's chat messages, LiveKit's history.
 //
 // Pure; any thread. Untrusted input. An unreadable part costs that part or its turn, never other
 // turns.
@@ -7,12 +7,12 @@
 
 #include <cstddef>
 #include <initializer_list>
-#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/json/tree_fwd.hpp"
 #include "config/settings.hpp"
 #include "session/transcript/merge/copy.hpp"
 
@@ -32,13 +32,12 @@ struct PostedTurn {
   std::vector<std::string> problems;  ///< why it was not kept, or what of it was not
 };
 
-PostedTurn read_posted_turn(const nlohmann::json& given, const config::Posts& limits);
+PostedTurn read_posted_turn(const Json& given, const config::Posts& limits);
 
 /// The first of these members that is there and not null.
-const nlohmann::json* member(const nlohmann::json& object,
-                             std::initializer_list<const char*> names);
+const Json* member(const Json& object, std::initializer_list<const char*> names);
 /// A whole number, also as a string or with a fraction of zero. nullopt if it is not a whole
 /// number, or out of range.
-std::optional<int> whole_number(const nlohmann::json& given, int least);
+std::optional<int> whole_number(const Json& given, int least);
 
 }  // namespace verbatim::requests

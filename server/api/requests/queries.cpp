@@ -7,7 +7,9 @@
 #include <cstring>
 #include <string>
 
+#include "base/comma_list.hpp"
 #include "base/utf8.hpp"
+#include "storage/store/delivery_cursor.hpp"
 #include "storage/store/session_cursor.hpp"
 
 namespace verbatim::requests {
@@ -83,21 +85,12 @@ std::optional<store::SessionSort> sort_from(std::string_view text) {
   return std::nullopt;
 }
 
-bool is_question(std::string_view text) {
-  const auto is_blank = [](char c) { return static_cast<unsigned char>(c) <= ' '; };
-  std::size_t words = 0;
-  for (std::size_t i = 0; i < text.size(); ++i)
-    if (!is_blank(text[i]) && (i == 0 || is_blank(text[i - 1]))) ++words;
-  return words > 0 && words <= question_words_max && text.size() <= question_bytes_max &&
-         utf8::is_valid(text) && text.find('\0') == std::string_view::npos;
-}
-
 /// Conditions on what a list has. False: the parameter is another one.
 net::Result<bool> read_condition(store::SessionFilter& filter, const std::string& name,
                                  const std::string& value) {
   if (name == "status") {
     filter.status = transcript::session_status_from_string(value);
-    if (!filter.status) return wrong(name, "created, live, detached or final");
+    if (!filter.status) return wrong(name, "created, live, detached, recovering or final");
   } else if (name == "user") {
     filter.user = value;
   } else if (name == "since" || name == "until") {
@@ -105,7 +98,7 @@ net::Result<bool> read_condition(store::SessionFilter& filter, const std::string
     if (!time) return wrong(name, "a time such as 2026-11-23T21:50:51Z, or Unix seconds");
     (name == "since" ? filter.since : filter.until) = time;
   } else if (name == "q") {
-    if (!is_question(value)) return wrong(name, "1 to 32 words of UTF-8, at most 512 bytes");
+    if (!is_question(value)) return wrong(name, question_form);
     filter.question = value;
   } else if (name.starts_with("metadata.") && name.size() > 9) {
     filter.metadata.emplace_back(name.substr(9), value);
@@ -141,6 +134,15 @@ net::Result<bool> read_view(store::SessionFilter& filter, const std::string& nam
 
 }  // namespace
 
+bool is_question(std::string_view text) {
+  const auto is_blank = [](char c) { return static_cast<unsigned char>(c) <= ' '; };
+  std::size_t words = 0;
+  for (std::size_t i = 0; i < text.size(); ++i)
+    if (!is_blank(text[i]) && (i == 0 || is_blank(text[i - 1]))) ++words;
+  return words > 0 && words <= question_words_max && text.size() <= question_bytes_max &&
+         utf8::is_valid(text) && text.find('\0') == std::string_view::npos;
+}
+
 net::Result<store::SessionFilter> read_session_filter(const net::HttpRequest& request) {
   store::SessionFilter filter;
   for (const auto& [name, value] : request.query) {
@@ -171,9 +173,7 @@ net::Result<std::vector<std::string>> read_fields(const net::HttpRequest& reques
     return std::find(known.begin(), known.end(), one) != known.end();
   };
   if (!fields.empty() && std::all_of(fields.begin(), fields.end(), is_known)) return fields;
-  std::string names;
-  for (const std::string_view one : known) names += (names.empty() ? "" : ", ") + std::string(one);
-  return wrong("fields", ("a list of these: " + names).c_str());
+  return wrong("fields", ("a list of these: " + comma_list(known)).c_str());
 }
 
 net::Result<store::TokenFilter> read_token_filter(const net::HttpRequest& request) {
@@ -212,10 +212,7 @@ net::Result<store::DeliveryFilter> read_delivery_filter(const net::HttpRequest& 
       if (!limit) return wrong(name, "a number from 1 to 500");
       filter.limit = *limit;
     } else if (name == "cursor") {
-      const std::size_t point = value.find('.');
-      if (point == std::string::npos || !whole_number<std::int64_t>(value.substr(0, point)) ||
-          !whole_number<int>(value.substr(point + 1)))
-        return wrong(name, "a next_cursor of this list");
+      if (!store::parse_delivery_cursor(value)) return wrong(name, "a next_cursor of this list");
       filter.cursor = value;
     } else {
       return unknown(name, "target, state, session, limit, cursor");

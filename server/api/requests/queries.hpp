@@ -18,6 +18,10 @@
 
 namespace verbatim::requests {
 
+/// Whether the text can be searched for.
+bool is_question(std::string_view text);
+inline constexpr const char* question_form = "1 to 32 words of UTF-8, at most 512 bytes";
+
 net::Result<store::SessionFilter> read_session_filter(const net::HttpRequest& request);
 
 /// The members of each session that `fields` asks for; empty: all. 400 for one that is not in

@@ -1,6 +1,5 @@
 #include "server/api/requests/retention.hpp"
 
-#include <nlohmann/json.hpp>
 #include <string>
 
 #include "config/values.hpp"
@@ -12,13 +11,12 @@ namespace verbatim::requests {
 net::Result<RetentionRequest> read_retention_request(std::string_view body) {
   RetentionRequest request;
   if (body.empty()) return request;
-  if (auto refused = refuse_invalid_json(body)) return net::Refusal(std::move(*refused));
+  const auto asked = read_object(body);
+  if (!asked) return net::Refusal(asked.error());
   const auto invalid = [](const std::string& detail) {
     return net::Refusal(net::problem(400, "invalid value", detail));
   };
-  const auto asked = nlohmann::json::parse(body, nullptr, false);
-  if (!asked.is_object()) return invalid("The body must be a JSON object.");
-  for (const auto& [name, value] : asked.items()) {
+  for (const auto& [name, value] : asked->items()) {
     if (name == "older_than") {
       const auto age =
           value.is_string() ? config::parse_duration(value.get<std::string>()) : std::nullopt;

@@ -1,7 +1,5 @@
 #include "server/api/requests/session_end.hpp"
 
-#include <nlohmann/json.hpp>
-
 #include "server/api/requests/json_body.hpp"
 #include "session/policy/known_members.hpp"
 
@@ -9,18 +7,16 @@ namespace verbatim::requests {
 
 net::Result<std::string> read_end_reason(std::string_view body) {
   if (body.empty()) return std::string();
-  if (auto refused = refuse_invalid_json(body)) return net::Refusal(std::move(*refused));
-  const auto asked = nlohmann::json::parse(body, nullptr, false);
-  if (!asked.is_object())
-    return net::Refusal(net::problem(400, "invalid value", "The body must be a JSON object."));
-  for (const auto& [name, value] : asked.items()) {
+  const auto asked = read_object(body);
+  if (!asked) return net::Refusal(asked.error());
+  for (const auto& [name, value] : asked->items()) {
     if (name == "reason") continue;
     return net::Refusal(net::problem(
         400, "unknown member",
         "'" + policy::shown_name(name) + "' " + policy::not_known(name, {"reason"}) + "."));
   }
-  const auto reason = asked.find("reason");
-  if (reason == asked.end() || reason->is_null()) return std::string();
+  const auto reason = asked->find("reason");
+  if (reason == asked->end() || reason->is_null()) return std::string();
   if (!reason->is_string() || reason->get_ref<const std::string&>().size() > end_reason_bytes_max)
     return net::Refusal(net::problem(400, "invalid value",
                                      "'reason' must be a string of at most " +

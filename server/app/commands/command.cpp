@@ -1,7 +1,11 @@
 #include "server/app/commands/command.hpp"
 
+#include <unistd.h>
+
+#include <iostream>
 #include <stdexcept>
 
+#include "base/printable.hpp"
 #include "session/transcript/render/render.hpp"
 
 namespace verbatim::app {
@@ -18,8 +22,18 @@ CLI::Validator checked_by(std::function<void(const std::string&)> check) {
           ""};
 }
 
+CLI::Validator not_empty() {
+  return checked_by([](const std::string& value) {
+    if (value.empty()) throw std::invalid_argument("is empty");
+  });
+}
+
+void print_transcript(const std::string& rendered) {
+  std::cout << (::isatty(STDOUT_FILENO) == 1 ? for_terminal(rendered) : rendered);
+}
+
 void add_session_id(CLI::App& parser, std::string& id) {
-  parser.add_option("id", id, "session id")->required();
+  parser.add_option("id", id, "session id")->required()->check(not_empty());
 }
 
 void add_format(CLI::App& parser, std::string& format) {

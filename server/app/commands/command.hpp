@@ -67,8 +67,15 @@ inline Command command(std::string name, std::string help, int (*run)(const Comm
 /// A check of an option's value by a function that throws a std::exception with the reason.
 CLI::Validator checked_by(std::function<void(const std::string&)> check);
 
+/// Refuses an empty value: a script's variable that is not set.
+CLI::Validator not_empty();
+
 /// Options that several commands have.
 void add_session_id(CLI::App& parser, std::string& id);
 void add_format(CLI::App& parser, std::string& format);
+
+/// Prints a rendered transcript: as it is into a pipe or a file, without escape characters on a
+/// terminal.
+void print_transcript(const std::string& rendered);
 
 }  // namespace verbatim::app

@@ -1,12 +1,12 @@
 // verbatim token, verbatim keygen
 #include <filesystem>
 #include <iostream>
-#include <nlohmann/json.hpp>
 #include <stdexcept>
 
 #include "base/clock.hpp"
 #include "base/crypto.hpp"
 #include "base/ids.hpp"
+#include "base/json/tree.hpp"
 #include "server/app/commands/families.hpp"
 #include "server/app/commands/offline.hpp"
 #include "server/app/data_dir.hpp"
@@ -17,8 +17,6 @@
 namespace verbatim::app {
 
 namespace {
-
-using nlohmann::json;
 
 struct TokenOptions {
   std::string user;
@@ -41,15 +39,17 @@ std::int64_t seconds_from(const std::string& text) {
                               : unit == "h"               ? 3600
                               : unit == "d"               ? 86400
                                                           : 0;
-  if (used == 0 || factor == 0 || value <= 0) {
+  constexpr std::int64_t most = 100LL * 365 * 86400;
+  if (used == 0 || factor == 0 || value <= 0 || value > most / factor) {
     throw std::invalid_argument(text + " is not a duration such as 600s, 10m or 2h");
   }
   return value * factor;
 }
 
 void add_token_options(CLI::App& parser, TokenOptions& options) {
-  parser.add_option("--user", options.user, "id of the user")->required();
-  parser.add_option("--session", options.session_id, "session id; default: new");
+  parser.add_option("--user", options.user, "id of the user")->required()->check(not_empty());
+  parser.add_option("--session", options.session_id, "session id; default: new")
+      ->check(not_empty());
   parser.add_option("--ttl", options.ttl, "lifetime, such as 600s, 10m or 2h")
       ->check(checked_by([](const std::string& text) { seconds_from(text); }));
   parser.add_option("--metadata", options.metadata, "JSON object with metadata");
@@ -83,13 +83,14 @@ void write_down(const config::Settings& settings, const access::TokenClaims& cla
   }
 }
 
-access::TokenClaims claims_of(const TokenOptions& options, const json& metadata,
+access::TokenClaims claims_of(const TokenOptions& options, const Json& metadata,
                               std::int64_t wall) {
   access::TokenClaims claims;
-  claims.id = new_id("cs_", wall);
+  claims.id = new_sortable_id("cs_", wall);
   claims.user = options.user;
   claims.session_open = options.session_id.empty();
-  claims.session_id = options.session_id.empty() ? new_id("sess_", wall) : options.session_id;
+  claims.session_id =
+      options.session_id.empty() ? new_sortable_id("sess_", wall) : options.session_id;
   claims.metadata_json = metadata.dump();
   claims.expires_at_s = wall / 1000 + seconds_from(options.ttl);
   return claims;
@@ -106,8 +107,12 @@ std::string signed_by(const config::Settings& settings, const access::TokenClaim
 int token(const Common& common, const TokenOptions& options) {
   const config::Settings settings = common.settings();
   if (!settings.server.core_dumps) forbid_dumps();
-  const json metadata = json::parse(options.metadata, nullptr, false);
+  const Json metadata = Json::parse(options.metadata, nullptr, false);
   if (!metadata.is_object()) return fail("--metadata must be a JSON object", exit_code::bad_usage);
+  const std::int64_t longest = settings.auth.token_ttl_max.count() / 1000;
+  if (seconds_from(options.ttl) > longest)
+    return fail("--ttl: at most " + std::to_string(longest) + "s (auth.token_ttl_max)",
+                exit_code::bad_usage);
   const std::int64_t wall = now().wall;
   const access::TokenClaims claims = claims_of(options, metadata, wall);
   if (!is_valid_session_id(claims.session_id)) {

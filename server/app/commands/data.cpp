@@ -1,10 +1,10 @@
 // verbatim backup, verbatim recover; docs/durability.md explains when to use them
 #include <filesystem>
 #include <iostream>
-#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "base/clock.hpp"
+#include "base/json/tree.hpp"
 #include "server/app/commands/families.hpp"
 #include "server/app/commands/offline.hpp"
 #include "server/app/data_dir.hpp"
@@ -15,7 +15,6 @@ namespace verbatim::app {
 
 namespace {
 
-using nlohmann::json;
 namespace fs = std::filesystem;
 
 struct BackupOptions {
@@ -47,7 +46,7 @@ int backup(const Common& common, const BackupOptions& options) {
     print({{"file", options.file},
            {"bytes", made.bytes},
            {"counts", to_json(made.counts)},
-           {"segment", segment ? json(segment->string()) : json()}});
+           {"segment", segment ? Json(segment->string()) : Json()}});
   } else {
     std::cout << options.file << ": " << made.bytes << " bytes, " << in_words(made.counts) << "\n";
   }
@@ -63,7 +62,7 @@ void add_recover_options(CLI::App& parser, RecoverOptions& options) {
 }
 
 void print_json(const maintenance::RecoveryReport& report) {
-  json attempts = json::array();
+  Json attempts = Json::array();
   for (const auto& one : report.attempts) {
     attempts.push_back({{"session_id", one.session_id},
                         {"attempt", one.attempt},
@@ -73,7 +72,7 @@ void print_json(const maintenance::RecoveryReport& report) {
   }
   print({{"clean", report.clean},
          {"dry_run", report.dry_run},
-         {"integrity", report.clean ? json() : json(report.integrity)},
+         {"integrity", report.clean ? Json() : Json(report.integrity)},
          {"unreadable_rows", report.unreadable_rows},
          {"segment_events", report.segment_events},
          {"segment_endings", report.segment_endings},
@@ -89,6 +88,15 @@ void print_attempts(const maintenance::RecoveryReport& report) {
     std::cout << one.session_id << "  attempt " << one.attempt << "  events=" << one.events
               << "  turns=" << one.turns << "  interrupted=" << one.interrupted << "\n";
   }
+}
+
+/// An operator who recovers by hand wants finished records; a start waits for the clients first.
+void print_what_a_start_does(const config::Settings& settings,
+                             const maintenance::RecoveryReport& report) {
+  if (!report.dry_run || report.attempts.empty() || settings.session.resume_window.count() == 0)
+    return;
+  std::cout << "A start of the server keeps what is recoverable open for its clients first "
+               "(session.resume_window).\n";
 }
 
 /// Of a file that is not damaged.
@@ -114,7 +122,7 @@ maintenance::RecoveryReport recover_with_progress(const config::Settings& settin
                                                   const fs::path& file, bool dry_run) {
   const Progress progress("recover", store_size(file));
   return maintenance::recover(file, now().wall, dry_run, settings.storage.fallback_dir,
-                              settings.session.resume_window.count());
+                              {.resume_window_ms = settings.session.resume_window.count()});
 }
 
 int recover(const Common& common, const RecoverOptions& options) {
@@ -140,6 +148,7 @@ int recover(const Common& common, const RecoverOptions& options) {
                 exit_code::failed);
   }
   print_words(report);
+  print_what_a_start_does(settings, report);
   return exit_code::ok;
 }
 

@@ -1,8 +1,8 @@
 // verbatim check --data
 #include <iostream>
-#include <nlohmann/json.hpp>
 #include <optional>
 
+#include "base/json/tree.hpp"
 #include "server/app/commands/offline.hpp"
 #include "server/app/data_dir.hpp"
 #include "server/app/progress.hpp"
@@ -10,8 +10,6 @@
 namespace verbatim::app {
 
 namespace {
-
-using nlohmann::json;
 
 /// The findings of a check of a store.
 struct Found {
@@ -28,19 +26,19 @@ struct Found {
 
 void print_json(const Found& found) {
   const maintenance::StoreCheck& check = found.check;
-  json findings = json::array();
+  Json findings = Json::array();
   for (const auto& one : check.findings)
     findings.push_back({{"what", one.what}, {"count", one.count}, {"first", one.first}});
   print({{"file", found.file.string()},
          {"sound", check.sound()},
          {"integrity", check.integrity},
          {"served", found.served},
-         {"clean", found.readable() ? json(check.clean) : json()},
+         {"clean", found.readable() ? Json(check.clean) : Json()},
          {"recovery_needed", found.to_recover()},
-         {"counts", found.readable() ? to_json(check.counts) : json()},
+         {"counts", found.readable() ? to_json(check.counts) : Json()},
          {"findings", findings},
          {"logs", to_json(check.logs)},
-         {"segment", found.segment ? json(found.segment->string()) : json()}});
+         {"segment", found.segment ? Json(found.segment->string()) : Json()}});
 }
 
 void print_words(const Found& found) {

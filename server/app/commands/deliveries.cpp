@@ -2,10 +2,10 @@
 #include "server/app/commands/deliveries.hpp"
 
 #include <iostream>
-#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "base/clock.hpp"
+#include "base/json/tree.hpp"
 #include "base/printable.hpp"
 #include "server/api/delivery_json.hpp"
 #include "server/app/commands/offline.hpp"
@@ -28,7 +28,7 @@ std::optional<std::string> if_given(const std::string& value) {
 }
 
 void print_delivery(const store::DeliveryRecord& record) {
-  const store::Message& message = record.delivery.message;
+  const store::WebhookMessage& message = record.delivery.message;
   std::cout << record.id << "  " << iso_time(message.created_at) << "  "
             << store::to_string(message.kind) << "  " << message.session_id << "  "
             << printable(record.delivery.target) << "  " << store::to_string(record.delivery.state)

@@ -38,7 +38,7 @@ int replay(const Common& common, const ReplayOptions& options) {
   }
   if (recording.events.empty())
     return fail(path + " contains no recorded event", exit_code::failed);
-  std::cout << transcript::render(protocol::replay(recording), format);
+  print_transcript(transcript::render(protocol::replay(recording), format));
   if (format == transcript::Format::json) std::cout << "\n";
   return exit_code::ok;
 }

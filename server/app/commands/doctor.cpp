@@ -1,8 +1,8 @@
 // verbatim doctor
 #include <algorithm>
 #include <iostream>
-#include <nlohmann/json.hpp>
 
+#include "base/json/tree.hpp"
 #include "config/effective.hpp"
 #include "server/app/commands/families.hpp"
 #include "server/app/doctor/diagnosis.hpp"
@@ -12,8 +12,6 @@
 namespace verbatim::app {
 
 namespace {
-
-using nlohmann::json;
 
 /// As the log: neither a key's form nor a configured secret is printed.
 void hide_secrets(const config::Settings& settings, Diagnoses& found) {
@@ -47,12 +45,12 @@ void print_words(const Diagnoses& found) {
 }
 
 void print_json(const Diagnoses& found, bool healthy) {
-  json checks = json::array();
+  Json checks = Json::array();
   for (const Diagnosis& one : found)
     checks.push_back({{"subject", one.subject},
                       {"health", to_string(one.health)},
                       {"what", one.what},
-                      {"advice", one.advice.empty() ? json() : json(one.advice)}});
+                      {"advice", one.advice.empty() ? Json() : Json(one.advice)}});
   print({{"healthy", healthy}, {"checks", checks}});
 }
 

@@ -24,6 +24,8 @@ Family token_commands();
 /// retention show, retention run
 Family retention_commands();
 Family webhook_commands();
+/// fleet status, fence, forget; through the fleet's database
+Family fleet_commands();
 /// replay, simulate
 Family developer_commands();
 

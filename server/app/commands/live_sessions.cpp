@@ -1,16 +1,15 @@
 // verbatim sessions end, and verbatim retention show, run: through the running relay, which alone
 // has the live conversations.
 #include <iostream>
-#include <nlohmann/json.hpp>
 
+#include "base/json/tree.hpp"
+#include "base/url.hpp"
 #include "server/app/commands/families.hpp"
 #include "server/app/relay_client.hpp"
 
 namespace verbatim::app {
 
 namespace {
-
-using nlohmann::json;
 
 struct EndOptions {
   std::string id;
@@ -26,12 +25,12 @@ void add_end_options(CLI::App& parser, EndOptions& options) {
 
 int end_session(const Common& common, const EndOptions& options) {
   const RelayClient relay(common.settings(), options.relay);
-  json body = json::object();
+  Json body = Json::object();
   if (!options.reason.empty()) body["reason"] = options.reason;
   const RelayAnswer answer =
       relay.call("POST", "/v1/sessions/" + percent_encoded(options.id) + "/end", body.dump());
   if (answer.status != 200) return fail(relay, answer);
-  const json session = json::parse(answer.body);
+  const Json session = Json::parse(answer.body);
   if (common.as_json) {
     print(session);
   } else {
@@ -55,13 +54,13 @@ void add_retention_options(CLI::App& parser, RetentionOptions& options) {
   add_relay_options(parser, options.relay);
 }
 
-json retention_request(const RetentionOptions& options) {
-  json body{{"dry_run", options.dry_run}};
+Json retention_request(const RetentionOptions& options) {
+  Json body{{"dry_run", options.dry_run}};
   if (!options.older_than.empty()) body["older_than"] = options.older_than;
   return body;
 }
 
-void print_due(const json& answer) {
+void print_due(const Json& answer) {
   const std::string count =
       (answer["due_is_exact"] ? "" : "more than ") + answer["due"].dump() + " sessions";
   if (answer["older_than"].is_null())
@@ -74,12 +73,12 @@ void print_due(const json& answer) {
 int run_retention(const Common& common, const RetentionOptions& options) {
   const RelayClient relay(common.settings(), options.relay);
   std::size_t erased = 0;
-  json last;
+  Json last;
   do {
     const RelayAnswer answer =
         relay.call("POST", "/v1/retention", retention_request(options).dump());
     if (answer.status != 200) return fail(relay, answer);
-    last = json::parse(answer.body);
+    last = Json::parse(answer.body);
     if (options.dry_run) {
       common.as_json ? print(last) : print_due(last);
       return exit_code::ok;
@@ -94,19 +93,11 @@ int run_retention(const Common& common, const RetentionOptions& options) {
   return last["left"].empty() ? exit_code::ok : exit_code::failed;
 }
 
-struct ShowOptions {
-  RelayOptions relay;
-};
-
-void add_show_options(CLI::App& parser, ShowOptions& options) {
-  add_relay_options(parser, options.relay);
-}
-
-int show_retention(const Common& common, const ShowOptions& options) {
-  const RelayClient relay(common.settings(), options.relay);
+int show_retention(const Common& common, const RelayOptions& options) {
+  const RelayClient relay(common.settings(), options);
   const RelayAnswer answer = relay.call("GET", "/v1/retention");
   if (answer.status != 200) return fail(relay, answer);
-  const json shown = json::parse(answer.body);
+  const Json shown = Json::parse(answer.body);
   common.as_json ? print(shown) : print_due(shown);
   return exit_code::ok;
 }
@@ -121,7 +112,7 @@ Family retention_commands() {
   return {
       "retention",
       "show or apply the retention at a running relay",
-      {command("show", "show how many sessions are due", add_show_options, show_retention),
+      {command("show", "show how many sessions are due", add_relay_options, show_retention),
        command("run", "erase sessions that ended long ago", add_retention_options, run_retention)}};
 }
 

@@ -1,13 +1,10 @@
 #include "server/app/commands/offline.hpp"
 
-#include <nlohmann/json.hpp>
-
+#include "base/json/tree.hpp"
 #include "server/app/data_dir.hpp"
 #include "storage/maintenance/recovery.hpp"
 
 namespace verbatim::app {
-
-using nlohmann::json;
 
 maintenance::OfflineStore store_of(const config::Settings& settings) {
   return {database_in(settings.server.data_dir), settings.storage.fallback_dir};
@@ -25,8 +22,8 @@ std::filesystem::path whole_store(const config::Settings& settings) {
   return file;
 }
 
-json to_json(const std::vector<store::LogFinding>& logs) {
-  json list = json::array();
+Json to_json(const std::vector<store::LogFinding>& logs) {
+  Json list = Json::array();
   for (const auto& one : logs)
     list.push_back({{"file", one.log.string()},
                     {"state", store::to_string(one.state)},
@@ -40,7 +37,7 @@ std::string in_words(const store::LogFinding& log) {
          log.what;
 }
 
-json to_json(const maintenance::StoreCounts& counts) {
+Json to_json(const maintenance::StoreCounts& counts) {
   return {{"sessions", counts.sessions},
           {"attempts", counts.attempts},
           {"open_attempts", counts.open_attempts},

@@ -2,10 +2,10 @@
 #pragma once
 
 #include <filesystem>
-#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
+#include "base/json/tree_fwd.hpp"
 #include "server/app/command_line.hpp"
 #include "storage/maintenance/backup.hpp"
 #include "storage/maintenance/offline_store.hpp"
@@ -25,9 +25,9 @@ std::filesystem::path whole_store(const config::Settings& settings);
 /// `verbatim check --data`. Empty `data_dir`: the configured one. Returns the exit code.
 int check_data(const Common& common, const std::string& data_dir);
 
-nlohmann::json to_json(const std::vector<store::LogFinding>& logs);
+Json to_json(const std::vector<store::LogFinding>& logs);
 std::string in_words(const store::LogFinding& log);
-nlohmann::json to_json(const maintenance::StoreCounts& counts);
+Json to_json(const maintenance::StoreCounts& counts);
 std::string in_words(const maintenance::StoreCounts& counts);
 
 /// "1 dead letter", "2 dead letters"

@@ -1,8 +1,8 @@
 // verbatim serve, verbatim health
 #include <chrono>
 #include <iostream>
-#include <nlohmann/json.hpp>
 
+#include "base/json/tree.hpp"
 #include "server/app/app.hpp"
 #include "server/app/commands/families.hpp"
 #include "server/app/health_check.hpp"
@@ -48,7 +48,7 @@ int health(const Common& common, const HealthOptions& options) {
   const HealthAnswer answer = ask_health(url, std::chrono::seconds(4));
   const std::string detail = answer.detail.empty() ? "no answer" : answer.detail;
   // The answer of a relay is JSON; an error of the network is not.
-  if (common.as_json && !nlohmann::json::accept(detail))
+  if (common.as_json && !Json::accept(detail))
     print({{"status", answer.status}, {"error", detail}});
   else
     std::cout << detail << "\n";

@@ -1,21 +1,22 @@
 // verbatim sessions list, show, export, delete; end is in live_sessions.cpp
 #include <iostream>
-#include <nlohmann/json.hpp>
+#include <stdexcept>
 
 #include "base/clock.hpp"
+#include "base/json/tree.hpp"
 #include "base/printable.hpp"
+#include "server/api/requests/queries.hpp"
 #include "server/api/session_json.hpp"
 #include "server/app/commands/families.hpp"
 #include "server/app/commands/offline.hpp"
 #include "server/app/progress.hpp"
 #include "server/relay/traffic_capture.hpp"
 #include "session/transcript/render/render.hpp"
+#include "storage/store/session_cursor.hpp"
 
 namespace verbatim::app {
 
 namespace {
-
-using nlohmann::json;
 
 int fail_unknown(const std::string& id) {
   return fail("there is no session " + id, exit_code::not_found);
@@ -26,21 +27,28 @@ struct ListOptions {
   std::string user;
   std::string status;
   std::size_t limit = 50;
+  std::string cursor;
 };
 
 void add_list_options(CLI::App& parser, ListOptions& options) {
-  parser.add_option("--q", options.question,
-                    "words to find in stored transcripts, or the beginning of an id or a user");
+  parser
+      .add_option("--q", options.question,
+                  "words to find in stored transcripts, or the beginning of an id or a user")
+      ->check(checked_by([](const std::string& text) {
+        if (!requests::is_question(text)) throw std::invalid_argument(requests::question_form);
+      }));
   parser.add_option("--user", options.user, "sessions of this user only");
   parser.add_option("--status", options.status, "sessions with this status only")
-      ->check(CLI::IsMember({"created", "live", "detached", "final"}));
+      ->check(CLI::IsMember({"created", "live", "detached", "recovering", "final"}));
   parser.add_option("--limit", options.limit, "at most this many sessions")
       ->check(CLI::Range(1, 500));
+  parser.add_option("--cursor", options.cursor, "next_cursor of the page before")
+      ->check(not_empty());
 }
 
 void print_line(const store::SessionSummary& one) {
-  const json session = api::to_json(one);
-  const json& reason = session["close_reason"];
+  const Json session = api::to_json(one);
+  const Json& reason = session["close_reason"];
   std::cout << one.id << "  " << iso_time(one.created_at) << "  "
             << transcript::to_string(one.status) << "  "
             << (reason.is_string() ? reason.get<std::string>() : "-")
@@ -53,9 +61,14 @@ int list(const Common& common, const ListOptions& options) {
   filter.question = options.question;
   if (!options.user.empty()) filter.user = options.user;
   filter.status = transcript::session_status_from_string(options.status);
+  filter.cursor = options.cursor;
+  if (!filter.cursor.empty() && !store::parse_session_cursor(filter.sort, filter.cursor))
+    return fail("--cursor: use next_cursor of the page before", exit_code::bad_usage);
   const store::SessionPage page = store_of(common.settings()).list_sessions(filter);
   if (common.as_json) {
-    print(api::to_json(page, {}));
+    Json shown = api::to_json(page, {});
+    if (!filter.question.empty()) shown["search_complete"] = page.search_complete;
+    print(shown);
     return exit_code::ok;
   }
   for (std::size_t i = 0; i < page.sessions.size(); ++i) {
@@ -65,6 +78,8 @@ int list(const Common& common, const ListOptions& options) {
   }
   if (!page.search_complete)
     std::cerr << "The index does not have every transcript yet: a running server makes it.\n";
+  if (!page.next_cursor.empty())
+    std::cerr << "There are more: add --cursor " << page.next_cursor << "\n";
   return exit_code::ok;
 }
 
@@ -107,8 +122,8 @@ int export_transcript(const Common& common, const ExportOptions& options) {
     if (request.all_attempts) return fail_unknown(options.id);
     return fail("there is no such session or attempt: " + options.id, exit_code::not_found);
   }
-  std::cout << (request.all_attempts ? transcript::render(options.id, *views, format)
-                                     : transcript::render(views->front(), format));
+  print_transcript(request.all_attempts ? transcript::render(options.id, *views, format)
+                                        : transcript::render(views->front(), format));
   if (format == transcript::Format::json) std::cout << "\n";
   return exit_code::ok;
 }
@@ -126,8 +141,8 @@ int erase(const Common& common, const OneSession& options) {
   const maintenance::OfflineStore store = store_of(settings);
   const auto session = store.find_session(id);
   if (!session) return fail_unknown(id);
-  if (session->status == transcript::SessionStatus::live ||
-      session->status == transcript::SessionStatus::detached) {
+  if (session->status != transcript::SessionStatus::created &&
+      session->status != transcript::SessionStatus::final) {
     return fail("session " + id + " is live; end it first", exit_code::failed);
   }
   // First: if it cannot be removed, the session still exists and can be erased again.

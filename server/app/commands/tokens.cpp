@@ -1,17 +1,16 @@
 // verbatim tokens list, revoke: through the running relay, since a revoked token's connections end
 // there.
 #include <iostream>
-#include <nlohmann/json.hpp>
 
+#include "base/json/tree.hpp"
 #include "base/printable.hpp"
+#include "base/url.hpp"
 #include "server/app/commands/families.hpp"
 #include "server/app/relay_client.hpp"
 
 namespace verbatim::app {
 
 namespace {
-
-using nlohmann::json;
 
 struct TokenListOptions {
   std::string user;
@@ -35,12 +34,12 @@ int list_tokens(const Common& common, const TokenListOptions& options) {
   if (!options.session.empty()) path += "&session=" + percent_encoded(options.session);
   const RelayAnswer answer = relay.call("GET", path);
   if (answer.status != 200) return fail(relay, answer);
-  const json page = json::parse(answer.body);
+  const Json page = Json::parse(answer.body);
   if (common.as_json) {
     print(page);
     return exit_code::ok;
   }
-  for (const json& one : page["client_secrets"]) {
+  for (const Json& one : page["client_secrets"]) {
     const auto text = [&one](const char* name) {
       return one[name].is_string() ? one[name].get<std::string>() : std::string("-");
     };

@@ -1,8 +1,8 @@
 // verbatim webhooks list, redrive; also while a server runs
 #include <iostream>
-#include <nlohmann/json.hpp>
 #include <optional>
 
+#include "base/json/tree.hpp"
 #include "base/printable.hpp"
 #include "server/app/commands/deliveries.hpp"
 #include "server/app/commands/families.hpp"
@@ -11,8 +11,6 @@
 namespace verbatim::app {
 
 namespace {
-
-using nlohmann::json;
 
 struct UndeliveredOptions {
   bool dead_only = false;
@@ -23,8 +21,8 @@ void add_undelivered_options(CLI::App& parser, UndeliveredOptions& options) {
                   "only dead letters: messages that are not sent again");
 }
 
-json delivery_json(const store::Delivery& one) {
-  const store::Message& message = one.message;
+Json delivery_json(const store::Delivery& one) {
+  const store::WebhookMessage& message = one.message;
   return {{"message", message.public_id},
           {"type", store::to_string(message.kind)},
           {"session_id", message.session_id},
@@ -36,7 +34,7 @@ json delivery_json(const store::Delivery& one) {
 }
 
 void print_line(const store::Delivery& one) {
-  const store::Message& message = one.message;
+  const store::WebhookMessage& message = one.message;
   std::cout << message.public_id << "  " << store::to_string(message.kind) << "  "
             << message.session_id << "  " << one.target << "  " << store::to_string(one.state)
             << "  tries=" << message.tries << "  " << printable(message.last_error) << "\n";
@@ -48,7 +46,7 @@ int list_undelivered(const Common& common, const UndeliveredOptions& options) {
     for (const store::Delivery& one : found) print_line(one);
     return exit_code::ok;
   }
-  json list = json::array();
+  Json list = Json::array();
   for (const store::Delivery& one : found) list.push_back(delivery_json(one));
   print(list);
   return exit_code::ok;

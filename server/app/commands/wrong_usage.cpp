@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <string_view>
 
+#include "base/comma_list.hpp"
 #include "base/edit_distance.hpp"
 #include "base/printable.hpp"
 #include "server/app/commands/parser.hpp"
@@ -61,12 +62,6 @@ std::string suggestion(const std::string& word, const Names& names) {
   return " Did you mean " + *nearest + "?";
 }
 
-std::string joined(const Names& names) {
-  std::string all;
-  for (const std::string& name : names) all += (all.empty() ? "" : ", ") + name;
-  return all;
-}
-
 std::string start_of(const CLI::App& command) {
   return command.get_parent() == nullptr ? "" : words_of(command) + ": ";
 }
@@ -95,7 +90,7 @@ std::string unknown_command(const CLI::App& parent, const std::string& word) {
   const Names names = commands_of(parent);
   return start_of(parent) + "there is no command " + printable(word.substr(0, shown_bytes_max)) +
          "." + suggestion(word.substr(0, shown_bytes_max), names) +
-         (names.empty() ? "" : " Commands: " + joined(names) + ".") + " `" + help_of(parent) +
+         (names.empty() ? "" : " Commands: " + comma_list(names) + ".") + " `" + help_of(parent) +
          "` explains them.";
 }
 
@@ -106,7 +101,7 @@ std::string explanation(const CLI::App& app, const CLI::ParseError& error) {
   if (!unknown.empty()) return unexpected(command, unknown.front());
   const Names commands = commands_of(command);
   if (command.get_parent() != nullptr && !commands.empty())
-    return start_of(command) + "a command is missing. Commands: " + joined(commands) + ". `" +
+    return start_of(command) + "a command is missing. Commands: " + comma_list(commands) + ". `" +
            help_of(command) + "` explains them.";
   return start_of(command) + error.what() + ". `" + help_of(command) + "` shows the usage.";
 }

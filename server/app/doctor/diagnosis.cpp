@@ -46,7 +46,7 @@ std::string_view to_string(Health health) { return name_of(health, health_names)
 
 Examined examined(const config::Settings& settings) {
   Examined relay{settings, is_served(settings.server.data_dir), std::nullopt};
-  if (relay.served) relay.relay = holder_of(settings.server.data_dir / "lock");
+  if (relay.served) relay.relay = holder_of(lock_in(settings.server.data_dir));
   return relay;
 }
 

@@ -13,9 +13,11 @@
 #include <cstring>
 
 #include "base/clock.hpp"
+#include "base/files.hpp"
 #include "config/values.hpp"
 #include "server/app/doctor/diagnosis.hpp"
 #include "server/app/start_check.hpp"
+#include "server/relay/free_space.hpp"
 
 namespace verbatim::app {
 
@@ -26,19 +28,9 @@ constexpr std::int64_t syncs_us_max = 5'000'000;
 constexpr std::int64_t slow_us = 20'000;  ///< each relayed text waits that long: people notice
 constexpr unsigned long files_min = 1000;
 
-/// A file without a name: it is gone when it is closed, also after a crash.
-int open_nameless(const std::filesystem::path& folder) {
-  const int made = ::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-  if (made >= 0 || (errno != EOPNOTSUPP && errno != EISDIR)) return made;
-  std::string name = (folder / ".doctor-XXXXXX").string();
-  const int named = ::mkostemp(name.data(), O_CLOEXEC);
-  if (named >= 0) ::unlink(name.c_str());
-  return named;
-}
-
 /// Microseconds of each write with its sync, sorted; empty, with errno, if one failed.
 std::vector<std::int64_t> sync_times(const std::filesystem::path& folder) {
-  const int file = open_nameless(folder);
+  const int file = open_nameless_file(folder);
   if (file < 0) return {};
   std::vector<std::int64_t> times;
   const std::array<char, 4096> page{};
@@ -106,23 +98,20 @@ std::string shown(std::uintmax_t bytes) {
   return config::print_size(bytes < unit ? bytes : bytes / unit * unit);
 }
 
-void examine_free(const Examined& relay, const std::string& key,
+void examine_free(const Examined& examined, const std::string& key,
                   const std::filesystem::path& folder, Diagnoses& found) {
   struct statvfs disk {};
   if (::statvfs(folder.c_str(), &disk) != 0) return;
   const auto block = static_cast<std::uintmax_t>(disk.f_frsize);
   const std::uintmax_t free = disk.f_bavail * block;
   const std::uintmax_t all = disk.f_blocks * block;
-  const config::Storage& storage = relay.settings.storage;
-  // As the running relay: a limit is never more than a part of a small disk.
-  const auto least = std::min<std::uintmax_t>(storage.free_space_min, all / 20);
-  const auto little = std::min<std::uintmax_t>(storage.free_space_warn, all / 5);
+  const auto limits = relay::free_space_limits(examined.settings.storage, all);
   const std::string what =
       key + " " + folder.string() + ": " + shown(free) + " of " + shown(all) + " are free";
-  if (free < least)
+  if (free < limits.least)
     found.push_back({"space", Health::bad, what + ": no session is admitted",
                      "Free some space, shorten storage.retention, or use a larger disk."});
-  else if (free < little)
+  else if (free < limits.little)
     found.push_back({"space", Health::warning, what,
                      "Free some space before the relay has to "
                      "refuse sessions (storage.free_space_min)."});

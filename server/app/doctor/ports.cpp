@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "config/values.hpp"
+#include "server/app/data_dir.hpp"
 #include "server/app/doctor/diagnosis.hpp"
 #include "server/app/health_check.hpp"
 #include "server/app/start_check.hpp"
@@ -109,7 +110,7 @@ void examine_tls(const Examined& relay, Diagnoses& found) {
     return;
   }
   const bool own = tls.cert_file.empty();
-  const auto file = own ? relay.settings.server.data_dir / "tls" / "cert.pem" : tls.cert_file;
+  const auto file = own ? own_certificate_in(relay.settings.server.data_dir) : tls.cert_file;
   const auto certificate = net::CertificateFile::read(file);
   if (!certificate) {
     // A configured file that cannot be read is a finding of the configuration.

@@ -4,11 +4,12 @@
 
 #include <ctime>
 #include <memory>
-#include <nlohmann/json.hpp>
 
 #include "base/clock.hpp"
+#include "base/json/tree.hpp"
 #include "server/app/default_provider.hpp"
 #include "server/app/doctor/diagnosis.hpp"
+#include "server/relay/key_header.hpp"
 
 namespace verbatim::app {
 
@@ -52,25 +53,14 @@ std::string models_target(const std::string& target) {
   return path.substr(0, path.rfind('/')) + "/models" + query;
 }
 
-std::string header_with_key(const config::Upstream& settings) {
-  const std::string& key = settings.api_key.reveal();
-  switch (settings.auth) {
-    case config::UpstreamAuth::basic:
-      return "Authorization: Basic " + key;
-    case config::UpstreamAuth::api_key_header:
-      return "api-key: " + key;
-    case config::UpstreamAuth::bearer:
-      break;
-  }
-  return "Authorization: Bearer " + key;
-}
-
 Answer ask(const config::Upstream& settings, const Address& address) {
   curl_global_init(CURL_GLOBAL_DEFAULT);
   const std::unique_ptr<CURL, void (*)(CURL*)> handle(curl_easy_init(), curl_easy_cleanup);
   curl_slist* lines = curl_slist_append(nullptr, "User-Agent: verbatim/" VERBATIM_VERSION);
-  if (!settings.api_key.empty())
-    lines = curl_slist_append(lines, header_with_key(settings).c_str());
+  if (!settings.api_key.empty()) {
+    const auto [name, value] = relay::key_header(settings.auth, settings.api_key);
+    lines = curl_slist_append(lines, (name + ": " + value).c_str());
+  }
   const std::unique_ptr<curl_slist, void (*)(curl_slist*)> headers(lines, curl_slist_free_all);
   const std::string url = std::string(address.tls ? "https" : "http") + "://" +
                           authority(address.host, address.port) + models_target(address.target);
@@ -120,10 +110,10 @@ std::string advice_for(CURLcode failed) {
 
 /// The provider's list has the configured model; also true if it has no list.
 bool has_model(const std::string& body, const std::string& model) {
-  const auto list = nlohmann::json::parse(body, nullptr, false);
+  const auto list = Json::parse(body, nullptr, false);
   if (!list.is_object() || !list.contains("data") || !list["data"].is_array()) return true;
   for (const auto& one : list["data"])
-    if (one.is_object() && one.value("id", nlohmann::json()) == model) return true;
+    if (one.is_object() && one.value("id", Json()) == model) return true;
   return list["data"].empty();
 }
 

@@ -47,7 +47,7 @@ void UserAccount::open(const transcript::Usage& stored) {
 }
 
 std::optional<NotAdmitted> AdmissionControl::refuse_address(const std::string& address) {
-  const int wait_s = connects_.take(net::customer_of(address), std::chrono::steady_clock::now());
+  const int wait_s = connects_.take(net::address_key(address), std::chrono::steady_clock::now());
   if (wait_s == 0) return std::nullopt;
   return NotAdmitted{
       too_many("rate_limit_exceeded",
@@ -58,13 +58,15 @@ std::optional<NotAdmitted> AdmissionControl::refuse_address(const std::string& a
 }
 
 net::Awaitable<AdmissionResult<AdmissionControl::Permit>> AdmissionControl::admit(
-    const std::string& user, bool by_token, TimeMs now, store::AdmissionStore& store,
+    const UserSessions& of, TimeMs now, store::AdmissionStore& store,
     const net::Executor& executor) {
   const auto limits = limits_.get();
-  if (by_token) {
+  const std::string& user = of.user;
+  if (of.by_token) {
     const std::lock_guard lock(mutex_);
     std::size_t& count = sessions_[user];
-    if (limits->sessions_per_user != 0 && count >= limits->sessions_per_user) {
+    if (limits->sessions_per_user != 0 && count + of.waiting >= limits->sessions_per_user) {
+      if (count == 0) sessions_.erase(user);
       co_return not_admitted(too_many("too_many_sessions",
                                       "This user has as many conversations as one may have at "
                                       "once (limits.sessions_per_user). End one first.",
@@ -73,7 +75,7 @@ net::Awaitable<AdmissionResult<AdmissionControl::Permit>> AdmissionControl::admi
     }
     ++count;
   }
-  Permit place(this, user, by_token);
+  Permit place(this, user, of.by_token);
   if (limits->user_audio_seconds == 0 && limits->user_tokens == 0) co_return std::move(place);
   const std::int64_t day = now / day_ms;
   // Opened before the store is read, so that a session that ends meanwhile is counted here or

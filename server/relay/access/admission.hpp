@@ -68,6 +68,15 @@ using AdmissionResult = tl::expected<T, NotAdmitted>;
 tl::unexpected<NotAdmitted> not_admitted(net::HttpResponse response,
                                          std::optional<AdmissionLimit> limit = std::nullopt);
 
+/// The user whose session begins.
+struct UserSessions {
+  std::string user;
+  /// A client token names the user. A back end with its own key may act for many people, so its
+  /// sessions are not counted.
+  bool by_token = false;
+  std::size_t waiting = 0;  ///< other sessions of the user that wait for their clients to return
+};
+
 class AdmissionControl {
  public:
   explicit AdmissionControl(const config::Limits& limits)
@@ -110,13 +119,11 @@ class AdmissionControl {
   };
 
   /// Returns a permit, or a refusal: 429 with Retry-After, or 503 if the store cannot be read.
-  /// `user`: the user whose session begins.
-  /// `by_token`: a client token names the user. A back end with its own key may act for many
-  /// people, so its sessions are not counted.
+  /// `of`: the user of the session that begins.
   /// `now`: wall clock in milliseconds.
   /// `store`: has the user's stored usage.
   /// `executor`: where the coroutine resumes.
-  net::Awaitable<AdmissionResult<Permit>> admit(const std::string& user, bool by_token, TimeMs now,
+  net::Awaitable<AdmissionResult<Permit>> admit(const UserSessions& of, TimeMs now,
                                                 store::AdmissionStore& store,
                                                 const net::Executor& executor);
 

@@ -1,25 +1,23 @@
 #include "server/relay/access/auth.hpp"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "base/base64.hpp"
 #include "base/crypto.hpp"
 #include "base/json/dump.hpp"
+#include "base/json/tree.hpp"
 #include "server/net/proxies.hpp"
 
 namespace verbatim::access {
 
 namespace {
 
-using nlohmann::json;
-
 constexpr std::string_view token_prefix = "ek_";
 constexpr std::string_view key_prefix = "vk_";
 constexpr std::string_view protocol_prefix = "openai-insecure-api-key.";
 
-std::string text_or(const json& object, const char* key, const char* fallback) {
+std::string text_or(const Json& object, const char* key, const char* fallback) {
   const auto at = object.find(key);
   return at != object.end() && at->is_string() ? at->get<std::string>() : fallback;
 }
@@ -154,6 +152,10 @@ AuthResult Authenticator::developer(const net::HttpRequest& request) const {
                      std::string(why) + ". Set auth.api_keys and send a key or a token.");
 }
 
+std::string Authenticator::derived_key(std::string_view purpose) const {
+  return hmac_sha256(token_secret_, "verbatim key for " + std::string(purpose));
+}
+
 std::vector<std::string> Authenticator::key_ids() const {
   std::vector<std::string> ids;
   for (const config::ApiKey& key : api_keys_) ids.push_back(key_id(key));
@@ -166,7 +168,7 @@ bool Authenticator::has_key(std::string_view id) const {
 }
 
 std::string Authenticator::mint(const TokenClaims& claims) const {
-  json payload = {{"v", 1},
+  Json payload = {{"v", 1},
                   {"id", claims.id},
                   {"user", claims.user},
                   {"session", claims.session_id},
@@ -175,7 +177,7 @@ std::string Authenticator::mint(const TokenClaims& claims) const {
   if (!claims.content_key.empty()) payload["key"] = base64url(claims.content_key);
   if (!claims.user_named) payload["unnamed"] = true;
   if (claims.session_open) payload["open"] = true;
-  if (claims.metadata_json != "{}") payload["meta"] = json::parse(claims.metadata_json);
+  if (claims.metadata_json != "{}") payload["meta"] = Json::parse(claims.metadata_json);
   if (!claims.model.empty()) payload["model"] = claims.model;
   const std::string body = base64url(dump(payload));
   return std::string(token_prefix) + body + "." + base64url(hmac_sha256(token_secret_, body));
@@ -193,7 +195,7 @@ std::optional<TokenClaims> Authenticator::read_token(std::string_view token) con
   }
   const auto decoded = from_base64url(body);
   if (!decoded) return std::nullopt;
-  const json payload = json::parse(*decoded, nullptr, false);
+  const Json payload = Json::parse(*decoded, nullptr, false);
   const auto number = [&payload](const char* key) {
     const auto at = payload.find(key);
     return at != payload.end() && at->is_number_integer() ? at->get<std::int64_t>() : 0;
@@ -204,7 +206,7 @@ std::optional<TokenClaims> Authenticator::read_token(std::string_view token) con
   TokenClaims claims;
   claims.id = text_or(payload, "id", "");
   // Older versions gave an id only to tokens with stored content.
-  claims.configured = payload.value("cfg", json(!claims.id.empty())) == true;
+  claims.configured = payload.value("cfg", Json(!claims.id.empty())) == true;
   claims.content_key = from_base64url(text_or(payload, "key", "")).value_or("");
   claims.user = text_or(payload, "user", "");
   claims.user_named = !(payload.contains("unnamed") && payload["unnamed"] == true);

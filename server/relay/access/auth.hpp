@@ -97,6 +97,10 @@ class Authenticator {
   /// Reads a token. nullopt: the signature is wrong. The caller checks the expiry.
   std::optional<TokenClaims> read_token(std::string_view token) const;
 
+  /// A key for another purpose. All servers with the same token secret derive the same one, and it
+  /// reveals nothing of the secret.
+  std::string derived_key(std::string_view purpose) const;
+
   /// Ids of all back-end keys. A key that replaces another of the same name has another id.
   std::vector<std::string> key_ids() const;
   bool has_key(std::string_view id) const;
@@ -113,7 +117,7 @@ class Authenticator {
   mutable std::once_flag reported_;
 };
 
-/// The credential of a request, in the interface's order: Authorization: Bearer, api-key (Azure's
+/// The credential of a request, in this order: Authorization: Bearer, api-key (Azure's
 /// header), the subprotocol. Empty if there is none.
 struct Credential {
   std::string_view value;

@@ -3,6 +3,7 @@
 #include "base/ascii.hpp"
 #include "base/base64.hpp"
 #include "base/url.hpp"
+#include "config/database_url.hpp"
 #include "config/otlp_headers.hpp"
 #include "server/net/http_message.hpp"
 
@@ -54,6 +55,11 @@ std::vector<std::string> secrets_of(const config::Settings& settings) {
     // "Bearer KEY": the key alone is secret, too.
     if (const std::size_t blank = value.rfind(' '); blank != value.npos)
       secrets.push_back(value.substr(blank + 1));
+  }
+  if (!settings.fleet.url.empty()) {
+    for (const std::string& secret :
+         config::parse_database_url(settings.fleet.url.reveal()).secrets())
+      secrets.push_back(secret);
   }
   return secrets;
 }

@@ -1,15 +1,13 @@
 #include "server/relay/access/token_terms.hpp"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <utility>
 
+#include "base/json/tree.hpp"
 #include "session/policy/known_members.hpp"
 
 namespace verbatim::access {
 namespace {
-
-using nlohmann::json;
 
 constexpr std::size_t names_max = 100;
 
@@ -35,7 +33,7 @@ std::vector<Ceiling> ceilings(const config::Settings& settings) {
 
 bool is_field(const std::string& name) { return policy::is_field_path(name); }
 
-std::optional<BadTerm> check_names(const json& policy, const char* member,
+std::optional<BadTerm> check_names(const Json& policy, const char* member,
                                    bool (*good)(const std::string&), const char* accepted) {
   const auto at = policy.find(member);
   if (at == policy.end()) return std::nullopt;
@@ -43,7 +41,7 @@ std::optional<BadTerm> check_names(const json& policy, const char* member,
   if (!at->is_array() || at->size() > names_max)
     return BadTerm{place, std::string("must be a list of ") + accepted};
   for (std::size_t i = 0; i < at->size(); ++i) {
-    const json& one = (*at)[i];
+    const Json& one = (*at)[i];
     const std::string here = place + "[" + std::to_string(i) + "]";
     if (!one.is_string() || !good(one.get<std::string>()))
       return BadTerm{here, std::string("is none of ") + accepted};
@@ -55,7 +53,7 @@ std::optional<BadTerm> check_names(const json& policy, const char* member,
   return std::nullopt;
 }
 
-std::optional<BadTerm> unknown_member(const json& object, const std::string& place,
+std::optional<BadTerm> unknown_member(const Json& object, const std::string& place,
                                       const std::vector<std::string>& known) {
   for (const auto& [name, value] : object.items()) {
     if (std::find(known.begin(), known.end(), name) != known.end()) continue;
@@ -65,14 +63,14 @@ std::optional<BadTerm> unknown_member(const json& object, const std::string& pla
   return std::nullopt;
 }
 
-std::vector<std::string> names(const json& policy, const char* member,
+std::vector<std::string> names(const Json& policy, const char* member,
                                const std::vector<std::string>& otherwise) {
   const auto at = policy.find(member);
   return at == policy.end() ? otherwise : at->get<std::vector<std::string>>();
 }
 
 /// Each name must be an event of the protocol, or one that `session.extra_client_events` adds.
-std::optional<BadTerm> check_client_events(const json& policy,
+std::optional<BadTerm> check_client_events(const Json& policy,
                                            const std::vector<std::string>& extra,
                                            const protocol::ProviderDialect& provider) {
   const auto events = policy.find("client_events");
@@ -93,7 +91,7 @@ std::optional<BadTerm> check_client_events(const json& policy,
   return std::nullopt;
 }
 
-std::optional<BadTerm> check_policy(const json& policy, const config::Settings& settings,
+std::optional<BadTerm> check_policy(const Json& policy, const config::Settings& settings,
                                     const protocol::ProviderDialect& provider) {
   if (auto bad = unknown_member(policy, "verbatim.policy", {"client_events", "locked", "hide"}))
     return bad;
@@ -105,7 +103,7 @@ std::optional<BadTerm> check_policy(const json& policy, const config::Settings& 
   return check_client_events(policy, settings.session.extra_client_events, provider);
 }
 
-std::optional<BadTerm> check_limits(const json& limits, const config::Settings& settings) {
+std::optional<BadTerm> check_limits(const Json& limits, const config::Settings& settings) {
   std::vector<std::string> known;
   for (const Ceiling& one : ceilings(settings)) {
     known.emplace_back(one.name);
@@ -124,11 +122,11 @@ std::optional<BadTerm> check_limits(const json& limits, const config::Settings& 
 
 }  // namespace
 
-tl::expected<std::string, BadTerm> read_terms(const json& verbatim,
+tl::expected<std::string, BadTerm> read_terms(const Json& verbatim,
                                               const config::Settings& settings,
                                               const protocol::ProviderDialect& provider) {
-  json policy = verbatim.value("policy", json::object());
-  const json limits = verbatim.value("limits", json::object());
+  Json policy = verbatim.value("policy", Json::object());
+  const Json limits = verbatim.value("limits", Json::object());
   const auto no_object = [](const char* place) {
     return tl::unexpected(BadTerm{place, "must be an object"});
   };
@@ -136,21 +134,21 @@ tl::expected<std::string, BadTerm> read_terms(const json& verbatim,
   if (!limits.is_object()) return no_object("verbatim.limits");
   // "all" and "bound" may stand as a string instead of a list.
   if (const auto locked = policy.find("locked"); locked != policy.end() && locked->is_string())
-    *locked = json::array({*locked});
+    *locked = Json::array({*locked});
   if (auto bad = check_policy(policy, settings, provider)) return tl::unexpected(*std::move(bad));
   if (auto bad = check_limits(limits, settings)) return tl::unexpected(*std::move(bad));
   if (policy.empty() && limits.empty()) return std::string();
-  return json{{"policy", policy}, {"limits", limits}}.dump();
+  return Json{{"policy", policy}, {"limits", limits}}.dump();
 }
 
 void apply_terms(const config::Settings& settings, const std::string& terms_json,
                  session::SessionOptions& options) {
-  const json terms = json::parse(terms_json, nullptr, false);
+  const Json terms = Json::parse(terms_json, nullptr, false);
   const auto part = [&terms](const char* name) {
-    return terms.is_object() ? terms.value(name, json::object()) : json::object();
+    return terms.is_object() ? terms.value(name, Json::object()) : Json::object();
   };
-  const json policy = part("policy");
-  const json limits = part("limits");
+  const Json policy = part("policy");
+  const Json limits = part("limits");
   const config::Policy& rules = settings.policy;
   options.policy.client_events = names(policy, "client_events", rules.client_events);
   options.policy.locked = names(policy, "locked", rules.locked);

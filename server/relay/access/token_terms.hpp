@@ -2,13 +2,13 @@
 // them for all sessions. A minted token may make them stricter in `verbatim.policy` and
 // `verbatim.limits`.
 //
-// Pure; any thread. Errors are values, but where stated otherwise.
+// Pure; any thread. Errors are values, unless stated otherwise.
 #pragma once
 
-#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <tl/expected.hpp>
 
+#include "base/json/tree_fwd.hpp"
 #include "config/settings.hpp"
 #include "session/realtime_session.hpp"
 
@@ -23,7 +23,7 @@ struct BadTerm {
 /// the token. A limit may be stricter than the configured one, never wider.
 /// `provider`: the protocol whose events `client_events` may name.
 tl::expected<std::string, BadTerm> read_terms(
-    const nlohmann::json& verbatim, const config::Settings& settings,
+    const Json& verbatim, const config::Settings& settings,
     const protocol::ProviderDialect& provider = protocol::default_provider_dialect());
 
 /// Applies the terms to a session's options. Precondition: `terms_json` is from read_terms(), or

@@ -1,12 +1,11 @@
 #include "server/relay/access/upgrade_request.hpp"
 
-#include <algorithm>
 #include <charconv>
 #include <optional>
 #include <utility>
 
-#include "base/crypto.hpp"
 #include "base/ids.hpp"
+#include "server/net/subprotocols.hpp"
 #include "server/net/ws_handshake.hpp"
 
 namespace verbatim::access {
@@ -84,7 +83,7 @@ net::Result<std::string> read_session_id(const net::HttpRequest& request,
     }
     id = std::string(*asked);
   }
-  return id.empty() ? new_id("sess_", now) : id;
+  return id.empty() ? new_sortable_id("sess_", now) : id;
 }
 
 net::Result<std::optional<std::uint64_t>> read_after(const net::HttpRequest& request) {
@@ -108,17 +107,10 @@ net::Result<bool> read_audio(const net::HttpRequest& request) {
 
 /// The offers in the client's subprotocols.
 void read_offers(const net::HttpRequest& request, RealtimeCall& call) {
-  const auto offered = net::split_list(request.header("Sec-WebSocket-Protocol"));
-  const auto offers = [&offered](const char* name) {
-    return std::find(offered.begin(), offered.end(), name) != offered.end();
-  };
-  if (offers("realtime")) {
-    call.protocol = "realtime";
-  } else if (offers("verbatim.v1")) {
-    call.protocol = "verbatim.v1";
-  }
-  call.extension_events =
-      offers("verbatim.v1") || request.parameter("events").value_or("") == "verbatim";
+  const auto offered = net::offered_subprotocols(request);
+  call.protocol = net::selected_subprotocol(offered);
+  call.extension_events = net::offers(offered, net::subprotocols::verbatim_v1) ||
+                          request.parameter("events").value_or("") == "verbatim";
   call.dialect = protocol::client_dialect(offered, net::split_list(request.header("OpenAI-Beta")));
 }
 
@@ -140,6 +132,8 @@ net::Result<RealtimeCall> examine_upgrade(const net::HttpRequest& request,
   if (!binary_audio) return net::Refusal(std::move(binary_audio).error());
 
   RealtimeCall call;
+  call.names_session =
+      request.parameter("session") || (principal->claims && !principal->claims->session_id.empty());
   call.session_id = *std::move(session_id);
   call.user = principal->user;
   call.credential_id = principal->credential_id();

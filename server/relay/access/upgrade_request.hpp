@@ -21,6 +21,7 @@ namespace verbatim::access {
 /// The content of a valid request.
 struct RealtimeCall {
   std::string session_id;
+  bool names_session = false;  ///< the id is not a new one
   std::string user;
   bool by_token = false;  ///< a client token names the user
   std::string metadata_json = "{}";

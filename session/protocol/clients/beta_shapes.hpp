@@ -1,6 +1,5 @@
 // Converts the objects of the beta protocol to GA and back: sessions, responses, items with their
-// content, errors. Source: protocol notes, sections 2, 6 and 10; docs/dialects.md lists all of
-// them.
+// content, errors. docs/dialects.md lists all of them.
 //
 // Pure; any thread. Every function returns JSON. Precondition: json::check() accepts the view's
 // bytes. A value of an unexpected kind, or already in the target shape, is returned unchanged.

@@ -11,9 +11,7 @@ namespace verbatim::protocol {
 
 namespace {
 
-using Tree = nlohmann::json;
-
-Tree parsed(const std::string& json) { return Tree::parse(json, nullptr, false); }
+Json parsed(const std::string& json) { return Json::parse(json, nullptr, false); }
 
 // ---- The known parts of an answer ----
 
@@ -25,7 +23,7 @@ struct OpenPart {
 struct AnswerItem {
   std::string id;
   int output_index = 0;
-  Tree json;
+  Json json;
   bool open = false;
   AnnouncedAnswers::Item announced;
   std::vector<OpenPart> parts;
@@ -33,7 +31,7 @@ struct AnswerItem {
 
 struct WholeAnswer {
   std::string id;
-  Tree json;
+  Json json;
   std::vector<AnswerItem> items;
 };
 
@@ -62,18 +60,18 @@ class AnswerReader {
   }
 
  private:
-  static Tree response_json(const transcript::Transcript::Running& running,
+  static Json response_json(const transcript::Transcript::Running& running,
                             const AnnouncedAnswers::Answer* announced) {
     if (announced != nullptr) {
-      Tree as_created = parsed(announced->json);
+      Json as_created = parsed(announced->json);
       if (as_created.is_object()) return as_created;
     }
-    Tree made = {{"id", running.response_id}, {"object", "realtime.response"}};
+    Json made = {{"id", running.response_id}, {"object", "realtime.response"}};
     if (running.out_of_band) made["conversation_id"] = nullptr;
     return made;
   }
 
-  bool speaks(const Tree& response) const {
+  bool speaks(const Json& response) const {
     const auto modalities = response.find("output_modalities");
     if (modalities == response.end() || !modalities->is_array() || modalities->empty())
       return spoken_;
@@ -94,11 +92,11 @@ class AnswerReader {
     return item;
   }
 
-  Tree in_transcript(const std::string& id, bool spoken) const {
+  Json in_transcript(const std::string& id, bool spoken) const {
     const auto item = transcript_.item(id);
-    Tree json = item ? parsed(shown_item(*item, transcript_.turn(id), spoken)) : Tree();
+    Json json = item ? parsed(shown_item(*item, transcript_.turn(id), spoken)) : Json();
     if (!json.is_object())
-      json = {{"id", id}, {"type", "message"}, {"role", "assistant"}, {"content", Tree::array()}};
+      json = {{"id", id}, {"type", "message"}, {"role", "assistant"}, {"content", Json::array()}};
     return json;
   }
 
@@ -162,7 +160,7 @@ class AnswerWriter {
   void cut_off(WholeAnswer answer) {
     for (AnswerItem& item : answer.items)
       if (item.open) end_item(answer, item);
-    Tree done =
+    Json done =
         response(answer, "incomplete", {{"type", "incomplete"}, {"reason", "connection_lost"}});
     for (const AnswerItem& item : answer.items) done["output"].push_back(item.json);
     add("response.done", {{"response", std::move(done)}});
@@ -171,28 +169,28 @@ class AnswerWriter {
   std::vector<std::string> take() { return std::move(out_); }
 
  private:
-  void add(const char* type, Tree members) {
+  void add(const char* type, Json members) {
     members["type"] = type;
     members["event_id"] = next_event_id_();
     out_.push_back(dump(members));
   }
-  void add_to(const WholeAnswer& answer, const AnswerItem& item, const char* type, Tree members) {
+  void add_to(const WholeAnswer& answer, const AnswerItem& item, const char* type, Json members) {
     members["response_id"] = answer.id;
     members["output_index"] = item.output_index;
     add(type, std::move(members));
   }
   void add_to(const WholeAnswer& answer, const AnswerItem& item, const OpenPart& part,
-              const char* type, Tree members) {
+              const char* type, Json members) {
     members["item_id"] = item.id;
     members["content_index"] = part.announced.content_index;
     add_to(answer, item, type, std::move(members));
   }
 
-  static Tree response(const WholeAnswer& answer, const char* status, Tree details) {
-    Tree json = answer.json;
+  static Json response(const WholeAnswer& answer, const char* status, Json details) {
+    Json json = answer.json;
     json["status"] = status;
     json["status_details"] = std::move(details);
-    json["output"] = Tree::array();
+    json["output"] = Json::array();
     json["usage"] = nullptr;
     return json;
   }
@@ -223,7 +221,7 @@ class AnswerWriter {
   }
 
   void audio_done(const WholeAnswer& answer, const AnswerItem& item, const OpenPart& part) {
-    add_to(answer, item, part, "response.output_audio.done", Tree::object());
+    add_to(answer, item, part, "response.output_audio.done", Json::object());
   }
   void words_done(const WholeAnswer& answer, const AnswerItem& item, const OpenPart& part) {
     add_to(answer, item, part,
@@ -242,7 +240,7 @@ class AnswerWriter {
   void add_arguments(const WholeAnswer& answer, const AnswerItem& item, const std::string& what,
                      const char* member, const std::string& arguments) {
     const bool mcp = is_of_type(item, "mcp_call");
-    Tree members = {{"item_id", item.id}, {member, arguments}};
+    Json members = {{"item_id", item.id}, {member, arguments}};
     const auto copy = [&](const char* name) {
       if (const auto at = item.json.find(name); at != item.json.end()) members[name] = *at;
     };
@@ -280,7 +278,7 @@ class AnswerWriter {
     if (is_call(item) && item.announced.arguments)
       item.json["arguments"] = *item.announced.arguments;
     if (item.parts.empty()) return;
-    Tree& content = item.json["content"] = Tree::array();
+    Json& content = item.json["content"] = Json::array();
     for (const OpenPart& part : item.parts)
       content.push_back({{"type", part.announced.spoken ? "output_audio" : "output_text"},
                          {words_name(part), part.words}});

@@ -1,6 +1,6 @@
 // Writes open answers as the provider's events: the text so far for a returning client, and the end
-// of an answer when its connection is lost. Source: protocol notes, section 5, and the recorded
-// streams.
+// of an answer when its connection is lost. Source: the recorded
+// streams (tests/recordings).
 //
 // Pure; any thread.
 #pragma once

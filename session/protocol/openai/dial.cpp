@@ -1,27 +1,10 @@
 #include "session/protocol/openai/dial.hpp"
 
-#include <cctype>
-
 #include "base/url.hpp"
 
 namespace verbatim::protocol {
 
 namespace {
-
-std::string query_escaped(const std::string& text) {
-  constexpr char digits[] = "0123456789ABCDEF";
-  std::string out;
-  for (const unsigned char c : text) {
-    if (std::isalnum(c) || c == '-' || c == '_' || c == '.' || c == '~') {
-      out.push_back(static_cast<char>(c));
-    } else {
-      out.push_back('%');
-      out.push_back(digits[c >> 4]);
-      out.push_back(digits[c & 15]);
-    }
-  }
-  return out;
-}
 
 // Adds a parameter if the URL does not have it.
 std::string with_parameter(std::string target, const std::string& name, const std::string& value) {
@@ -31,7 +14,7 @@ std::string with_parameter(std::string target, const std::string& name, const st
       mark == std::string::npos ? std::string("&") : "&" + target.substr(mark + 1);
   if (query.find("&" + name + "=") != std::string::npos) return target;
   target += mark == std::string::npos ? '?' : '&';
-  return target + name + "=" + query_escaped(value);
+  return target + name + "=" + percent_encoded(value);
 }
 
 std::string target_of(const DialWish& wish) {

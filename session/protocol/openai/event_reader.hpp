@@ -1,5 +1,5 @@
-// Reads events from messages of OpenAI's Realtime protocol, GA and beta. Source: protocol notes,
-// sections 4, 8 and 10.
+// Reads events from messages of OpenAI's Realtime protocol, GA and beta. Source: the
+// provider's published types, and the recorded streams (tests/recordings).
 //
 // Pure functions; any thread; no state. Untrusted input: never throws, never reads outside
 // `message`.

@@ -14,7 +14,7 @@ std::string placed(const char* type, const std::string& item, const std::string&
                    const EventIds& next_event_id) {
   json::ObjectWriter out;
   out.add("type", json::quoted(type));
-  out.add("event_id", dump(nlohmann::json(next_event_id())));
+  out.add("event_id", dump(Json(next_event_id())));
   out.add("previous_item_id", dump(or_null(previous)));
   out.add("item", item);
   return out.text();
@@ -28,10 +28,10 @@ bool is_open(const transcript::Item& item, const std::optional<transcript::Turn>
 }
 
 /// Removes the transcript from a spoken item, for a client that wants no transcription.
-void hush(nlohmann::json& item) {
+void hush(Json& item) {
   const auto content = item.find("content");
   if (content == item.end() || !content->is_array()) return;
-  for (nlohmann::json& part : *content)
+  for (Json& part : *content)
     if (part.is_object() && part.contains("transcript")) part["transcript"] = nullptr;
 }
 
@@ -39,7 +39,7 @@ void hush(nlohmann::json& item) {
 /// failed. `usage` is left out: it was billed when the text came.
 void add_words(const transcript::Item& item, const transcript::Turn& turn,
                const EventIds& next_event_id, std::vector<std::string>& out) {
-  const auto emit = [&](const char* what, const transcript::Part& part, nlohmann::json members) {
+  const auto emit = [&](const char* what, const transcript::Part& part, Json members) {
     members["type"] = std::string("conversation.item.input_audio_transcription.") + what;
     members["event_id"] = next_event_id();
     members["item_id"] = item.id;
@@ -75,7 +75,7 @@ std::vector<std::string> item_events(const transcript::Item& item,
   if (text.empty()) return {};
   const bool of_user = turn && turn->role == transcript::Role::user;
   if (of_user && !view.with_words) {
-    auto silent = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+    auto silent = Json::parse(text, nullptr, /*allow_exceptions=*/false);
     if (!silent.is_object()) return {};
     hush(silent);
     text = dump(silent);
@@ -107,7 +107,7 @@ std::string retrieved_event(const transcript::Item& item,
   const std::string text = shown_item(item, turn, spoken);
   if (text.empty()) return {};
   std::string event = R"({"type":"conversation.item.retrieved","event_id":)";
-  event += dump(nlohmann::json(event_id));
+  event += dump(Json(event_id));
   return event.append(R"(,"item":)").append(text) += '}';
 }
 

@@ -72,7 +72,7 @@ std::string placed_behind(std::string_view message, const std::string& item_id) 
   const auto begin = static_cast<std::size_t>(place.raw().data() - message.data());
   VERBATIM_EXPECTS(begin <= message.size() && place.raw().size() <= message.size() - begin);
   std::string out(message.substr(0, begin));
-  out += item_id.empty() ? json::quoted(in_front) : dump(nlohmann::json(item_id));
+  out += item_id.empty() ? json::quoted(in_front) : dump(Json(item_id));
   return out += message.substr(begin + place.raw().size());
 }
 
@@ -82,8 +82,8 @@ RebuiltItem create_item(const transcript::Item& item, const std::optional<transc
   RebuiltItem rebuilt = rebuilt_item(item, turn);
   if (rebuilt.json.size() > item_bytes_max) return {{}, "too_large"};
   if (rebuilt.json.empty()) return rebuilt;
-  rebuilt.json = R"({"type":"conversation.item.create","event_id":)" +
-                 dump(nlohmann::json(event_id)) + R"(,"item":)" + rebuilt.json + "}";
+  rebuilt.json = R"({"type":"conversation.item.create","event_id":)" + dump(Json(event_id)) +
+                 R"(,"item":)" + rebuilt.json + "}";
   return rebuilt;
 }
 

@@ -18,7 +18,7 @@ namespace {
 using json::Kind;
 using json::View;
 
-std::string quoted_text(const Text& text) { return dump(nlohmann::json(text.utf8())); }
+std::string quoted_text(const Text& text) { return dump(Json(text.utf8())); }
 
 bool heard_by_voice(const transcript::Item& item) {
   return std::any_of(item.parts.begin(), item.parts.end(),
@@ -109,7 +109,7 @@ std::string array_of(const std::vector<std::string>& parts) {
 std::string message_json(const transcript::Turn& turn, View came, const char* status,
                          const std::vector<std::string>& content) {
   json::ObjectWriter out;
-  out.add("id", dump(nlohmann::json(turn.item_id)));
+  out.add("id", dump(Json(turn.item_id)));
   out.add("type", "\"message\"");
   if (status != nullptr) out.add("status", json::quoted(status));
   out.add("role", json::quoted(transcript::to_string(turn.role)));
@@ -119,34 +119,39 @@ std::string message_json(const transcript::Turn& turn, View came, const char* st
   return out.text();
 }
 
+std::string output_part(const Text& text, bool spoken) {
+  return spoken ? part_json("output_audio", "transcript", quoted_text(text))
+                : part_json("output_text", "text", quoted_text(text));
+}
+
+std::string input_part(const ContentPart& part, const transcript::Turn& turn, bool by_voice) {
+  if (part.is_audio || (by_voice && !part.came.exists())) {
+    const bool completed = turn.status == transcript::TurnStatus::completed;
+    return part_json("input_audio", "transcript", completed ? quoted_text(part.text) : "null");
+  }
+  return part.came.exists() ? with_text(part.came, part.text)
+                            : part_json("input_text", "text", quoted_text(part.text));
+}
+
 std::string shown_message(const transcript::Item& item, const transcript::Turn& turn, bool spoken) {
   const View came = View::of(item.detail);
   const bool answer = turn.role == transcript::Role::assistant;
   const bool by_voice = heard_by_voice(item);
+  // The text of an answer under way follows as deltas.
+  const bool under_way = answer && turn.status == transcript::TurnStatus::in_progress;
   std::vector<std::string> content;
   for (const ContentPart& part : content_of(item, came)) {
     if (!part.holds_text) {
       content.push_back(transcript::without_audio(part.came));
-    } else if (answer) {
-      if (turn.status == transcript::TurnStatus::in_progress)
-        continue;  // its text follows as deltas
-      content.push_back(spoken ? part_json("output_audio", "transcript", quoted_text(part.text))
-                               : part_json("output_text", "text", quoted_text(part.text)));
-    } else if (part.is_audio || (by_voice && !part.came.exists())) {
-      const bool completed = turn.status == transcript::TurnStatus::completed;
-      content.push_back(
-          part_json("input_audio", "transcript", completed ? quoted_text(part.text) : "null"));
-    } else if (part.came.exists()) {
-      content.push_back(with_text(part.came, part.text));
-    } else {
-      content.push_back(part_json("input_text", "text", quoted_text(part.text)));
+    } else if (!answer) {
+      content.push_back(input_part(part, turn, by_voice));
+    } else if (!under_way) {
+      content.push_back(output_part(part.text, spoken));
     }
   }
-  if (content.empty() && !(answer && turn.status == transcript::TurnStatus::in_progress)) {
-    content.push_back(answer && spoken ? part_json("output_audio", "transcript", quoted_text({}))
-                                       : part_json(answer ? "output_text" : "input_text", "text",
-                                                   quoted_text({})));
-  }
+  if (content.empty() && !under_way)
+    content.push_back(answer ? output_part({}, spoken)
+                             : part_json("input_text", "text", quoted_text({})));
   // A user's speech is complete as an item long before its transcription.
   return message_json(turn, came, answer ? shown_status(turn.status) : "completed", content);
 }
@@ -155,7 +160,7 @@ std::string tool_json(const transcript::Item& item) {
   const View came = View::of(item.detail);
   if (!came.is(Kind::object)) return {};
   json::ObjectWriter out;
-  out.add("id", dump(nlohmann::json(item.id)));
+  out.add("id", dump(Json(item.id)));
   for (json::Members members(came); members.next();) out.add(members.key(), members.value().raw());
   return out.text();
 }

@@ -1,5 +1,5 @@
 // Writes conversation items in the provider's shapes: as the provider shows them, and as a client
-// (or the relay for it) creates them. Protocol notes, sections 2 (replay limits) and 6.
+// (or the relay for it) creates them. docs/resume.md says what a new connection accepts.
 //
 // Pure; any thread.
 #pragma once

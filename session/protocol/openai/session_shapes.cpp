@@ -89,9 +89,9 @@ View at(View object, Path path) {
 
 /// The members of a configuration that a transcription session accepts. Precondition: `session` is
 /// an object.
-nlohmann::json for_transcription(const nlohmann::json& session) {
+Json for_transcription(const Json& session) {
   VERBATIM_EXPECTS(session.is_object());
-  nlohmann::json kept = nlohmann::json::object();
+  Json kept = Json::object();
   const auto input = session.find("audio");
   if (input != session.end() && input->is_object() && input->contains("input"))
     kept["audio"] = {{"input", (*input)["input"]}};
@@ -99,14 +99,13 @@ nlohmann::json for_transcription(const nlohmann::json& session) {
   return kept;
 }
 
-nlohmann::json update_event(nlohmann::json session, SessionType type, std::string_view event_id) {
+Json update_event(Json session, SessionType type, std::string_view event_id) {
   if (type == SessionType::transcription) {
     session["type"] = "transcription";
   } else if (!session.contains("type")) {
     session["type"] = "realtime";
   }
-  return nlohmann::json{
-      {"type", "session.update"}, {"event_id", event_id}, {"session", std::move(session)}};
+  return Json{{"type", "session.update"}, {"event_id", event_id}, {"session", std::move(session)}};
 }
 
 }  // namespace
@@ -152,7 +151,7 @@ std::string session_created_event(std::string_view session_json, std::string_vie
 }
 
 std::string restoring_update(std::string_view session_json, std::string_view event_id) {
-  auto session = nlohmann::json::parse(session_json, nullptr, /*allow_exceptions=*/false);
+  auto session = Json::parse(session_json, nullptr, /*allow_exceptions=*/false);
   if (!session.is_object()) return {};
   // The connection sets the model; the others belong to the old session.
   for (const char* fixed : {"id", "object", "expires_at", "model", "client_secret"})
@@ -165,12 +164,12 @@ std::string configuration_update(std::string_view session_json,
                                  std::string_view transcription_model, SessionType type,
                                  std::string_view event_id) {
   if (session_json.empty()) return {};
-  nlohmann::json session = nlohmann::json::parse(session_json, nullptr, /*allow_exceptions=*/false);
+  Json session = Json::parse(session_json, nullptr, /*allow_exceptions=*/false);
   if (session.is_object() && type == SessionType::transcription)
     session = for_transcription(session);
   if (!session.is_object() || session.empty()) return {};
   if (!transcription_model.empty()) {
-    nlohmann::json& input = session["audio"]["input"];
+    Json& input = session["audio"]["input"];
     if (!input.contains("transcription") || input["transcription"].is_null())
       input["transcription"] = {{"model", transcription_model}};
   }
@@ -179,7 +178,7 @@ std::string configuration_update(std::string_view session_json,
 
 std::string transcription_update(std::string_view transcription_model, SessionType type,
                                  std::string_view event_id) {
-  const nlohmann::json input = {{"transcription", {{"model", transcription_model}}}};
+  const Json input = {{"transcription", {{"model", transcription_model}}}};
   return update_event({{"audio", {{"input", input}}}}, type, event_id).dump();
 }
 

@@ -1,5 +1,5 @@
 // The session object of OpenAI's Realtime protocol, in the shapes of GA (nested) and beta (flat):
-// what it says, and the messages that set or show it. Source: protocol notes, section 2.
+// what it says, and the messages that set or show it. docs/dialects.md compares the two.
 //
 // Pure; any thread. provider_dialect.hpp describes each function.
 #pragma once

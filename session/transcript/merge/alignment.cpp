@@ -140,33 +140,9 @@ Match match(const MergedSlots& ours, const MergedSlots& theirs, std::optional<in
   return {words.partners(), std::nullopt};
 }
 
-}  // namespace
-
-std::uint64_t work_of_joining(const MergedSlots& ours, const MergedSlots& theirs) {
-  constexpr std::uint64_t each = 8;  // each turn takes some table look-ups
-  return each * (size_of(ours) + size_of(theirs));
-}
-
-std::optional<int> join(MergedSlots& ours, MergedSlots&& theirs, std::optional<int> known_shift,
-                        MergeWork& work) {
-  if (ours.empty()) {
-    ours = std::move(theirs);
-    return 0;
-  }
-  const Match found = match(ours, theirs, known_shift, work);
-  const Partners& partners = found.partners;
-  const bool we_have_numbers = has_numbers(ours);
-  for (MergedSlot& slot : theirs) {
-    if (found.shift)
-      *slot.place += *found.shift;
-    else if (we_have_numbers)
-      slot.place.reset();  // without a shift, its number would claim an unknown position
-  }
-  if (std::find(partners.begin(), partners.end(), none) == partners.end()) {
-    for (std::size_t j = 0; j < theirs.size(); ++j) absorb(ours[partners[j]], std::move(theirs[j]));
-    return found.shift;
-  }
-
+/// Both lists as one. A turn with a partner becomes part of it; the others keep the order of their
+/// own list.
+MergedSlots in_order(MergedSlots ours, MergedSlots theirs, const Partners& partners) {
   MergedSlots all;
   all.reserve(ours.size() + theirs.size());
   Role last = Role::unknown;
@@ -196,7 +172,36 @@ std::optional<int> join(MergedSlots& ours, MergedSlots&& theirs, std::optional<i
           });
   for (std::size_t j = 0; j < theirs.size(); ++j)
     if (partners[j] != none) absorb(all[place_of_ours[partners[j]]], std::move(theirs[j]));
-  ours = std::move(all);
+  return all;
+}
+
+}  // namespace
+
+std::uint64_t work_of_joining(const MergedSlots& ours, const MergedSlots& theirs) {
+  constexpr std::uint64_t each = 8;  // each turn takes some table look-ups
+  return each * (size_of(ours) + size_of(theirs));
+}
+
+std::optional<int> join(MergedSlots& ours, MergedSlots&& theirs, std::optional<int> known_shift,
+                        MergeWork& work) {
+  if (ours.empty()) {
+    ours = std::move(theirs);
+    return 0;
+  }
+  const Match found = match(ours, theirs, known_shift, work);
+  const Partners& partners = found.partners;
+  const bool we_have_numbers = has_numbers(ours);
+  for (MergedSlot& slot : theirs) {
+    if (found.shift)
+      *slot.place += *found.shift;
+    else if (we_have_numbers)
+      slot.place.reset();  // without a shift, its number would claim an unknown position
+  }
+  if (std::find(partners.begin(), partners.end(), none) == partners.end()) {
+    for (std::size_t j = 0; j < theirs.size(); ++j) absorb(ours[partners[j]], std::move(theirs[j]));
+    return found.shift;
+  }
+  ours = in_order(std::move(ours), std::move(theirs), partners);
   return found.shift;
 }
 

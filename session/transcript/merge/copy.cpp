@@ -1,17 +1,14 @@
 #include "session/transcript/merge/copy.hpp"
 
-#include <nlohmann/json.hpp>
-
 #include "base/json/dump.hpp"
+#include "base/json/tree.hpp"
 namespace verbatim::transcript {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 /// Text is WTF-8 and JSON is UTF-8, so half a surrogate pair would be lost. Posted text came as
 /// JSON and contains none.
-Json turn_json(const CopyTurn& turn) {
-  Json json = Json::object();
+OrderedJson turn_json(const CopyTurn& turn) {
+  OrderedJson json = OrderedJson::object();
   if (turn.ordinal) json["n"] = *turn.ordinal;
   if (!turn.item_id.empty()) json["id"] = turn.item_id;
   json["role"] = static_cast<int>(turn.role);
@@ -23,13 +20,13 @@ Json turn_json(const CopyTurn& turn) {
 }
 
 template <class Value>
-std::optional<Value> optional_member(const Json& json, const char* name) {
+std::optional<Value> optional_member(const OrderedJson& json, const char* name) {
   const auto at = json.find(name);
   if (at == json.end()) return std::nullopt;
   return at->get<Value>();
 }
 
-CopyTurn turn_from(const Json& json) {
+CopyTurn turn_from(const OrderedJson& json) {
   CopyTurn turn;
   turn.ordinal = optional_member<int>(json, "n");
   turn.item_id = json.value("id", std::string());
@@ -44,7 +41,7 @@ CopyTurn turn_from(const Json& json) {
 }  // namespace
 
 std::string encode_turns(const std::vector<CopyTurn>& turns) {
-  Json list = Json::array();
+  OrderedJson list = OrderedJson::array();
   for (const CopyTurn& turn : turns) list.push_back(turn_json(turn));
   return dump(list);
 }
@@ -52,9 +49,9 @@ std::string encode_turns(const std::vector<CopyTurn>& turns) {
 std::optional<std::vector<CopyTurn>> decode_turns(std::string_view stored) {
   try {
     std::vector<CopyTurn> turns;
-    for (const Json& one : Json::parse(stored)) turns.push_back(turn_from(one));
+    for (const OrderedJson& one : OrderedJson::parse(stored)) turns.push_back(turn_from(one));
     return turns;
-  } catch (const Json::exception&) {
+  } catch (const OrderedJson::exception&) {
     return std::nullopt;
   }
 }

@@ -1,6 +1,6 @@
 // A writer's copy of a conversation, as it was posted. The writer is never the relay.
 //
-// Plain values. Source: the interface, section 4.
+// Plain values.
 #pragma once
 
 #include <optional>

@@ -29,25 +29,27 @@ constexpr std::size_t bytes_of_one_more = 4096;
 
 Score worth(std::size_t length) { return static_cast<Score>(std::min(length, std::size_t{60})); }
 
+/// Score of two texts being of the same turn; 0: they are not.
+Score likeness(const Variant& ours, const Variant& theirs) {
+  const std::string &ours_say = ours.words(), &they_say = theirs.words();
+  if (ours_say.empty() || they_say.empty() || ours_say.front() != they_say.front()) return 0;
+  if (ours.has_same_words(theirs))
+    return 20 + 2 * worth(ours_say.size()) + (ours.has_same_text(theirs) ? 1 : 0);
+  const bool ours_is_less = ours_say.size() < they_say.size();
+  const Variant& less = ours_is_less ? ours : theirs;
+  const Variant& more = ours_is_less ? theirs : ours;
+  const bool distinctive = less.is_partial() || less.words().size() >= distinctive_length;
+  return distinctive && begins_with(more.words(), less.words()) ? 10 + worth(less.words().size())
+                                                                : 0;
+}
+
 /// Score of two turns being the same; 0: they are not. Among pairings of the same size, the one
 /// with longer texts wins.
 Score likeness(const MergedSlot& ours, const MergedSlot& theirs, Comparable by) {
   if (!same_role(ours, theirs) || by.distinguishes(ours, theirs)) return 0;
   Score most = 0;
   for (const Variant& a : ours.variants)
-    for (const Variant& b : theirs.variants) {
-      const std::string &ours_say = a.words(), &they_say = b.words();
-      if (ours_say.empty() || they_say.empty() || ours_say.front() != they_say.front()) continue;
-      if (a.has_same_words(b)) {
-        most = std::max(most, 20 + 2 * worth(ours_say.size()) + (a.has_same_text(b) ? 1 : 0));
-        continue;
-      }
-      const Variant& less = ours_say.size() < they_say.size() ? a : b;
-      const Variant& more = &less == &a ? b : a;
-      const bool distinctive = less.is_partial() || less.words().size() >= distinctive_length;
-      if (distinctive && begins_with(more.words(), less.words()))
-        most = std::max(most, 10 + worth(less.words().size()));
-    }
+    for (const Variant& b : theirs.variants) most = std::max(most, likeness(a, b));
   return most > 0 ? one_pair + most : 0;
 }
 

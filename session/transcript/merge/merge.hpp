@@ -2,7 +2,7 @@
 // only on the *set* of copies, so order and repetition of the posts do not matter. Nothing given is
 // dropped, so no turn can vanish.
 //
-// Pure; any thread. Rules with their reasons: docs/merge.md. Source: the interface, section 4.
+// Pure; any thread. Rules with their reasons: docs/merge.md.
 #pragma once
 
 #include <cstddef>

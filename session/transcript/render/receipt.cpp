@@ -1,9 +1,8 @@
 #include "session/transcript/render/receipt.hpp"
 
-#include <nlohmann/json.hpp>
-
 #include "base/crypto.hpp"
 #include "base/json/dump.hpp"
+#include "base/json/tree.hpp"
 #include "base/utf8.hpp"
 
 namespace verbatim::transcript {
@@ -12,7 +11,6 @@ namespace {
 /// The text as the transcript's JSON shows it: ids of the provider may be invalid UTF-8.
 std::string as_shown(const std::string& bytes) {
   if (utf8::is_valid(bytes)) return bytes;
-  using Json = nlohmann::json;
   return Json::parse(dump(Json(bytes))).get<std::string>();
 }
 

@@ -28,7 +28,8 @@ struct Receipt {
   std::size_t tool_calls_unanswered = 0;
   bool complete = false;
   std::vector<Gap> gaps;
-  std::string sha256;  ///< of canonical_form(), in hex
+  std::string sha256;         ///< of canonical_form(), in hex
+  bool tail_pending = false;  ///< another node of a fleet may have more of the attempt
 
   friend bool operator==(const Receipt&, const Receipt&) = default;
 };

@@ -4,16 +4,13 @@
 #include <chrono>
 #include <cstdio>
 
-#include <nlohmann/json.hpp>
-
 #include "base/enum_names.hpp"
 #include "base/json/dump.hpp"
+#include "base/json/tree.hpp"
 #include "session/transcript/render/captions.hpp"
 
 namespace verbatim::transcript {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 constexpr Name<Format> formats[] = {
     {Format::json, "json"},         {Format::jsonl, "jsonl"}, {Format::text, "text"},
@@ -22,27 +19,30 @@ constexpr Name<Format> formats[] = {
 
 // ---- Formats for programs ----
 
-Json time_or_null(const std::optional<TimeMs>& time) {
-  return time ? Json(iso_time(*time)) : Json(nullptr);
+OrderedJson time_or_null(const std::optional<TimeMs>& time) {
+  return time ? OrderedJson(iso_time(*time)) : OrderedJson(nullptr);
 }
 
-Json turn_json(const MergedTurn& turn) {
-  Json json = {{"ordinal", turn.ordinal},
-               {"item_id", turn.item_id.empty() ? Json(nullptr) : Json(turn.item_id)},
-               {"role", to_string(turn.role)},
-               {"status", to_string(turn.status)},
-               {"text", turn.text.utf8()},
-               {"started_at", time_or_null(turn.started_at)},
-               {"ended_at", time_or_null(turn.ended_at)},
-               {"heard", nullptr},
-               {"writers", turn.writers},
-               {"response_id", nullptr}};
+OrderedJson turn_json(const MergedTurn& turn) {
+  OrderedJson json = {
+      {"ordinal", turn.ordinal},
+      {"item_id", turn.item_id.empty() ? OrderedJson(nullptr) : OrderedJson(turn.item_id)},
+      {"role", to_string(turn.role)},
+      {"status", to_string(turn.status)},
+      {"text", turn.text.utf8()},
+      {"started_at", time_or_null(turn.started_at)},
+      {"ended_at", time_or_null(turn.ended_at)},
+      {"heard", nullptr},
+      {"writers", turn.writers},
+      {"response_id", nullptr}};
   if (turn.heard)
-    json["heard"] = {{"audio_ms", turn.heard->audio_ms},
-                     {"text", turn.heard->text ? Json(turn.heard->text->utf8()) : Json(nullptr)}};
+    json["heard"] = {
+        {"audio_ms", turn.heard->audio_ms},
+        {"text", turn.heard->text ? OrderedJson(turn.heard->text->utf8()) : OrderedJson(nullptr)}};
   if (!turn.response_id.empty()) json["response_id"] = turn.response_id;
   if (!turn.reason.empty()) json["reason"] = turn.reason;
   if (turn.deleted) json["deleted"] = true;
+  if (turn.audio_ms > 0) json["audio_ms"] = turn.audio_ms;
   if (turn.first_audio_ms) json["first_audio_ms"] = *turn.first_audio_ms;
   for (const Version& version : turn.versions)
     json["versions"].push_back({{"writer", version.writer},
@@ -51,29 +51,33 @@ Json turn_json(const MergedTurn& turn) {
   return json;
 }
 
-Json string_or_null(const std::string& text) { return text.empty() ? Json(nullptr) : Json(text); }
+OrderedJson string_or_null(const std::string& text) {
+  return text.empty() ? OrderedJson(nullptr) : OrderedJson(text);
+}
 
-Json tool_call_json(const ToolCall& call) {
-  Json json = {{"after", call.after},
-               {"item_id", string_or_null(call.item_id)},
-               {"call_id", string_or_null(call.call_id)},
-               {"kind", to_string(call.kind)},
-               {"name", call.name},
-               {"arguments", call.arguments.utf8()},
-               {"output", call.output ? Json(call.output->utf8()) : Json(nullptr)},
-               {"status", to_string(call.status)},
-               {"response_id", string_or_null(call.response_id)},
-               {"started_at", time_or_null(call.started_at)},
-               {"ended_at", time_or_null(call.ended_at)}};
+OrderedJson tool_call_json(const ToolCall& call) {
+  OrderedJson json = {
+      {"after", call.after},
+      {"item_id", string_or_null(call.item_id)},
+      {"call_id", string_or_null(call.call_id)},
+      {"kind", to_string(call.kind)},
+      {"name", call.name},
+      {"arguments", call.arguments.utf8()},
+      {"output", call.output ? OrderedJson(call.output->utf8()) : OrderedJson(nullptr)},
+      {"status", to_string(call.status)},
+      {"response_id", string_or_null(call.response_id)},
+      {"started_at", time_or_null(call.started_at)},
+      {"ended_at", time_or_null(call.ended_at)}};
   if (call.kind == ToolKind::mcp) {
     json["server_label"] = string_or_null(call.server);
-    const Json error = Json::parse(call.error.utf8(), nullptr, /*allow_exceptions=*/false);
+    const OrderedJson error =
+        OrderedJson::parse(call.error.utf8(), nullptr, /*allow_exceptions=*/false);
     json["error"] = error.is_discarded() ? string_or_null(call.error.utf8()) : error;
   }
   if (call.approval) {
     const std::optional<bool>& approved = call.approval->approved;
     json["approval"] = {{"request_id", call.approval->request_id},
-                        {"approve", approved ? Json(*approved) : Json(nullptr)},
+                        {"approve", approved ? OrderedJson(*approved) : OrderedJson(nullptr)},
                         {"reason", string_or_null(call.approval->reason.utf8())}};
   }
   if (call.deleted) json["deleted"] = true;
@@ -92,12 +96,13 @@ void walk(const TranscriptView& view, const OnTurn& on_turn, const OnCall& on_ca
 }
 
 /// Ids come from the provider and may be invalid UTF-8; bad bytes are replaced.
-std::string json_line(const Json& json) { return dump(json) + "\n"; }
+std::string json_line(const OrderedJson& json) { return dump(json) + "\n"; }
 
-Json gaps_json(const std::vector<Gap>& gaps) {
-  Json list = Json::array();
+OrderedJson gaps_json(const std::vector<Gap>& gaps) {
+  OrderedJson list = OrderedJson::array();
   for (const Gap& gap : gaps) {
-    Json& shown = list.emplace_back(Json{{"item_id", gap.item_id}, {"kind", to_string(gap.kind)}});
+    OrderedJson& shown =
+        list.emplace_back(OrderedJson{{"item_id", gap.item_id}, {"kind", to_string(gap.kind)}});
     if (gap.kind == GapKind::missing_position || gap.kind == GapKind::unplaced_text)
       shown["after"] = gap.after;
     if (gap.kind == GapKind::unplaced_text) shown["count"] = gap.count;
@@ -105,34 +110,37 @@ Json gaps_json(const std::vector<Gap>& gaps) {
   return list;
 }
 
-Json receipt_json(const Receipt& receipt) {
-  return {{"committed", receipt.committed},
-          {"with_text", receipt.with_text},
-          {"interrupted", receipt.interrupted},
-          {"failed", receipt.failed},
-          {"tool_calls", receipt.tool_calls},
-          {"tool_calls_failed", receipt.tool_calls_failed},
-          {"tool_calls_unanswered", receipt.tool_calls_unanswered},
-          {"complete", receipt.complete},
-          {"gaps", gaps_json(receipt.gaps)},
-          {"form", receipt_form},
-          {"sha256", receipt.sha256}};
+OrderedJson receipt_json(const Receipt& receipt) {
+  OrderedJson shown = {{"committed", receipt.committed},
+                       {"with_text", receipt.with_text},
+                       {"interrupted", receipt.interrupted},
+                       {"failed", receipt.failed},
+                       {"tool_calls", receipt.tool_calls},
+                       {"tool_calls_failed", receipt.tool_calls_failed},
+                       {"tool_calls_unanswered", receipt.tool_calls_unanswered},
+                       {"complete", receipt.complete},
+                       {"gaps", gaps_json(receipt.gaps)},
+                       {"form", receipt_form},
+                       {"sha256", receipt.sha256}};
+  if (receipt.tail_pending) shown["tail_pending"] = "node";
+  return shown;
 }
 
-Json view_json(const TranscriptView& view) {
-  Json turns = Json::array();
+OrderedJson view_json(const TranscriptView& view) {
+  OrderedJson turns = OrderedJson::array();
   for (const MergedTurn& turn : view.turns) turns.push_back(turn_json(turn));
-  Json calls = Json::array();
+  OrderedJson calls = OrderedJson::array();
   for (const ToolCall& call : view.tool_calls) calls.push_back(tool_call_json(call));
   return {{"session_id", view.session_id},
           {"attempt", view.attempt},
           {"status", to_string(view.status)},
           {"ended_at", time_or_null(view.ended_at)},
-          {"close_reason", view.close_reason ? Json(to_string(*view.close_reason)) : Json(nullptr)},
+          {"close_reason",
+           view.close_reason ? OrderedJson(to_string(*view.close_reason)) : OrderedJson(nullptr)},
           {"complete", view.complete},
           {"gaps", gaps_json(view.gaps)},
           {"writers", view.writers},
-          {"receipt", view.receipt ? receipt_json(*view.receipt) : Json(nullptr)},
+          {"receipt", view.receipt ? receipt_json(*view.receipt) : OrderedJson(nullptr)},
           {"turns", turns},
           {"tool_calls", calls}};
 }
@@ -151,8 +159,8 @@ std::string render_jsonl(const TranscriptView& view) {
 std::string render_jsonl(std::span<const TranscriptView> views) {
   std::string lines;
   for (const TranscriptView& view : views) {
-    const auto add = [&](const Json& shown) {
-      Json line = {{"attempt", view.attempt}};
+    const auto add = [&](const OrderedJson& shown) {
+      OrderedJson line = {{"attempt", view.attempt}};
       line.update(shown);
       lines += json_line(line);
     };
@@ -346,7 +354,7 @@ std::string render(const std::string& session_id, std::span<const TranscriptView
   std::string out;
   switch (format) {
     case Format::json: {
-      Json attempts = Json::array();
+      OrderedJson attempts = OrderedJson::array();
       for (const TranscriptView& view : views) attempts.push_back(view_json(view));
       return json_line({{"session_id", session_id}, {"attempts", attempts}});
     }
@@ -378,7 +386,7 @@ std::string render_turn(const MergedTurn& turn) {
 }
 
 std::string render_tool_call(const ToolCall& call, std::size_t number) {
-  Json shown = {{"number", number}};
+  OrderedJson shown = {{"number", number}};
   shown.update(tool_call_json(call));
   std::string line = json_line(shown);
   line.pop_back();

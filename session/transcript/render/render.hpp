@@ -1,4 +1,4 @@
-// Renders transcripts for people and programs. Shapes: the interface, section 4. Pure; any thread.
+// Renders transcripts for people and programs. Shapes: server/api/openapi.json. Pure; any thread.
 #pragma once
 
 #include <optional>
@@ -15,7 +15,7 @@
 
 namespace verbatim::transcript {
 
-/// The transcript of one attempt, with everything that the interface shows of it.
+/// The transcript of one attempt, with everything that the API shows of it.
 struct TranscriptView {
   std::string session_id;
   int attempt = 1;

@@ -1,8 +1,8 @@
 // The outline, a flat list of a message's values; and messages that can be read in two ways.
 #include "base/json/outline.hpp"
+#include "base/json/tree.hpp"
 
 #include <catch2/catch.hpp>
-#include <nlohmann/json.hpp>
 
 using namespace verbatim;
 using namespace verbatim::json;
@@ -13,23 +13,23 @@ using Index = Outline::Index;
 using What = Outline::Fault;
 
 /// The outline as a tree, to compare it with another parser's result.
-nlohmann::json rebuilt(const Outline& outline, Index value) {
-  nlohmann::json tree;
+Json rebuilt(const Outline& outline, Index value) {
+  Json tree;
   switch (outline.kind(value)) {
     case Kind::object:
-      tree = nlohmann::json::object();
+      tree = Json::object();
       for (Index i = Outline::first(value); i < outline.end(value); i = outline.end(i))
         tree[outline.name(i)] = rebuilt(outline, i);
       return tree;
     case Kind::array:
-      tree = nlohmann::json::array();
+      tree = Json::array();
       for (Index i = Outline::first(value); i < outline.end(value); i = outline.end(i))
         tree.push_back(rebuilt(outline, i));
       return tree;
     case Kind::string:
       return outline.text(value);
     default:
-      return nlohmann::json::parse(outline.raw(value));
+      return Json::parse(outline.raw(value));
   }
 }
 
@@ -48,7 +48,7 @@ TEST_CASE("an outline has all that a message has", "[json]") {
     INFO(bytes);
     const Outline outline(bytes);
     REQUIRE(outline.fault() == What::none);
-    CHECK(rebuilt(outline, 0) == nlohmann::json::parse(bytes));
+    CHECK(rebuilt(outline, 0) == Json::parse(bytes));
   }
   const std::string bytes = R"({"a":{"b":[1, 2]} , "c":3})";
   const Outline outline(bytes);

@@ -1,15 +1,15 @@
 // The JSON readers against the grammar, against another parser, and at their limits.
 #include <catch2/catch.hpp>
-#include <nlohmann/json.hpp>
 
 #include "base/json/outline.hpp"
+#include "base/json/tree.hpp"
 #include "base/json/view.hpp"
 #include "base/utf8.hpp"
 #include "tests/session/transcript/stream.hpp"
 
 namespace js = verbatim::json;
+using verbatim::Json;
 using verbatim::session::test::Random;
-using Json = nlohmann::json;
 
 namespace {
 

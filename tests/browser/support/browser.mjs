@@ -31,12 +31,13 @@ export const silence = [{ ms: 1000, loud: false }];
 /** One sentence, and a long time to listen. */
 export const sentence = [{ ms: 400, loud: false }, { ms: 1500, loud: true }, { ms: 30_000, loud: false }];
 
-/** `microphone` is what it hears, or 'refused'. One that is `killable` cannot give downloads. */
-export async function startBrowser(t, { microphone = silence, killable = false } = {}) {
+/** `microphone` is what it hears, or 'refused'. One that is `killable` cannot give downloads.
+ * Without `autoplay` it plays sound only after a click. */
+export async function startBrowser(t, { microphone = silence, killable = false, autoplay = true } = {}) {
   const args = [
     '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
     '--disable-component-update', '--disable-sync', '--ignore-certificate-errors',
-    '--autoplay-policy=no-user-gesture-required',
+    `--autoplay-policy=${autoplay ? 'no-user-gesture-required' : 'document-user-activation-required'}`,
   ];
   if (microphone === 'refused') {
     args.push('--use-fake-device-for-media-stream', '--deny-permission-prompts');

@@ -1,18 +1,14 @@
 // A browser, a simulated provider and a relay that the tests of one file share.
 // Importing this module registers the hooks that start and end them.
 import assert from 'node:assert/strict';
-import { after, before } from 'node:test';
+import { before } from 'node:test';
+import { wholeFile } from '../../e2e/support/file.mjs';
 import { play, read } from '../../e2e/support/recording.mjs';
 import { Client, startRelay, startSimulator } from '../../e2e/support/verbatim.mjs';
 import { startBrowser } from './browser.mjs';
 import { openConsole } from './console.mjs';
 
-// Resources that live as long as the file. (`after` itself, called in a hook, belongs to the hook.)
-const ends = [];
-const file = { after: (end) => ends.push(end) };
-after(async () => {
-  for (const end of ends) await end();
-});
+const file = wholeFile();
 
 export let browser;
 export let simulator;

@@ -83,6 +83,7 @@ class Recording {
     this.#say('response.output_item.added', { response_id, output_index: 0, item: item('in_progress', []) });
     this.#say('conversation.item.added', { previous_item_id, item: item('in_progress', []) });
     this.#say('response.content_part.added', { ...place, part: { type: 'audio', transcript: '' } });
+    this.#ms += ends.slowMs ?? 0;
     const generated = this.#ms;
     for (const word of text.match(/\s*\S+/g)) {
       this.#say('response.output_audio_transcript.delta', { ...place, delta: word });
@@ -113,7 +114,7 @@ class Recording {
 
 /**
  * The text of a recording. Each turn is {user: text} or {assistant: text}. An answer may be
- * `talkedOverBy` a text after `heardMs`, or be `open`: then the recording ends within it, and the
+ * `talkedOverBy` a text after `heardMs`, begin only after `slowMs`, or be `open`: then the recording ends within it, and the
  * voice hums on for `humMs`.
  */
 export function dialogue(turns) {

@@ -3,6 +3,8 @@ import { spawn, spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { within } from '../../e2e/support/process.mjs';
 
+export { eventually } from '../../e2e/support/process.mjs';
+
 export const root = fileURLToPath(new URL('../../../', import.meta.url));
 export const inTree = (path) => `${root}${path}`;
 
@@ -65,17 +67,4 @@ export class Background {
     }
     return within(this.over, `the end of ${this.child.spawnfile}`);
   }
-}
-
-/** Asks again until the answer is there: for programs that cannot say when they are ready. */
-export async function eventually(ask, what) {
-  let go = true;
-  const asking = (async () => {
-    while (go) {
-      const answer = await ask();
-      if (answer) return answer;
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-  })();
-  return within(asking, what).finally(() => (go = false));
 }

@@ -6,18 +6,8 @@ import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
 import tls from 'node:tls';
-import { temporaryDirectory } from '../../e2e/support/verbatim.mjs';
+import { freePort, temporaryDirectory } from '../../e2e/support/process.mjs';
 import { Background, eventually, inTree } from './programs.mjs';
-
-/** A port that is free now. */
-export async function freePort() {
-  const server = net.createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 /** Text with each of these replaced; an error if one is not there. */
 function edited(text, changes) {

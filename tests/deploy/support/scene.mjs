@@ -1,8 +1,9 @@
 // A relay behind a proxy, and what its clients and back ends do there.
 import https from 'node:https';
+import { freePort } from '../../e2e/support/process.mjs';
 import { Client, makeKey, startRelay, startSimulator, temporaryDirectory, within } from '../../e2e/support/verbatim.mjs';
 import { eventually } from './programs.mjs';
-import { freePort, Proxy } from './proxies.mjs';
+import { Proxy } from './proxies.mjs';
 
 /** A proxy, and a relay behind it that can be replaced by its successor. */
 export async function scene(t, name, { prefix } = {}) {

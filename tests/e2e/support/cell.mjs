@@ -6,29 +6,21 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { once } from 'node:events';
 import net from 'node:net';
 import { join } from 'node:path';
-import { after, before } from 'node:test';
+import { before } from 'node:test';
 import tls from 'node:tls';
 import { Client, startRelay, startSimulator, temporaryDirectory, within } from './verbatim.mjs';
+import { wholeFile } from './file.mjs';
+import { eventually } from './process.mjs';
 import { WireClient, WireProvider } from './wire.mjs';
+
+export { eventually } from './process.mjs';
 
 /** One simulator for all tests of a file; its URL is there once they begin. */
 export function sharedSimulator() {
   const shared = {};
-  const cleanup = [];
-  before(async () => Object.assign(shared, await startSimulator({ after: (what) => cleanup.push(what) })));
-  after(async () => {
-    for (const what of cleanup) await what();
-  });
+  const file = wholeFile();
+  before(async () => Object.assign(shared, await startSimulator(file)));
   return shared;
-}
-
-/** Polls until `look` returns true. For state without events: another process's files and counters. */
-export async function eventually(look, what) {
-  let go = true;
-  const looking = (async () => {
-    while (go && !(await look())) await new Promise((resolve) => setTimeout(resolve, 20));
-  })();
-  await within(looking, what).finally(() => (go = false));
 }
 
 /** The address that the relay dials. It passes connections on to the simulator, except those that a test takes. */

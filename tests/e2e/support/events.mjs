@@ -11,9 +11,14 @@ export class Watcher {
   #waiting = new Set();
 
   /** `lastEventId` resumes. Rejects unless the answer is a stream; `expect` gives any answer. */
-  static async open(t, relay, id, { query = '', lastEventId, key = relay.key, headers = {} } = {}) {
+  static open(t, relay, id, { query = '', ...options } = {}) {
+    return Watcher.at(t, relay, `/v1/sessions/${id}/events${query}`, options);
+  }
+
+  /** The stream at another path. */
+  static async at(t, relay, path, { lastEventId, key = relay.key, headers = {} } = {}) {
     const watcher = new Watcher();
-    const url = `${relay.url}/v1/sessions/${id}/events${query}`;
+    const url = `${relay.url}${path}`;
     const transport = url.startsWith('https') ? https : http;
     const answered = new Promise((resolve, reject) => {
       watcher.request = transport.get(url, {
@@ -71,7 +76,7 @@ export class Watcher {
     const data = JSON.parse(fields.data);
     this.events.push({ event: fields.event, data, id: fields.id });
     if (fields.event === 'turn') this.turns[data.ordinal - 1] = data;
-    else this.turns.length = Math.min(this.turns.length, data.turns);
+    else if (data.turns !== undefined) this.turns.length = Math.min(this.turns.length, data.turns);
   }
 
   /** Waits until `find(this)` gives something. */

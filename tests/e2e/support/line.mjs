@@ -1,11 +1,15 @@
-// A TCP proxy between a relay and its provider that a test can cut. It passes bytes unchanged.
+// A TCP proxy before a relay or its provider that a test can cut. It passes bytes unchanged.
 import { once } from 'node:events';
 import net from 'node:net';
 
 export class Line {
-  #pairs = new Set();
+  down = false; // new connections are cut too
+  silent = false; // new connections are taken, and nothing passes
+  unanswered = 0; // connections taken while it was silent
+  cuts = 0;
+  #sockets = new Set();
 
-  /** `url` of the provider; the relay dials `line.url`. */
+  /** `url` of the far end; the near end dials `line.url`. */
   static async open(t, url) {
     const line = new Line();
     const far = new URL(url);
@@ -22,23 +26,28 @@ export class Line {
   }
 
   #carry(near, { hostname, port }) {
+    if (this.down) return near.resetAndDestroy();
+    if (this.silent) {
+      this.unanswered += 1;
+      return this.#keep(near);
+    }
     const far = net.connect({ host: hostname, port: Number(port), noDelay: true });
-    const pair = { near, far };
-    this.#pairs.add(pair);
     const over = () => {
       near.destroy();
       far.destroy();
-      this.#pairs.delete(pair);
     };
-    for (const end of [near, far]) end.on('error', () => {}).on('close', over);
+    for (const end of [near, far]) this.#keep(end).on('close', over);
     near.pipe(far).pipe(near);
   }
 
-  /** Every connection is gone, without a word. The next ones go through. */
+  #keep(socket) {
+    this.#sockets.add(socket);
+    return socket.on('error', () => {}).on('close', () => this.#sockets.delete(socket));
+  }
+
+  /** Every connection is gone, without a word. The next ones go through, unless the line is down or silent. */
   cut() {
-    for (const { near, far } of this.#pairs) {
-      near.resetAndDestroy();
-      far.resetAndDestroy();
-    }
+    this.cuts += 1;
+    for (const socket of this.#sockets) socket.resetAndDestroy();
   }
 }

@@ -1,6 +1,8 @@
 // The program as a child process: starts it, waits for it, stops it by its pid, reads its output.
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, watch } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -42,6 +44,16 @@ function cleanEnvironment(extra) {
   return { ...Object.fromEntries(inherited), ...extra };
 }
 
+/** A port that is free now. */
+export async function freePort() {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address();
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
 export class Program {
   stdout = '';
   stderr = '';
@@ -62,12 +74,12 @@ export class Program {
     });
   }
 
-  /** Waits until it has logged this event. */
-  logged(event) {
+  /** Waits until it has logged this event that many times. */
+  logged(event, times = 1) {
     const stream = this.child.stderr;
     let look;
     const found = new Promise((resolve) => {
-      look = () => this.stderr.includes(event) && resolve();
+      look = () => this.stderr.split(event).length > times && resolve();
       stream.on('data', look);
       look();
     });
@@ -83,6 +95,19 @@ export class Program {
     if (this.child.exitCode === null && this.child.signalCode === null) this.child.kill(signal);
     return within(this.over, `${signal} to end the program`, ms);
   }
+}
+
+/** Asks again until there is an answer, and returns it: for what cannot say when it is ready. */
+export async function eventually(ask, what) {
+  let go = true;
+  const asking = (async () => {
+    while (go) {
+      const answer = await ask();
+      if (answer) return answer;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  })();
+  return within(asking, what).finally(() => (go = false));
 }
 
 /** Runs a command to its end. */

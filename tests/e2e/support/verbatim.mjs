@@ -4,6 +4,7 @@ import https from 'node:https';
 import http from 'node:http';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
+import { asPair, canBePair, startPair } from './pair.mjs';
 import { recordings } from './recording.mjs';
 import { Program, temporaryDirectory, whenReady, within } from './process.mjs';
 
@@ -71,6 +72,14 @@ class Relay {
  * file sets the keys, and only requests use `key`.
  */
 export async function startRelay(t, options = {}) {
+  const whole = { key: makeKey(), ...options };
+  return asPair && canBePair(whole) ? startPair(t, whole, startOne) : startOne(t, options);
+}
+
+/** Two relays with one database: the second, whose `first` is the other. */
+export const startFleet = (t, options = {}) => startPair(t, { key: makeKey(), ...options }, startOne);
+
+async function startOne(t, options) {
   let program;
   t.after(() => program?.stop('SIGKILL')); // before its directories are removed
   const { simulator, dataDir = temporaryDirectory(t), key = makeKey(), set = [], config, args = [] } = options;
@@ -79,8 +88,8 @@ export async function startRelay(t, options = {}) {
   const assignments = [
     'server.listen=127.0.0.1:0',
     `server.data_dir=${dataDir}`,
-    // A lost client's session ends, unless a test is about resuming.
-    'session.resume_window=0s',
+    // A lost client's session ends, unless a test is about resuming. `resumes`: its file says how.
+    ...(options.resumes ? [] : ['session.resume_window=0s']),
     'upstream.reconnect_attempts_max=0',
     ...(key && !config ? [`auth.api_keys=${key.hash}`] : []),
     ...(simulator ? [`upstream.url=${simulator.url}`] : []),
@@ -98,6 +107,7 @@ export async function startRelay(t, options = {}) {
     {
       env: { VERBATIM_UPSTREAM_API_KEY: 'sk-simulated-provider', ...options.env },
       openFiles: options.openFiles,
+      through: options.through,
     },
   );
   const { url, pid } = await whenReady(program, directory, ready);

@@ -1,8 +1,8 @@
 // The OpenAPI description matches the API.
 #include <catch2/catch.hpp>
-#include <nlohmann/json.hpp>
 #include <set>
 
+#include "base/json/tree.hpp"
 #include "server/api/openapi.hpp"
 #include "server/api/routes.hpp"
 #include "session/transcript/close_reason.hpp"
@@ -11,7 +11,7 @@ using namespace verbatim;
 using namespace verbatim::api;
 
 TEST_CASE("the description has every call of the API and no other", "[http]") {
-  const auto document = nlohmann::json::parse(openapi_document());
+  const auto document = Json::parse(openapi_document());
   std::set<std::string> described;
   for (const auto& [path, item] : document["paths"].items()) {
     for (const auto& [method, operation] : item.items()) {
@@ -32,8 +32,8 @@ TEST_CASE("the description has every call of the API and no other", "[http]") {
 }
 
 TEST_CASE("the description has every close reason and no other", "[http]") {
-  const auto document = nlohmann::json::parse(openapi_document());
-  auto expected = nlohmann::json::array();
+  const auto document = Json::parse(openapi_document());
+  auto expected = Json::array();
   for (const transcript::CloseReasonRow& row : transcript::close_reasons)
     expected.push_back(row.name);
   expected.push_back(nullptr);  // while it lives

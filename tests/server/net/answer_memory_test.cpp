@@ -96,3 +96,16 @@ TEST_CASE("refused answers make one line in the log in ten seconds", "[answers]"
   CHECK_FALSE(memory.worth_a_line(begin + std::chrono::milliseconds(9'999)));
   CHECK(memory.worth_a_line(begin + std::chrono::seconds(10)));
 }
+
+TEST_CASE("a changed limit of answers counts at once, and what is held stays",
+          "[answers][reload]") {
+  AnswerMemory memory(bytes_max);
+  std::deque<AnswerMemory::Share> shares;
+  CHECK(fill(memory, shares, client("ann")) == 4);
+  memory.set_limit(2 * bytes_max);
+  CHECK(fill(memory, shares, client("ann")) == 4);
+  memory.set_limit(bytes_max);
+  CHECK(memory.counts().held == 8 * answer);
+  CHECK(fill(memory, shares, client("ann")) == 0);
+  CHECK(fill(memory, shares, client("bob")) == 4);
+}

@@ -68,3 +68,16 @@ TEST_CASE("refused bodies make one line in the log in ten seconds", "[bodies]") 
   CHECK_FALSE(memory.worth_a_line(begin + std::chrono::milliseconds(9'999)));
   CHECK(memory.worth_a_line(begin + std::chrono::seconds(10)));
 }
+
+TEST_CASE("a changed limit of bodies counts at once, and what is held stays", "[bodies][reload]") {
+  BodyMemory memory(bytes_max, largest);
+  std::deque<BodyMemory::Share> shares;
+  const std::size_t before = fill(memory, shares, "");
+  memory.set_limits(2 * bytes_max, largest);
+  CHECK(fill(memory, shares, "") == before);
+  memory.set_limits(bytes_max, largest);
+  CHECK(memory.counts().held > bytes_max);
+  CHECK(fill(memory, shares, "") == 0);
+  shares.clear();
+  CHECK(fill(memory, shares, "") == before);
+}

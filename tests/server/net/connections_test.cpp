@@ -278,7 +278,7 @@ TEST_CASE("a connection that was closed for another is counted once", "[connecti
   table.run();
   CHECK_FALSE(socket.is_open());
   MetricsPage page;
-  table.metrics.add_metrics(page, 0);
+  table.metrics.add_metrics(page, 0, 0);
   const std::string text = page.text();
   CHECK_THAT(text, Catch::Contains("verbatim_idle_connections_closed_total 1\n"));
   first.reset();

@@ -1,8 +1,8 @@
 // Parts of HTTP messages: targets, errors, addresses.
 #include "server/net/http_message.hpp"
+#include "base/json/tree.hpp"
 
 #include <catch2/catch.hpp>
-#include <nlohmann/json.hpp>
 
 #include "server/relay/upstream.hpp"
 
@@ -41,7 +41,7 @@ TEST_CASE("text that is not a request target is refused", "[http]") {
 }
 
 TEST_CASE("errors before the upgrade have the provider's shape", "[http][P9]") {
-  const auto error = nlohmann::json::parse(openai_error(401, "invalid_token", "no").body)["error"];
+  const auto error = Json::parse(openai_error(401, "invalid_token", "no").body)["error"];
   REQUIRE(error["type"] == "authentication_error");
   REQUIRE(error["code"] == "invalid_token");
   REQUIRE(error["message"] == "no");
@@ -50,7 +50,7 @@ TEST_CASE("errors before the upgrade have the provider's shape", "[http][P9]") {
 TEST_CASE("problems have the shape of RFC 9457", "[http]") {
   const HttpResponse response = problem(404, "not found", "nothing there");
   REQUIRE(response.content_type == "application/problem+json");
-  REQUIRE(nlohmann::json::parse(response.body)["status"] == 404);
+  REQUIRE(Json::parse(response.body)["status"] == 404);
 }
 
 TEST_CASE("an address is taken apart", "[upstream]") {

@@ -335,3 +335,25 @@ TEST_CASE("in any order of owners' events the limits hold, and all messages end"
     REQUIRE(all.counts().waiting == 0);
   }
 }
+
+TEST_CASE("messages that wait get memory when the limit is raised, and a lower one takes none",
+          "[P11][large][reload]") {
+  LargeMessages all(Owned::bytes_max, Owned::largest);
+  std::vector<std::unique_ptr<Reading>> messages;
+  while (all.counts().waiting == 0) {
+    messages.push_back(std::make_unique<Reading>(all, ""));
+    messages.back()->grow(Owned::largest);
+  }
+  const std::size_t held = all.counts().moving;
+  all.set_limits(4 * Owned::bytes_max, Owned::largest);
+  CHECK(all.counts().waiting == 0);
+  CHECK(all.counts().moving == held + Owned::largest);
+  all.set_limits(Owned::bytes_max, Owned::largest);
+  CHECK(all.counts().moving == held + Owned::largest);
+  messages.push_back(std::make_unique<Reading>(all, ""));
+  messages.back()->grow(Owned::largest);
+  CHECK(all.counts().waiting == 1);
+  messages.pop_back();
+  messages.clear();
+  CHECK(all.counts().moving == 0);
+}

@@ -108,11 +108,11 @@ TEST_CASE("the scheme is that of the client's own connection", "[proxies]") {
 }
 
 TEST_CASE("limits count an IPv4 address and an IPv6 network", "[proxies]") {
-  CHECK(customer_of("203.0.113.9") == "203.0.113.9");
-  CHECK(customer_of("::ffff:203.0.113.9") == "203.0.113.9");
-  CHECK(customer_of("2001:db8:1:2:3::4") == "2001:db8:1:2::");
-  CHECK(customer_of("2001:db8:1:2::9") == customer_of("2001:db8:1:2:ffff::1"));
-  CHECK(customer_of("2001:db8:1:3::9") != customer_of("2001:db8:1:2::9"));
+  CHECK(address_key("203.0.113.9") == "203.0.113.9");
+  CHECK(address_key("::ffff:203.0.113.9") == "203.0.113.9");
+  CHECK(address_key("2001:db8:1:2:3::4") == "2001:db8:1:2::");
+  CHECK(address_key("2001:db8:1:2::9") == address_key("2001:db8:1:2:ffff::1"));
+  CHECK(address_key("2001:db8:1:3::9") != address_key("2001:db8:1:2::9"));
 }
 
 TEST_CASE("PROXY protocol v2 names the client", "[proxies]") {

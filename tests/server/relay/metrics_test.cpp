@@ -18,9 +18,10 @@ using namespace verbatim::webhooks;
 
 namespace {
 
-std::string text_of(const Metrics& metrics, std::size_t live_sessions = 0) {
+std::string text_of(const Metrics& metrics, std::size_t live_sessions = 0,
+                    std::size_t recovering_sessions = 0) {
   MetricsPage page;
-  metrics.add_metrics(page, live_sessions);
+  metrics.add_metrics(page, live_sessions, recovering_sessions);
   return page.text();
 }
 
@@ -84,7 +85,7 @@ TEST_CASE("a page adds up what the workers have counted", "[metrics]") {
   metrics.tally(1).sessions_detached.add();
   metrics.tally(0).not_admitted(AdmissionLimit::journal_bytes);
   metrics.tally(0).response_ended(transcript::ResponseStatus::other, "words of a provider", 3);
-  auto samples = samples_of(text_of(metrics, 3));
+  auto samples = samples_of(text_of(metrics, 3, 4));
   const std::string to_client = "{direction=\"to_client\",kind=\"audio\"";
   CHECK(samples.at("verbatim_messages_total" + to_client + "}") == 2);
   CHECK(samples.at("verbatim_message_bytes_total" + to_client + "}") == 120);
@@ -92,6 +93,7 @@ TEST_CASE("a page adds up what the workers have counted", "[metrics]") {
   CHECK(samples.at("verbatim_relay_delay_seconds_bucket" + to_client + ",le=\"0.0001\"}") == 1);
   CHECK(samples.at("verbatim_sessions{state=\"detached\"}") == 1);
   CHECK(samples.at("verbatim_sessions{state=\"live\"}") == 2);
+  CHECK(samples.at("verbatim_sessions{state=\"recovering\"}") == 4);
   CHECK(samples.at("verbatim_admissions_refused_total{limit=\"journal_bytes\"}") == 1);
   CHECK(samples.at("verbatim_responses_total{status=\"other\",reason=\"other\"}") == 3);
 }
@@ -99,7 +101,7 @@ TEST_CASE("a page adds up what the workers have counted", "[metrics]") {
 TEST_CASE("each metric has a name of ours, a help sentence and one place on the page",
           "[metrics]") {
   MetricsPage page;
-  Metrics(1).add_metrics(page, 0);
+  Metrics(1).add_metrics(page, 0, 0);
   add_memory_metrics(page, {}, {}, {});
   add_webhook_metrics(page, {{"crm"}});
   std::map<std::string, int> helped;

@@ -16,7 +16,8 @@ namespace {
 
 struct Traced {
   SpanQueue queue{100};
-  TraceFacts facts{"openai", "api.example.com", 443, std::chrono::milliseconds(50)};
+  std::shared_ptr<const TraceFacts> facts = std::make_shared<const TraceFacts>(
+      TraceFacts{"openai", "api.example.com", 443, std::chrono::milliseconds(50)});
   Moment clock{1'700'000'000'000, 1000};
   std::optional<ConversationTrace> trace;
 
@@ -99,6 +100,25 @@ TEST_CASE("an answer begins when the user stops speaking", "[traces][P5]") {
   REQUIRE(second.size() == 1);
   CHECK(second[0].end_us - second[0].start_us == 10'000);
   CHECK_FALSE(number_of(second[0], names::first_audio_ms));
+}
+
+TEST_CASE("the span of an answer is sent when the end of the next answer is stored", "[traces]") {
+  Traced conversation;
+  conversation.begin("r1");
+  conversation.end("r1");
+  conversation.wait_for_journal(1);
+  CHECK(conversation.spans().empty());
+  conversation.begin("r2");
+  ResponseEnded ended;
+  ended.response_id = "r2";
+  conversation.event(std::move(ended));
+  conversation.event(FirstAudio{"r1", 700});
+  CHECK(conversation.spans().empty());
+  conversation.wait_for_journal(1);  // and nothing more is said
+  const auto spans = conversation.spans();
+  REQUIRE(spans.size() == 1);
+  CHECK(text_of(spans[0], names::response_id) == "r1");
+  CHECK(number_of(spans[0], names::first_audio_ms) == 700);
 }
 
 TEST_CASE("the first audio of an answer may be measured with the end of the next", "[traces]") {
@@ -207,6 +227,22 @@ TEST_CASE("an utterance waits for its transcript, unless none is made", "[traces
   CHECK(text_of(spans[1], names::transcription) == "completed");
   CHECK(number_of(spans[1], names::transcript_after_ms) == 140);
   CHECK(spans[1].end_us - spans[1].start_us == 100'000);
+}
+
+TEST_CASE("a transcription that fails before its utterance is committed is sent as failed",
+          "[traces][P13]") {
+  Traced conversation;
+  conversation.event(SessionConfigured{true});
+  conversation.event(SpeechStarted{"u1", 0});
+  conversation.event(TranscriptionFailed{"u1", 0, "audio_unintelligible"});
+  ItemPlaced placed;
+  placed.item.id = "u1";
+  placed.committed = true;
+  conversation.event(std::move(placed));
+  const auto spans = conversation.spans();
+  REQUIRE(spans.size() == 1);
+  CHECK(text_of(spans[0], names::transcription) == "failed");
+  CHECK(text_of(spans[0], names::error_type) == "audio_unintelligible");
 }
 
 TEST_CASE("answers and utterances that a provider never ends take the memory of a few spans",

@@ -2,11 +2,11 @@
 // nothing of it reaches the provider. The messages of public clients pass.
 #include <algorithm>
 #include <catch2/catch.hpp>
-#include <nlohmann/json.hpp>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "base/json/tree.hpp"
 #include "session/policy/policy.hpp"
 #include "session/protocol/clients/beta_dialect.hpp"
 #include "session/protocol/recording.hpp"
@@ -20,7 +20,7 @@ using namespace verbatim::session::test;
 
 namespace {
 
-using Tree = nlohmann::json;
+using Tree = Json;
 
 constexpr const char* bound = R"({"type":"realtime","instructions":"Be kind.","tools":[],)"
                               R"("audio":{"output":{"voice":"marin"}}})";

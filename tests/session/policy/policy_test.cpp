@@ -437,7 +437,7 @@ TEST_CASE("a session refuses by its policy, and goes on", "[policy]") {
   stage.open();
   stage.client(update(R"({"instructions":"Be rude."})"));
   CHECK(stage.drain_upstream().empty());
-  const json error = only(stage.drain_client());
+  const Json error = only(stage.drain_client());
   CHECK(error["type"] == "error");
   CHECK(error["error"]["code"] == "field_locked");
   CHECK(error["error"]["param"] == "session.instructions");
@@ -448,5 +448,5 @@ TEST_CASE("a session refuses by its policy, and goes on", "[policy]") {
   stage.provider(
       R"({"type":"session.updated","event_id":"u9","session":{"instructions":"Be kind."}})");
   stage.journal.sync();
-  CHECK(only(stage.drain_client())["session"] == json::object());
+  CHECK(only(stage.drain_client())["session"] == Json::object());
 }

@@ -1,8 +1,8 @@
 // Audio without Base64: a binary frame is another encoding of one event.
 #include "session/protocol/audio_frame.hpp"
+#include "base/json/tree.hpp"
 
 #include <catch2/catch.hpp>
-#include <nlohmann/json.hpp>
 #include <string>
 
 #include "base/base64.hpp"
@@ -15,9 +15,8 @@ namespace {
 std::string delta(const std::string& audio, const char* type = "response.output_audio.delta") {
   std::string base64;
   encode_base64(audio, base64);
-  return nlohmann::json{{"type", type},    {"event_id", "e1"},  {"response_id", "r1"},
-                        {"item_id", "i1"}, {"output_index", 0}, {"content_index", 0},
-                        {"delta", base64}}
+  return Json{{"type", type},      {"event_id", "e1"},   {"response_id", "r1"}, {"item_id", "i1"},
+              {"output_index", 0}, {"content_index", 0}, {"delta", base64}}
       .dump();
 }
 
@@ -47,7 +46,7 @@ TEST_CASE("a client's audio frame is one append event", "[P9][audio]") {
   for (std::size_t size : {0, 1, 2, 3, 4, 4800}) {
     std::string audio;
     for (std::size_t i = 0; i < size; ++i) audio += static_cast<char>(i * 11);
-    const auto event = nlohmann::json::parse(default_provider_dialect().append_audio(audio));
+    const auto event = Json::parse(default_provider_dialect().append_audio(audio));
     CHECK(event["type"] == "input_audio_buffer.append");
     std::string back;
     REQUIRE(decode_base64(event["audio"].get<std::string>(), back));
@@ -64,10 +63,10 @@ TEST_CASE("an audio delta's frame holds the same event and the same audio", "[P5
     REQUIRE(frame);
     const auto byte = [&](std::size_t at) { return static_cast<unsigned char>((*frame)[at]); };
     const std::size_t head = byte(0) * 256u + byte(1);
-    auto said = nlohmann::json::parse(frame->substr(2, head));
+    auto said = Json::parse(frame->substr(2, head));
     CHECK_FALSE(said.contains("delta"));
     CHECK(frame->substr(2 + head) == audio);
-    auto whole = nlohmann::json::parse(event);
+    auto whole = Json::parse(event);
     whole.erase("delta");
     CHECK(said == whole);
   }
@@ -90,7 +89,7 @@ TEST_CASE("an event that a frame cannot hold is sent as text", "[P5][audio]") {
 
 TEST_CASE("only session.created announces binary audio", "[P9][audio]") {
   const auto received = with_audio_frames(R"({"type":"verbatim.session","attempt":1})");
-  CHECK(nlohmann::json::parse(received) ==
-        nlohmann::json({{"type", "verbatim.session"}, {"attempt", 1}, {"audio", "binary"}}));
+  CHECK(Json::parse(received) ==
+        Json({{"type", "verbatim.session"}, {"attempt", 1}, {"audio", "binary"}}));
   CHECK(with_audio_frames(R"({"type":"verbatim.turn"})") == R"({"type":"verbatim.turn"})");
 }

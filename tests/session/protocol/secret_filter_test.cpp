@@ -9,7 +9,6 @@ using namespace verbatim::protocol;
 using namespace verbatim::session;
 using namespace verbatim::session::test;
 using namespace verbatim::transcript;
-using nlohmann::json;
 
 namespace {
 
@@ -274,15 +273,15 @@ TEST_CASE("a key in JSON within a string is cut out, at any depth of escaping", 
   const SecretFilter one({"sk-a/b4711"});
   std::string body = R"({"error":{"message":"bad key sk-a\/b4711 \u00e4"}})";
   for (int wrapped = 0; wrapped < 3; ++wrapped) {
-    const auto frame = json{{"type", "error"}, {"message", body}}.dump();
+    const auto frame = Json{{"type", "error"}, {"message", body}}.dump();
     INFO(frame);
     const auto cut = one.cut_error_event(frame);
     REQUIRE(cut);
-    std::string read = json::parse(*cut)["message"];
-    for (int inner = 0; inner < wrapped; ++inner) read = json::parse(read)["body"];
-    CHECK(json::parse(read)["error"]["message"] == "bad key [hidden] \u00e4");
+    std::string read = Json::parse(*cut)["message"];
+    for (int inner = 0; inner < wrapped; ++inner) read = Json::parse(read)["body"];
+    CHECK(Json::parse(read)["error"]["message"] == "bad key [hidden] \u00e4");
     CHECK(one.cut_frame(frame));
-    body = json{{"body", body}}.dump();
+    body = Json{{"body", body}}.dump();
   }
 }
 

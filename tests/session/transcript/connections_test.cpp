@@ -133,8 +133,10 @@ TEST_CASE("usage is kept once for each response", "[usage]") {
   Stream stream({ResponseEnded{"resp_1", false, ResponseStatus::completed, "", {}, R"({"a":1})"},
                  ResponseEnded{"resp_1", false, ResponseStatus::completed, "", {}, R"({"a":1})"},
                  ResponseEnded{"resp_2", true, ResponseStatus::completed, "", {}, R"({"b":2})"}});
-  CHECK(stream.end().usage_json == R"([{"a":1},{"b":2},{"verbatim_responses":{"by_status":)"
-                                   R"({"completed":2},"last_reason":null}}])");
+  CHECK(stream.end().usage_json ==
+        R"([{"verbatim_usage_of":{"response_id":"resp_1"}},{"a":1},)"
+        R"({"verbatim_usage_of":{"response_id":"resp_2"}},{"b":2},)"
+        R"({"verbatim_responses":{"by_status":{"completed":2},"last_reason":null}}])");
 }
 
 TEST_CASE("no turn is left in progress, after any events of a reconnect", "[P2][connections]") {

@@ -1,7 +1,7 @@
 // The tool calls of a conversation, from the provider's own events.
 #include <catch2/catch.hpp>
-#include <nlohmann/json.hpp>
 
+#include "base/json/tree.hpp"
 #include "session/protocol/openai/event_reader.hpp"
 #include "tests/session/transcript/stream.hpp"
 #include "tests/support/memory_spill.hpp"
@@ -10,7 +10,6 @@ using namespace verbatim;
 using namespace verbatim::protocol;
 using namespace verbatim::session::test;
 using namespace verbatim::transcript;
-using nlohmann::json;
 
 namespace {
 
@@ -20,45 +19,45 @@ class Provider {
   Transcript transcript;
   TimeMs now = 0;
 
-  Provider& say(const json& message) {
+  Provider& say(const Json& message) {
     const auto event = read_server_event(message.dump());
     INFO(message.dump().substr(0, 200));
     REQUIRE(event);
     transcript.apply(*event, ++now);
     return *this;
   }
-  Provider& place(const json& item, const json& previous = nullptr) {
+  Provider& place(const Json& item, const Json& previous = nullptr) {
     return say(
         {{"type", "conversation.item.added"}, {"previous_item_id", previous}, {"item", item}});
   }
-  Provider& done(const json& item, const std::string& response = "r1") {
+  Provider& done(const Json& item, const std::string& response = "r1") {
     return say({{"type", "response.output_item.done"}, {"response_id", response}, {"item", item}});
   }
-  Provider& typed_turn(const std::string& id, const json& previous = nullptr) {
+  Provider& typed_turn(const std::string& id, const Json& previous = nullptr) {
     return place({{"id", id},
                   {"type", "message"},
                   {"role", "user"},
                   {"status", "completed"},
-                  {"content", json::array({{{"type", "input_text"}, {"text", id}}})}},
+                  {"content", Json::array({{{"type", "input_text"}, {"text", id}}})}},
                  previous);
   }
   std::vector<ToolCall> calls() const { return transcript.contents().tool_calls; }
   std::vector<ToolCall> end() { return finalise(transcript, ++now).tool_calls; }
 };
 
-json call(const std::string& arguments, const std::string& status = "completed",
+Json call(const std::string& arguments, const std::string& status = "completed",
           const std::string& id = "f1", const std::string& call_id = "call_1") {
   return {{"id", id},          {"type", "function_call"}, {"status", status},
           {"name", "weather"}, {"call_id", call_id},      {"arguments", arguments}};
 }
 
-json answer(const json& output, const std::string& id = "o1",
+Json answer(const Json& output, const std::string& id = "o1",
             const std::string& call_id = "call_1") {
   return {{"id", id}, {"type", "function_call_output"}, {"call_id", call_id}, {"output", output}};
 }
 
-json mcp(const json& more, const std::string& id = "m1") {
-  json item = {{"id", id},
+Json mcp(const Json& more, const std::string& id = "m1") {
+  Json item = {{"id", id},
                {"type", "mcp_call"},
                {"name", "find"},
                {"server_label", "handbook"},
@@ -223,7 +222,7 @@ TEST_CASE("a call that its response did not finish has failed", "[tools]") {
 
 TEST_CASE("arguments and outputs that are not strings are kept as JSON", "[tools]") {
   Provider provider;
-  json odd = call("");
+  Json odd = call("");
   odd["arguments"] = {{"city", "Oslo"}};
   provider.place(odd);
   provider.place(answer({{"t", 4}}), "f1");
@@ -310,7 +309,7 @@ TEST_CASE("an MCP call has its server, arguments, output and end", "[tools][mcp]
   CHECK(provider.calls().at(0).arguments == text(R"({"q":"leave"})"));
   provider.say({{"type", "response.mcp_call.in_progress"}, {"item_id", "m1"}});
   provider.say({{"type", "response.mcp_call.completed"}, {"item_id", "m1"}});
-  const json whole = mcp({{"status", "completed"}, {"output", "Thirty days."}, {"error", nullptr}});
+  const Json whole = mcp({{"status", "completed"}, {"output", "Thirty days."}, {"error", nullptr}});
   provider.say({{"type", "conversation.item.done"}, {"item", whole}});
   // The response repeats the item as it was before the server answered.
   provider.done(mcp({{"status", "completed"}, {"output", nullptr}}));
@@ -331,7 +330,7 @@ TEST_CASE("an MCP call that failed says so, with the error that came", "[tools][
   const bool by_event = GENERATE(false, true);
   Provider provider;
   provider.place(mcp({{"status", "in_progress"}}));
-  const json error = {{"type", "http_error"}, {"code", 502}, {"message", "bad gateway"}};
+  const Json error = {{"type", "http_error"}, {"code", 502}, {"message", "bad gateway"}};
   if (by_event)
     provider.say({{"type", "response.mcp_call.failed"}, {"item_id", "m1"}});
   else
@@ -340,7 +339,7 @@ TEST_CASE("an MCP call that failed says so, with the error that came", "[tools][
   const auto calls = provider.end();
   CHECK(calls.at(0).status == ToolStatus::failed);
   CHECK(calls.at(0).ended_at == 2);
-  if (!by_event) CHECK(json::parse(calls.at(0).error.utf8()) == error);
+  if (!by_event) CHECK(Json::parse(calls.at(0).error.utf8()) == error);
 }
 
 TEST_CASE("an MCP call that the end cut off is unanswered", "[P2][tools][mcp]") {
@@ -404,6 +403,6 @@ TEST_CASE("a list of tools is not taken for a call", "[tools][mcp]") {
   provider.place({{"id", "l1"},
                   {"type", "mcp_list_tools"},
                   {"server_label", "handbook"},
-                  {"tools", json::array({{{"name", "find"}}})}});
+                  {"tools", Json::array({{{"name", "find"}}})}});
   CHECK(provider.end().empty());
 }

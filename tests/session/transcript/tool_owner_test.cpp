@@ -1,8 +1,8 @@
 // Which tool call an event belongs to when a server or gateway names items in its own way or not at
 // all.
 #include <catch2/catch.hpp>
-#include <nlohmann/json.hpp>
 
+#include "base/json/tree.hpp"
 #include "session/protocol/openai/event_reader.hpp"
 #include "tests/session/transcript/stream.hpp"
 
@@ -10,15 +10,14 @@ using namespace verbatim;
 using namespace verbatim::protocol;
 using namespace verbatim::session::test;
 using namespace verbatim::transcript;
-using nlohmann::json;
 
 namespace {
 
 const std::string whole = R"({"a":1})";
 
-json function(const std::string& id = "f1", const std::string& arguments = "",
+Json function(const std::string& id = "f1", const std::string& arguments = "",
               const std::string& call_id = "k1") {
-  json item = {{"type", "function_call"},
+  Json item = {{"type", "function_call"},
                {"status", arguments.empty() ? "in_progress" : "completed"},
                {"call_id", call_id},
                {"name", "go"},
@@ -27,8 +26,8 @@ json function(const std::string& id = "f1", const std::string& arguments = "",
   return item;
 }
 
-json mcp(const std::string& id, const std::string& arguments = "") {
-  json item = function(id, arguments);
+Json mcp(const std::string& id, const std::string& arguments = "") {
+  Json item = function(id, arguments);
   item["type"] = "mcp_call";
   item["server_label"] = "library";
   item.erase("call_id");
@@ -41,7 +40,7 @@ class Server {
   Server() { say("session.created", {{"session", {{"id", "sess_1"}}}}); }
 
   /// A message that is not an event does nothing, as in a session.
-  Server& say(const std::string& type, json members) {
+  Server& say(const std::string& type, Json members) {
     members["type"] = type;
     if (const auto event = read_server_event(members.dump())) {
       transcript_.apply(*event, ++now_);
@@ -52,21 +51,21 @@ class Server {
   Server& begin(const std::string& response = "r1") {
     return say("response.created", {{"response", {{"id", response}, {"conversation_id", "c"}}}});
   }
-  Server& announce(const json& item, int index = 0, const std::string& response = "r1") {
+  Server& announce(const Json& item, int index = 0, const std::string& response = "r1") {
     say("response.output_item.added",
         {{"response_id", response}, {"output_index", index}, {"item", item}});
     return place(item);
   }
-  Server& place(const json& item) {
+  Server& place(const Json& item) {
     return say("conversation.item.added", {{"previous_item_id", nullptr}, {"item", item}});
   }
   /// Arguments in two pieces and then whole; `id`: of the item, a new one for each event if it is
   /// "*".
-  Server& argue(const json& ids, const std::string& id = "", bool of_mcp = false,
+  Server& argue(const Json& ids, const std::string& id = "", bool of_mcp = false,
                 const std::string& arguments = whole) {
     const std::string name =
         of_mcp ? "response.mcp_call_arguments." : "response.function_call_arguments.";
-    const auto with_id = [&](json members) {
+    const auto with_id = [&](Json members) {
       members.update(ids);
       if (id == "*") members["item_id"] = "x" + std::to_string(++ids_);
       if (!id.empty() && id != "*") members["item_id"] = id;
@@ -76,7 +75,7 @@ class Server {
     say(name + "delta", with_id({{"delta", arguments.substr(4)}}));
     return say(name + "done", with_id({{"arguments", arguments}}));
   }
-  Server& end(const json& output = json::array(), const std::string& response = "r1") {
+  Server& end(const Json& output = Json::array(), const std::string& response = "r1") {
     return say("response.done", {{"response",
                                   {{"id", response},
                                    {"conversation_id", "c"},
@@ -107,18 +106,18 @@ class Server {
   std::vector<Event> journal_;
 };
 
-const std::vector<json> few_ids = {{{"response_id", "r1"}, {"call_id", "k1"}},
+const std::vector<Json> few_ids = {{{"response_id", "r1"}, {"call_id", "k1"}},
                                    {{"response_id", "r1"}, {"output_index", 0}},
                                    {{"call_id", "k1"}},
                                    {{"response_id", "r1"}},
                                    {{"output_index", 0}},
-                                   json::object()};
+                                   Json::object()};
 
 }  // namespace
 
 TEST_CASE("arguments without an item's id belong to the call of their response",
           "[P4][P13][tools][owner]") {
-  for (const json& ids : few_ids) {
+  for (const Json& ids : few_ids) {
     INFO(ids.dump());
     Server server;
     server.begin().announce(function()).argue(ids).end();
@@ -129,7 +128,7 @@ TEST_CASE("arguments without an item's id belong to the call of their response",
 
 TEST_CASE("MCP arguments and progress without an item's id belong to the call of their response",
           "[P4][P13][tools][mcp][owner]") {
-  for (const json& ids : few_ids) {
+  for (const Json& ids : few_ids) {
     if (ids.contains("call_id")) continue;
     INFO(ids.dump());
     Server server;
@@ -146,10 +145,10 @@ TEST_CASE("MCP arguments and progress without an item's id belong to the call of
 TEST_CASE("arguments are one call even if each of their events has another item id",
           "[P4][tools][owner]") {
   for (const bool announced : {false, true}) {
-    for (const json& ids :
-         {json{{"response_id", "r1"}, {"output_index", 0}, {"call_id", "k1"}, {"name", "go"}},
-          json{{"response_id", "r1"}, {"output_index", 0}, {"name", "go"}},
-          json{{"response_id", "r1"}, {"call_id", "k1"}, {"name", "go"}}}) {
+    for (const Json& ids :
+         {Json{{"response_id", "r1"}, {"output_index", 0}, {"call_id", "k1"}, {"name", "go"}},
+          Json{{"response_id", "r1"}, {"output_index", 0}, {"name", "go"}},
+          Json{{"response_id", "r1"}, {"call_id", "k1"}, {"name", "go"}}}) {
       INFO(announced << ids.dump());
       Server server;
       server.begin();
@@ -163,7 +162,7 @@ TEST_CASE("arguments are one call even if each of their events has another item 
       server.say("response.output_item.done",
                  {{"response_id", "r1"}, {"output_index", 0}, {"item", function("y3", whole)}});
       server.say("conversation.item.done", {{"item", function("y4", whole)}});
-      server.end(json::array({function("y5", whole)}));
+      server.end(Json::array({function("y5", whole)}));
       server.say("conversation.item.done", {{"item", function("y6", whole)}});
       CHECK(server.glance() == "go " + whole);
     }
@@ -172,11 +171,11 @@ TEST_CASE("arguments are one call even if each of their events has another item 
 
 TEST_CASE("a call is never missing, even if only one of its events comes", "[P13][tools][owner]") {
   const std::string done = "response.function_call_arguments.done";
-  const json whole_call = {{"arguments", whole}, {"name", "go"}};
-  for (const json& ids : few_ids) {
+  const Json whole_call = {{"arguments", whole}, {"name", "go"}};
+  for (const Json& ids : few_ids) {
     INFO(ids.dump());
     Server server;
-    json members = whole_call;
+    Json members = whole_call;
     members.update(ids);
     server.begin().say(done, members).end();
     CHECK(server.glance() == "go " + whole);
@@ -185,13 +184,13 @@ TEST_CASE("a call is never missing, even if only one of its events comes", "[P13
     CHECK(without_response.glance() == "go " + whole);
   }
   Server in_output;
-  in_output.begin().end(json::array({function("", whole)}));
+  in_output.begin().end(Json::array({function("", whole)}));
   CHECK(in_output.glance() == "go " + whole);
   Server repeated;
   repeated.begin().say("response.output_item.done",
                        {{"response_id", "r1"}, {"output_index", 0}, {"item", function("", whole)}});
   repeated.say("conversation.item.done", {{"item", function("", whole)}});
-  repeated.end(json::array({function("", whole)}));
+  repeated.end(Json::array({function("", whole)}));
   CHECK(repeated.glance() == "go " + whole);
   Server placed;
   placed.place(function("", whole)).say("conversation.item.done", {{"item", function("", whole)}});
@@ -206,14 +205,14 @@ TEST_CASE("several calls of one response stay apart by index or call id", "[P4][
     for (const std::string id : {"", "*"}) {
       INFO(by_index << id);
       const auto ids = [by_index](int n) {
-        return by_index ? json{{"response_id", "r1"}, {"output_index", n}}
-                        : json{{"response_id", "r1"}, {"call_id", "k" + std::to_string(n)}};
+        return by_index ? Json{{"response_id", "r1"}, {"output_index", n}}
+                        : Json{{"response_id", "r1"}, {"call_id", "k" + std::to_string(n)}};
       };
       Server server;
       server.begin().announce(function("f0", "", "k0"), 0).announce(function("f1", "", "k1"), 1);
       const std::string args = "response.function_call_arguments.";
       int n = 0;
-      const auto report = [&](const char* what, int call, json members) {
+      const auto report = [&](const char* what, int call, Json members) {
         members.update(ids(call));
         if (id == "*") members["item_id"] = "x" + std::to_string(++n);
         server.say(args + what, members);
@@ -230,27 +229,27 @@ TEST_CASE("several calls of one response stay apart by index or call id", "[P4][
     }
   }
   Server one_after_another;  // without any id, and with equal texts
-  one_after_another.begin().announce(function("f0", "", "k0"), 0).argue(json::object());
-  one_after_another.announce(function("f1", "", "k1"), 1).argue(json::object()).end();
+  one_after_another.begin().announce(function("f0", "", "k0"), 0).argue(Json::object());
+  one_after_another.announce(function("f1", "", "k1"), 1).argue(Json::object()).end();
   CHECK(one_after_another.glance() == "go " + whole + " | go " + whole);
 }
 
 TEST_CASE("one item id for a call and for words, or for two calls, loses neither",
           "[P13][tools][owner]") {
   Server server;
-  const json said = {{"id", "item_0"},
+  const Json said = {{"id", "item_0"},
                      {"type", "message"},
                      {"role", "assistant"},
                      {"status", "completed"},
-                     {"content", json::array({{{"type", "output_text"}, {"text", "Wait."}}})}};
+                     {"content", Json::array({{{"type", "output_text"}, {"text", "Wait."}}})}};
   server.begin().announce(said).announce(function("item_0"), 1);
   server.argue({{"response_id", "r1"}, {"output_index", 1}, {"call_id", "k1"}}, "item_0");
-  server.end(json::array({said, function("item_0", whole)}));
+  server.end(Json::array({said, function("item_0", whole)}));
   const std::string other = R"({"b":2})";
   server.begin("r2").announce(function("item_0", "", "k2"), 0, "r2");
   server.argue({{"response_id", "r2"}, {"output_index", 0}, {"call_id", "k2"}}, "item_0", false,
                other);
-  server.end(json::array({function("item_0", other, "k2")}), "r2");
+  server.end(Json::array({function("item_0", other, "k2")}), "r2");
   CHECK(server.glance() == "go " + whole + " | go " + other);
   REQUIRE(server.transcript().turns().size() == 1);
   CHECK(server.transcript().turns()[0].text == text("Wait."));
@@ -273,7 +272,7 @@ TEST_CASE("call ids and indexes that restart with each response are that respons
         "response.output_item.added",
         {{"response_id", "r" + n}, {"output_index", 0}, {"item", function("", "", "call_0")}});
     server.argue({{"response_id", "r" + n}, {"call_id", "call_0"}}, "", false, "{\"n\":" + n + "}");
-    server.end(json::array({function("", "{\"n\":" + n + "}", "call_0")}), "r" + n);
+    server.end(Json::array({function("", "{\"n\":" + n + "}", "call_0")}), "r" + n);
   }
   CHECK(server.glance() == R"(go {"n":1} | go {"n":2} | go {"n":3})");
 }
@@ -283,7 +282,7 @@ TEST_CASE("an output without an item id, or repeated under another, answers its 
   for (const bool with_id : {false, true}) {
     Server server;
     server.begin().announce(function()).argue({{"response_id", "r1"}}).end();
-    json output = {{"type", "function_call_output"}, {"call_id", "k1"}, {"output", "12"}};
+    Json output = {{"type", "function_call_output"}, {"call_id", "k1"}, {"output", "12"}};
     if (with_id) output["id"] = "o1";
     server.place(output);
     if (with_id) output["id"] = "o2";

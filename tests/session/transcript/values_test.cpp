@@ -2,12 +2,12 @@
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "base/ids.hpp"
+#include "base/json/tree.hpp"
 #include "session/protocol/recording.hpp"
 #include "session/transcript/render/render.hpp"
 #include "tests/session/transcript/stream.hpp"
@@ -16,7 +16,6 @@ using namespace verbatim;
 using namespace verbatim::protocol;
 using namespace verbatim::session::test;
 using namespace verbatim::transcript;
-using Json = nlohmann::json;
 
 namespace {
 

@@ -14,8 +14,12 @@
 
 #include "storage/journal/sqlite_journal.hpp"
 #include "storage/maintenance/recovery.hpp"
+#include "storage/rows/shipment_reader.hpp"
 #include "storage/rows/transcript_store.hpp"
+#include "storage/rows/webhook_outbox.hpp"
+#include "storage/sqlite_store/sqlite_shipping.hpp"
 #include "tests/support/journal_driver.hpp"
+#include "tests/support/shipment_model.hpp"
 #include "tests/support/temp_dir.hpp"
 
 using namespace verbatim;
@@ -45,11 +49,11 @@ struct Child {
   int pipe;
 };
 
-Child start_writer(const fs::path& file) {
+Child start_writer(const fs::path& file, const char* which = "[.writer-to-be-killed]") {
   int ends[2];
   REQUIRE(::pipe(ends) == 0);
   const std::string setting = std::string(file_variable) + "=" + file.string();
-  const char* const arguments[] = {"storage_tests", "[.writer-to-be-killed]", nullptr};
+  const char* const arguments[] = {"storage_tests", which, nullptr};
   const char* const environment[] = {setting.c_str(), nullptr};
   const pid_t pid = ::fork();
   REQUIRE(pid >= 0);
@@ -136,5 +140,75 @@ TEST_CASE("kill -9 at any moment loses nothing that was reported durable", "[P1]
     const std::string once = bytes_of(dir / "v.db");
     CHECK(maintenance::recover(dir / "v.db", 2).clean);
     CHECK(bytes_of(dir / "v.db") == once);
+  }
+}
+
+TEST_CASE("the writer with tracked changes that the next test kills",
+          "[.tracking-writer-to-be-killed]") {
+  const char* const file = std::getenv(file_variable);
+  if (file == nullptr) return;
+  Speaker speaker;
+  speaker.first = 1;
+  journal::SqliteJournal journal({.file = file, .track_changes = true}, speaker);
+  execute(journal, [](sqlite::Database& database) { rows::want_messages(database, 15); });
+  const auto ignore = [](const store::StorageError*) {};
+  for (int number = 1; number < 100'000; ++number) {
+    const std::string session = "s" + std::to_string(number);
+    const auto attempt =
+        open_attempt(journal, {.session_id = session, .user = "ann", .model = "m", .now = 1})
+            .attempt.attempt;
+    for (int i = 0; i < 20; ++i) journal.append(attempt, 2 + i, delta("i1", "word "));
+    journal.settle(attempt, turn(0, "i1", "words"));
+    journal.execute(
+        [session](sqlite::Database& database) {
+          rows::patch_metadata(database, session, {R"({"a":1})", "{}"}, 999);
+        },
+        ignore);
+    if (number % 3 == 0) continue;  // stays open
+    transcript::Ending ending;
+    ending.ended_at = 100;
+    ending.transcript.turns.push_back(turn(1, "i1", "words"));
+    journal.close(attempt, ending);
+    if (number % 5 == 0)
+      journal.execute(
+          [session](sqlite::Database& database) { rows::erase_session(database, session); },
+          ignore);
+  }
+}
+
+TEST_CASE("kill -9 leaves no change that is neither undone nor marked for a database elsewhere",
+          "[P14][kill][shipping]") {
+  for (const int reports : {3, 8, 20, 60, 130}) {
+    const TempDir dir;
+    const fs::path file = dir / "v.db";
+    const Child child = start_writer(file, "[.tracking-writer-to-be-killed]");
+    INFO("killed after " << reports << " reports");
+    // Another process ships meanwhile, by a connection of its own.
+    ShipmentModel elsewhere;
+    std::int64_t said = 0;
+    REQUIRE(::read(child.pipe, &said, sizeof said) == sizeof said);
+    {
+      sqlite::Database database(file, {.access = sqlite::Access::read_only});
+      rows::ShipmentReader reader;
+      for (int i = 0; i < reports; ++i)
+        REQUIRE(elsewhere.apply(
+                    reader.read(database, elsewhere.shipped, {.events_max = 50}, false)) == "");
+    }
+    kill_after(child, 1);
+
+    CHECK_FALSE(maintenance::recover(file, 1).clean);
+    JournalWatch watch;
+    const auto signal = std::make_shared<journal::CommitSignal>();
+    journal::SqliteJournal journal({.file = file, .track_changes = true, .commit_signal = signal},
+                                   watch);
+    sqlite_store::SqliteShipping shipping(file, journal, signal);
+    while (true) {
+      const auto shipment = shipping.read_shipment(elsewhere.shipped, {}, false);
+      REQUIRE(shipment);
+      REQUIRE(elsewhere.apply(*shipment) == "");
+      if (shipment->empty() && !shipment->more) break;
+    }
+    sqlite::Database database(file, {.access = sqlite::Access::read_only});
+    CHECK(differences(elsewhere, model_of(database)) == "");
   }
 }

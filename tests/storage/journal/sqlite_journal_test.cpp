@@ -103,6 +103,40 @@ TEST_CASE("many threads share commits and each keeps its order", "[P1][journal]"
   CHECK(std::is_sorted(marks.begin(), marks.end()));
 }
 
+TEST_CASE("a lone event is durable at once, the next waits for the interval unless it is hurried",
+          "[P1][journal][pacing]") {
+  const TempDir dir;
+  JournalWatch watch;
+  SqliteJournal journal({.file = dir / "v.db", .commit_interval_ms = 3'600'000}, watch);
+  const auto attempt = open_attempt(journal, spec("s1")).attempt.attempt;
+  const auto next = journal.append(attempt, 2000, delta("i1", "waits"));
+  CHECK(journal.durable() < next);
+  journal.hurry();
+  REQUIRE(watch.wait_durable(next));
+  const auto later = journal.append(attempt, 2000, delta("i1", "waits for the end"));
+  const auto end = journal.close(attempt, {});
+  REQUIRE(watch.wait_durable(end));
+  CHECK(journal.durable() >= later);
+}
+
+TEST_CASE("turns wait with the events, unless a webhook announces them", "[journal][pacing]") {
+  const TempDir dir;
+  JournalWatch watch;
+  const bool announced = GENERATE(false, true);
+  SqliteJournal journal(
+      {.file = dir / "v.db", .commit_interval_ms = 3'600'000, .turns_are_urgent = announced},
+      watch);
+  const auto attempt = open_attempt(journal, spec("s1")).attempt.attempt;
+  transcript::Turn turn;
+  turn.item_id = "i1";
+  const transcript::Sequence settled = journal.settle(attempt, turn);
+  if (announced) {
+    CHECK(watch.wait_durable(settled));
+  } else {
+    CHECK(journal.durable() < settled);
+  }
+}
+
 TEST_CASE("a full queue refuses new jobs and keeps all that it accepted", "[P6][P11][journal]") {
   const TempDir dir;
   JournalWatch watch;

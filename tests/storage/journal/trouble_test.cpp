@@ -146,7 +146,7 @@ TEST_CASE("the ballast is removed before any session waits", "[P6][trouble]") {
     transcript::Sequence last = 0;
     // More rows than fit into the space that the WAL has already, but few: each may be a commit of
     // its own, and all must fit into the ballast's space.
-    it.say(std::string(200 << 10, '.'));
+    it.say(std::string(300 << 10, '.'));
     for (int i = 0; i < 20; ++i) last = it.say(std::to_string(i) + " ");
     REQUIRE(it.watch.wait_durable(last));
     REQUIRE(it.watch.wait_state(JournalState::working));  // reported after the commit that recovers

@@ -9,6 +9,7 @@
 
 #include "storage/maintenance/backup.hpp"
 #include "storage/maintenance/recovery.hpp"
+#include "storage/rows/tool_rows.hpp"
 #include "storage/rows/transcript_store.hpp"
 #include "storage/sqlite/database.hpp"
 #include "tests/support/conversations.hpp"
@@ -198,6 +199,16 @@ TEST_CASE("a store after a crash is counted and sound", "[backup][check]") {
   CHECK(recovered.counts.events == 0);
 }
 
+TEST_CASE("a tool call that needed no approval is sound", "[backup][check]") {
+  const TempDir dir;
+  leave_conversations(dir / "v.db");
+  {
+    sqlite::Database database(dir / "v.db");
+    rows::insert_tool_calls(database, 1, {transcript::ToolCall{}});
+  }
+  CHECK(check(dir / "v.db").sound());
+}
+
 TEST_CASE("rows that contradict the format are found and named", "[backup][check]") {
   struct Case {
     std::string change;
@@ -225,6 +236,12 @@ TEST_CASE("rows that contradict the format are found and named", "[backup][check
       {"UPDATE meta SET clean = 1", "closed in order, with attempts open"},
       {"INSERT INTO meta (clean, last_seq) VALUES (0, 7)", "rows in meta"},
       {"UPDATE journal SET body = x'01' WHERE at = 5", "cannot be decoded"},
+      {"INSERT INTO dirty VALUES (6, 'msg_1', 5)", "store that tracks none"},
+      {"INSERT INTO shipping VALUES (0, 0, 0, 5, 0); INSERT INTO dirty VALUES (2, 99, 5)",
+       "rows that do not exist"},
+      {"INSERT INTO shipping VALUES (0, 0, 0, 5, 0); INSERT INTO dirty VALUES (8, 1, 5)",
+       "rows that do not exist"},
+      {"INSERT INTO shipping VALUES (0, 0, 0, 5, 0), (1, 0, 0, 5, 0)", "more than one row"},
   };
   for (const auto& [change, what] : cases) {
     INFO(change);

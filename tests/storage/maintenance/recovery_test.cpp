@@ -230,6 +230,19 @@ TEST_CASE("a journal that was killed idle is checked although nothing was open",
   CHECK(maintenance::recover(dir / "v.db", 1).clean);
 }
 
+TEST_CASE("a token that was used for another session is not taken for damage", "[P7][recovery]") {
+  const TempDir dir;
+  JournalWatch watch;
+  journal::SqliteJournal journal({.file = dir / "live.db"}, watch);
+  REQUIRE_FALSE(execute(journal, [](sqlite::Database& database) {
+    // The quick check of SQLite 3.40 finds a NULL value in such a row.
+    rows::create_session(database, {.id = "s1", .user = "ann", .now = 1});
+    rows::note_token_use(database, "token", "s1");
+  }));
+  copy_as_killed(dir / "live.db", dir / "v.db");
+  CHECK(maintenance::recover(dir / "v.db", 1).integrity == "ok");
+}
+
 TEST_CASE("a damaged file is refused by recovery and left as it is", "[P6][P7][recovery]") {
   const TempDir dir;
   {

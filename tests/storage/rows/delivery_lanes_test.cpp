@@ -12,7 +12,7 @@
 using namespace verbatim;
 using namespace verbatim::test;
 using store::DeliveryState;
-using store::MessageKind;
+using store::WebhookKind;
 
 namespace {
 
@@ -23,7 +23,7 @@ using Ids = std::vector<std::int64_t>;
 using Outcome = store::RetriedDelivery::Outcome;
 
 /// Sessions with messages for a target, "crm" if no other is named.
-struct Outbox {
+struct Lanes {
   TempDir dir;
   sqlite::Database database{dir / "v.db", {.access = sqlite::Access::create}};
   store::DeliveryRecords records{
@@ -31,14 +31,14 @@ struct Outbox {
   std::vector<store::DeliveryTarget> targets{{"crm", any_kind}};
   std::int64_t made = 0;
 
-  Outbox() { rows::want_messages(database, any_kind); }
+  Lanes() { rows::want_messages(database, any_kind); }
 
   transcript::AttemptId begin(const std::string& session) {
     const store::AttemptSpec spec{
         .session_id = session, .user = "ann", .model = "m", .now = ++made};
     return rows::insert_attempt(database, spec, 1).attempt;
   }
-  void announce(transcript::AttemptId attempt, MessageKind kind = MessageKind::turn_completed) {
+  void announce(transcript::AttemptId attempt, WebhookKind kind = WebhookKind::turn_completed) {
     rows::announce(database, kind, attempt, ++made);
   }
   store::NewMessages find_new(store::NewQuery query = {}) {
@@ -87,7 +87,7 @@ struct Outbox {
         "SELECT session FROM attempt WHERE id = (SELECT attempt FROM message WHERE id = " +
         std::to_string(id) + ")");
   }
-  static Ids ids(const std::vector<store::Message>& messages) {
+  static Ids ids(const std::vector<store::WebhookMessage>& messages) {
     Ids found;
     for (const auto& message : messages) found.push_back(message.id);
     return found;
@@ -98,7 +98,7 @@ struct Outbox {
 
 TEST_CASE("each session's first message is ready, and a lane that is in use is passed by",
           "[order][outbox]") {
-  Outbox it;
+  Lanes it;
   const auto one = it.begin("s1");
   it.begin("s2");
   it.announce(one);
@@ -106,7 +106,7 @@ TEST_CASE("each session's first message is ready, and a lane that is in use is p
   CHECK(it.heads({it.lane_of(1)}) == Ids{2});
   CHECK(it.find_new().upto == 3);
   const auto part = it.find_new({.limit = 1});
-  CHECK(Outbox::ids(part.heads) == Ids{1});
+  CHECK(Lanes::ids(part.heads) == Ids{1});
   CHECK(part.more);
   CHECK(part.upto == 1);
   CHECK(it.heads({it.lane_of(1)}, part.upto) == Ids{2});
@@ -114,7 +114,7 @@ TEST_CASE("each session's first message is ready, and a lane that is in use is p
 
 TEST_CASE("a session that waits for its next try holds up no other, and nothing of it overtakes",
           "[order][outbox]") {
-  Outbox it;
+  Lanes it;
   const auto one = it.begin("s1");
   it.conclude(1, DeliveryState::waiting, 500);
   it.announce(one);
@@ -135,7 +135,7 @@ TEST_CASE("a session that waits for its next try holds up no other, and nothing 
 
 TEST_CASE("messages that were driven again are sent in order, and wait for the first of them",
           "[order][outbox]") {
-  Outbox it;
+  Lanes it;
   const auto one = it.begin("s1");
   it.announce(one);
   it.announce(one);
@@ -152,7 +152,7 @@ TEST_CASE("messages that were driven again are sent in order, and wait for the f
 }
 
 TEST_CASE("a message due later than any pause is due now: the clock was set back", "[outbox]") {
-  Outbox it;
+  Lanes it;
   it.begin("s1");
   it.conclude(1, DeliveryState::waiting, 86'400'000);
   CHECK(it.due(100, 86'400'000).empty());
@@ -161,12 +161,12 @@ TEST_CASE("a message due later than any pause is due now: the clock was set back
 
 TEST_CASE("a message that was put off counts as untried, and follows a changed setting",
           "[P3][outbox]") {
-  Outbox it;
+  Lanes it;
   const auto one = it.begin("s1");
-  it.announce(one, MessageKind::session_ended);
+  it.announce(one, WebhookKind::session_ended);
   it.conclude(1, DeliveryState::delivered);
   rows::put_off(it.database, 2, "crm", 9000);
-  it.announce(one, MessageKind::transcript_updated);
+  it.announce(one, WebhookKind::transcript_updated);
   CHECK(it.number("SELECT count(*) FROM message WHERE kind = 2") == 0);
   CHECK(it.due(8999).empty());
   rows::settle_anew(it.database, "crm", 40);
@@ -178,13 +178,13 @@ TEST_CASE("a message that was put off counts as untried, and follows a changed s
 }
 
 TEST_CASE("messages of other kinds are passed over and hold nothing up", "[order][outbox]") {
-  Outbox it;
+  Lanes it;
   const auto one = it.begin("s1");
   it.announce(one);
-  it.announce(one, MessageKind::session_ended);
-  const unsigned ends = 1u << static_cast<unsigned>(MessageKind::session_ended);
+  it.announce(one, WebhookKind::session_ended);
+  const unsigned ends = 1u << static_cast<unsigned>(WebhookKind::session_ended);
   const auto found = it.find_new({.wanted = ends});
-  CHECK(Outbox::ids(found.heads) == Ids{3});
+  CHECK(Lanes::ids(found.heads) == Ids{3});
   CHECK(found.unwanted == Ids{1, 2});
   rows::pass_over(it.database, found.unwanted, "crm", it.records, 10);
   CHECK(it.find_new({.wanted = ends}).unwanted.empty());
@@ -192,9 +192,9 @@ TEST_CASE("messages of other kinds are passed over and hold nothing up", "[order
 }
 
 TEST_CASE("a target that is added later gets no message that all others had before", "[outbox]") {
-  Outbox it;
+  Lanes it;
   const auto one = it.begin("s1");
-  it.announce(one, MessageKind::session_ended);
+  it.announce(one, WebhookKind::session_ended);
   for (const std::int64_t id : {1, 2}) it.conclude(id, DeliveryState::delivered);
   CHECK(rows::find_new(it.database, "new", {.wanted = any_kind, .limit = 10}).heads.empty());
   // One that a removed target lacks is done as soon as the others have it.
@@ -209,11 +209,11 @@ TEST_CASE("a target that is added later gets no message that all others had befo
 }
 
 TEST_CASE("records of delivered messages are bounded in time and number", "[P11][outbox]") {
-  Outbox it;
+  Lanes it;
   it.records.delivered_max = 2;
   const auto one = it.begin("s1");
   it.conclude(1, DeliveryState::delivered, 0, 10);
-  it.announce(one, MessageKind::session_ended);
+  it.announce(one, WebhookKind::session_ended);
   it.conclude(2, DeliveryState::delivered, 0, 20);
   CHECK(it.list().deliveries.size() == 2);
   it.announce(one);
@@ -225,14 +225,14 @@ TEST_CASE("records of delivered messages are bounded in time and number", "[P11]
   CHECK(it.number("SELECT group_concat(id) = '2,4' FROM message") == 1);
   CHECK(it.number("SELECT count(*) FROM delivery_try") == 1);
   CHECK(it.list().deliveries.size() == 1);
-  it.announce(one, MessageKind::session_ended);
+  it.announce(one, WebhookKind::session_ended);
   CHECK(it.number("SELECT count(*) FROM message") == 2);
-  it.announce(one, MessageKind::transcript_updated);
+  it.announce(one, WebhookKind::transcript_updated);
   CHECK(it.number("SELECT count(*) FROM message") == 3);
 }
 
 TEST_CASE("records expire also while nothing is delivered", "[P11][outbox]") {
-  Outbox it;
+  Lanes it;
   it.begin("s1");
   it.conclude(1, DeliveryState::delivered, 0, 10);
   rows::pass_over(it.database, {}, "crm", it.records, 1014);
@@ -243,7 +243,7 @@ TEST_CASE("records expire also while nothing is delivered", "[P11][outbox]") {
 
 TEST_CASE("the latest tries of a delivery are kept, with time, status and answer",
           "[P11][outbox]") {
-  Outbox it;
+  Lanes it;
   it.begin("s1");
   for (TimeMs at = 1; at <= 5; ++at) it.conclude(1, DeliveryState::waiting, 1, at);
   const auto page = it.list();
@@ -263,7 +263,7 @@ TEST_CASE("the latest tries of a delivery are kept, with time, status and answer
 }
 
 TEST_CASE("every delivery is listed once, newest first, page by page", "[outbox]") {
-  Outbox it;
+  Lanes it;
   it.targets = {{"crm", any_kind}, {"bi", 1u}};
   it.records.targets = {"crm", "bi"};
   const auto one = it.begin("s1");
@@ -297,7 +297,7 @@ TEST_CASE("every delivery is listed once, newest first, page by page", "[outbox]
 
 TEST_CASE("a dead or waiting delivery is due now on demand, as often as that is asked",
           "[outbox]") {
-  Outbox it;
+  Lanes it;
   const auto one = it.begin("s1");
   it.conclude(1, DeliveryState::dead);
   const std::string dead = it.list().deliveries[0].id;
@@ -333,13 +333,18 @@ TEST_CASE("an older file keeps its messages: those that wait and those that are 
   const TempDir dir;
   const fs::path file = dir / "v.db";
   {
-    Outbox it;
+    Lanes it;
     it.begin("s1");
     it.begin("s2");
     it.begin("s3");
     it.conclude(1, DeliveryState::waiting, 500);
     it.conclude(2, DeliveryState::dead);
     // As version 7 had it.
+    for (const char* table : {"dirty", "shipping", "run"})
+      it.database.run(std::string("DROP TABLE ") + table);
+    it.database.run("ALTER TABLE meta DROP COLUMN node_id");
+    for (const char* column : {"recoveries", "taken_upto", "tail_pending"})
+      it.database.run(std::string("ALTER TABLE attempt DROP COLUMN ") + column);
     it.database.run("DROP INDEX attempt_by_change");
     it.database.run("ALTER TABLE attempt DROP COLUMN changed");
     it.database.run("ALTER TABLE meta DROP COLUMN last_change");
@@ -357,9 +362,9 @@ TEST_CASE("an older file keeps its messages: those that wait and those that are 
   }
   sqlite::Database database(file);
   const auto wanted = store::NewQuery{.wanted = any_kind, .limit = 10};
-  CHECK(Outbox::ids(rows::find_new(database, "crm", wanted).heads) == Ids{3});
-  CHECK(Outbox::ids(rows::find_due(database, "crm",
-                                   {.now = 500, .longest_wait_ms = 1000, .limit = 10})) == Ids{1});
+  CHECK(Lanes::ids(rows::find_new(database, "crm", wanted).heads) == Ids{3});
+  CHECK(Lanes::ids(rows::find_due(database, "crm",
+                                  {.now = 500, .longest_wait_ms = 1000, .limit = 10})) == Ids{1});
   CHECK(rows::undelivered(database, true).size() == 1);
   CHECK(rows::find_following(database, "crm", {.id = 1, .lane = 1}, any_kind)->id == 1);
 }

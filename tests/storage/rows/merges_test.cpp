@@ -65,7 +65,7 @@ class Store {
   }
   std::int64_t updates() {
     Query row = database.query("SELECT count(*) FROM message WHERE kind = ?");
-    row.bind(static_cast<int>(MessageKind::transcript_updated)).step();
+    row.bind(static_cast<int>(WebhookKind::transcript_updated)).step();
     return row.integer(0);
   }
   void merge() {
@@ -184,7 +184,7 @@ TEST_CASE("a process that dies between a post and its merge leaves the mark to t
   note_merge(database, *store.merge_news(it.attempt));
   CHECK(store.list({}).sessions.at(0).attempts.at(0).turns == 5);
   Query announced = database.query("SELECT count(*) FROM message WHERE kind = ?");
-  announced.bind(static_cast<int>(MessageKind::transcript_updated)).step();
+  announced.bind(static_cast<int>(WebhookKind::transcript_updated)).step();
   CHECK(announced.integer(0) == 1);
 }
 

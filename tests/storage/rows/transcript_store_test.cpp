@@ -127,7 +127,9 @@ TEST_CASE("filters choose by user, time, status and metadata", "[store]") {
   CHECK(chosen(filter) == Ids{"b", "a"});
   filter.metadata = {{"group", "red"}, {"a\".b", "odd"}};
   CHECK(chosen(filter) == Ids{"b"});
-  filter.metadata = {{"n", "1"}};  // a number is not a string member
+  filter.metadata = {{"n", "1"}};  // a number is chosen as it is written
+  CHECK(chosen(filter) == Ids{"a"});
+  filter.metadata = {{"n", "2"}};
   CHECK(chosen(filter).empty());
   filter.metadata = {{"group", "red' OR 1=1 --"}};
   CHECK(chosen(filter).empty());
@@ -245,7 +247,8 @@ TEST_CASE("an attempt's usage is shown while it runs, and counted for its user a
   journal.append(opened.attempt, 2, {{}, transcript::AudioMetered{1500, 250}});
   watch.wait_durable(journal.append(
       opened.attempt, 2, {{}, transcript::TranscriptionUsage{"u1", 0, R"({"total_tokens":3})"}}));
-  const std::string all = R"([{"total_tokens":7},{"total_tokens":3},)"
+  const std::string all = R"([{"verbatim_usage_of":{"response_id":"r1"}},)"
+                          R"({"total_tokens":7},{"total_tokens":3},)"
                           R"({"verbatim_responses":{"by_status":{"other":1},"last_reason":null}},)"
                           R"({"verbatim_audio":{"input_ms":1500,"output_ms":250}}])";
   CHECK(store.session("s1")->attempts.at(0).usage_json == all);

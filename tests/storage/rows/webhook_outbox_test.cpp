@@ -17,7 +17,7 @@ using namespace verbatim;
 using namespace verbatim::test;
 using sqlite::Database;
 using store::DeliveryState;
-using store::MessageKind;
+using store::WebhookKind;
 
 namespace {
 
@@ -32,8 +32,8 @@ store::DeliveryRecords records_for(std::vector<std::string> targets) {
 const store::DeliveryRecords crm = records_for({"crm"});
 
 /// The first message for the target that is ready, due or not.
-std::optional<store::Message> next_message(Database& database, const std::string& target,
-                                           std::int64_t after = 0) {
+std::optional<store::WebhookMessage> next_message(Database& database, const std::string& target,
+                                                  std::int64_t after = 0) {
   auto due = rows::find_due(database, target, {.now = INT64_MAX / 2, .limit = 1});
   if (!due.empty()) return due.front();
   auto found = rows::find_new(database, target, {.after = after, .wanted = any_kind, .limit = 1});
@@ -70,10 +70,10 @@ struct Announcing {
     Database database(file, {.access = sqlite::Access::read_only});
     std::vector<std::string> kinds;
     Query rows = database.query("SELECT kind FROM message ORDER BY id");
-    while (rows.step()) kinds.emplace_back(to_string(static_cast<MessageKind>(rows.integer(0))));
+    while (rows.step()) kinds.emplace_back(to_string(static_cast<WebhookKind>(rows.integer(0))));
     return kinds;
   }
-  void tried(MessageKind kind, const std::string& target) {
+  void tried(WebhookKind kind, const std::string& target) {
     Query row = database.query("SELECT id FROM message WHERE kind = ?");
     REQUIRE(row.bind(static_cast<int>(kind)).step());
     rows::begin_try(database, row.integer(0), target);
@@ -114,7 +114,7 @@ TEST_CASE("messages that no webhook wants are not written", "[P11][outbox]") {
   Announcing it(0);
   rows::finalise_attempt(it.database, it.begin(), ending());
   CHECK(it.announced().empty());
-  rows::want_messages(it.database, 1u << static_cast<unsigned>(MessageKind::session_started));
+  rows::want_messages(it.database, 1u << static_cast<unsigned>(WebhookKind::session_started));
   store::AttemptSpec other = spec;
   other.session_id = "s2";
   rows::finalise_attempt(it.database, rows::insert_attempt(it.database, other, 2).attempt,
@@ -182,7 +182,7 @@ TEST_CASE("a changed transcript is announced only after the message of its end w
   const auto attempt = it.begin();
   rows::finalise_attempt(it.database, attempt, ending());
   const auto change = [&] {
-    rows::announce(it.database, MessageKind::transcript_updated, attempt, 10);
+    rows::announce(it.database, WebhookKind::transcript_updated, attempt, 10);
     return it.announced().back();
   };
   CHECK(change() == "session.ended");
@@ -191,7 +191,7 @@ TEST_CASE("a changed transcript is announced only after the message of its end w
   record(it.database, started->id + 2, "other", DeliveryState::delivered, 0, "",
          records_for({"crm", "other"}));
   CHECK(change() == "session.ended");
-  it.tried(MessageKind::session_ended, "crm");
+  it.tried(WebhookKind::session_ended, "crm");
   CHECK(change() == "transcript.updated");
 }
 
@@ -201,7 +201,7 @@ TEST_CASE("a target gets messages in order, each until it has it or is given up 
   const auto next = [&](std::int64_t after = 0) { return next_message(it.database, "crm", after); };
   const auto first = next();
   REQUIRE(first);
-  CHECK(first->kind == MessageKind::session_started);
+  CHECK(first->kind == WebhookKind::session_started);
   CHECK(first->public_id.starts_with("msg_"));
   rows::begin_try(it.database, first->id, "crm");
   record(it.database, first->id, "crm", DeliveryState::waiting, 50, "no");
@@ -217,7 +217,7 @@ TEST_CASE("a target gets messages in order, each until it has it or is given up 
   record(it.database, first->id, "crm", DeliveryState::dead, 0, "no");
   const auto second = next(first->id);
   REQUIRE(second);
-  CHECK(second->kind == MessageKind::session_ended);
+  CHECK(second->kind == WebhookKind::session_ended);
   record(it.database, second->id, "crm", DeliveryState::delivered, 0, "");
   CHECK_FALSE(next(second->id));
   CHECK_FALSE(next());
@@ -271,7 +271,7 @@ TEST_CASE("nothing of an erased session stays in the outbox", "[P10][outbox]") {
   Announcing it;
   rows::finalise_attempt(it.database, it.begin(), ending());
   const auto first = next_message(it.database, "crm", 0);
-  it.tried(MessageKind::session_ended, "crm");
+  it.tried(WebhookKind::session_ended, "crm");
   REQUIRE(rows::erase_session(it.database, "s1"));
   CHECK(it.announced().empty());
   CHECK(it.deliveries() == 0);

@@ -101,6 +101,33 @@ TEST_CASE("a migration step that fails has changed nothing", "[storage]") {
   CHECK(one(database, "SELECT x FROM added") == "1");
 }
 
+TEST_CASE("an older file gets a name for a fleet, once, and keeps its rows", "[P14][storage]") {
+  const std::size_t version = GENERATE(7, 8, 9);
+  const TempDir dir;
+  const auto make = [&](const char* name) {
+    const Schema earlier{application_id, schema_steps().first(version)};
+    Database old(dir / name, {.access = Access::create, .schema = &earlier});
+    CHECK(one(old, "PRAGMA user_version") == std::to_string(version));
+    old.run(
+        "INSERT INTO session (public_id, user, metadata, created_at) VALUES ('s', 'u', '{}', 1)");
+  };
+  const auto node_id = [&](const char* name) {
+    Database database(dir / name);
+    CHECK(one(database, "PRAGMA user_version") == std::to_string(schema_steps().size()));
+    CHECK(one(database, "SELECT public_id FROM session") == "s");
+    CHECK(one(database, "SELECT count(*) FROM dirty, shipping, run") == "0");
+    CHECK(one(database, "SELECT count(*) FROM sqlite_master WHERE type = 'trigger'") == "0");
+    return one(database, "SELECT node_id FROM meta");
+  };
+  make("a.db");
+  make("b.db");
+  const std::string id = node_id("a.db");
+  CHECK_THAT(id, Catch::Matches("[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-"
+                                "[0-9a-f]{12}"));
+  CHECK(node_id("a.db") == id);
+  CHECK(node_id("b.db") != id);
+}
+
 TEST_CASE("errors of opening name the file and what to do", "[P6][storage]") {
   const TempDir dir;
   const auto missing = error_of([&] { Database(dir / "v.db"); });

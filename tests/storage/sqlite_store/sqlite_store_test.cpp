@@ -1,12 +1,16 @@
 // The store over SQLite, through the interface that the server uses.
 #include "storage/sqlite_store/sqlite_store.hpp"
 
+#include <SQLiteCpp/SQLiteCpp.h>
+
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <future>
 
 #include "storage/maintenance/recovery.hpp"
 #include "storage/rows/copies.hpp"
 #include "storage/sqlite/database.hpp"
+#include "tests/support/fault_vfs.hpp"
 #include "tests/support/journal_driver.hpp"
 #include "tests/support/temp_dir.hpp"
 
@@ -61,6 +65,8 @@ class OpenStore {
     store_.reset();
   }
   std::filesystem::path file() const { return dir_ / "v.db"; }
+  std::filesystem::path index() const { return dir_ / "search.index"; }
+  test::JournalWatch& watch() { return watch_; }
   SqliteStore* operator->() { return store_.get(); }
 
   void make_session(const std::string& id) {
@@ -158,6 +164,32 @@ TEST_CASE("the errors of reads and of changes are values", "[sqlite_store]") {
   CHECK(patched.error().failure() == Failure::not_found);
 }
 
+TEST_CASE("a session with a live attempt is not erased, so no word is left without its attempt",
+          "[P10][sqlite_store]") {
+  OpenStore store;
+  const auto attempt =
+      ask<OpenedAttempt>([&](auto done) {
+        store->open_attempt({.session_id = "s1", .user = "ann", .model = "m", .now = 1}, done);
+      }).value();
+  const auto erase = [&] {
+    return ask<bool>([&](auto done) { store->erase_session("s1", {}, done, [] {}); });
+  };
+  const auto refused = erase();
+  REQUIRE_FALSE(refused);
+  CHECK(std::string(refused.error().what()).find("has a live attempt") != std::string::npos);
+  CHECK(store.turns_in_list() == 0);  // it is still there
+  store->journal().close(attempt.attempt, {transcript::CloseReason::client_closed, 2, {}});
+  CHECK(erase().value());
+  CHECK_FALSE(erase().value());
+}
+
+TEST_CASE("a session that only writers have filled is erased", "[P10][sqlite_store]") {
+  OpenStore store;
+  store.make_session("s1");
+  store.post("s1", 2);
+  CHECK(ask<bool>([&](auto done) { store->erase_session("s1", {}, done, [] {}); }).value());
+}
+
 TEST_CASE("an outbox gives a target's messages in their order, until each has had an outcome",
           "[P8][sqlite_store]") {
   OpenStore store;
@@ -169,8 +201,8 @@ TEST_CASE("an outbox gives a target's messages in their order, until each has ha
   const auto outbox = store->open_outbox(
       "hook", {.targets = {"hook"}, .tries_max = 1, .delivered_ms = 1000, .delivered_max = 10});
   REQUIRE(outbox->ready());
-  std::optional<Message> message;
-  std::vector<MessageKind> kinds;
+  std::optional<WebhookMessage> message;
+  std::vector<WebhookKind> kinds;
   REQUIRE(test::becomes([&] {
     if (!message) {
       const auto found = ask<NewMessages>(
@@ -186,14 +218,14 @@ TEST_CASE("an outbox gives a target's messages in their order, until each has ha
     REQUIRE(ask<void>([&](auto done) {
       outbox->end_try(message->id, {.state = DeliveryState::delivered}, std::move(done));
     }));
-    message = ask<std::optional<Message>>([&](auto done) {
+    message = ask<std::optional<WebhookMessage>>([&](auto done) {
                 outbox->find_following(*message, ~0u, std::move(done));
               }).value();
     return kinds.size() == 2;
   }));
-  CHECK(kinds == std::vector{MessageKind::session_started, MessageKind::session_ended});
+  CHECK(kinds == std::vector{WebhookKind::session_started, WebhookKind::session_ended});
   CHECK_FALSE(message);
-  const auto due = ask<std::vector<Message>>(
+  const auto due = ask<std::vector<WebhookMessage>>(
       [&](auto done) { outbox->find_due({.now = 1'000'000, .limit = 10}, std::move(done)); });
   CHECK(due.value().empty());
   const std::vector<DeliveryTarget> targets{{"hook", ~0u}};
@@ -203,4 +235,40 @@ TEST_CASE("an outbox gives a target's messages in their order, until each has ha
   const auto retried = ask<RetriedDelivery>(
       [&](auto done) { store->retry_delivery(page->deliveries[0].id, targets, std::move(done)); });
   CHECK(retried.value().outcome == RetriedDelivery::Outcome::delivered);
+}
+
+TEST_CASE("an erasure that a full disk delays is complete only once the index has no word of it",
+          "[P10][store]") {
+  test::FaultVfs disk;
+  disk.confine("v.db");
+  OpenStore store;
+  store.make_session("s1");
+  store.post("s1", 2);
+  SessionFilter words;
+  words.question = "turn";
+  REQUIRE(test::becomes([&] {
+    const auto page =
+        ask<SessionPage>([&](auto done) { store->list_sessions(words, {"a search"}, done); });
+    return page && page->sessions.size() == 1;
+  }));
+  SQLite::Database reader(store.index().string());
+  reader.exec("BEGIN");  // the old words cannot leave the index while it reads
+  REQUIRE(reader.execAndGet("SELECT count(*) FROM indexed").getInt() == 1);
+
+  disk.fill_disk(true);
+  std::atomic<int> gone{0};
+  std::promise<StoreResult<bool>> erased;
+  store->erase_session(
+      "s1", {}, [&](StoreResult<bool> result) { erased.set_value(std::move(result)); },
+      [&] { ++gone; });
+  REQUIRE(store.watch().wait_state(JournalState::stalled));
+  disk.fill_disk(false);
+  CHECK(erased.get_future().get().value());
+  // The log of the database is emptied, and the writer goes on after that.
+  REQUIRE(test::becomes(
+      [&] { return std::filesystem::file_size(store.file().string() + "-wal") == 0; }));
+  store.make_session("s2");
+  CHECK(gone == 0);
+  reader.exec("ROLLBACK");
+  CHECK(test::becomes([&] { return gone == 1; }));
 }

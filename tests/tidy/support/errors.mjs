@@ -89,16 +89,9 @@ export const storageKinds = new Map(
 
 /** `code` of a problem that web/client reports. */
 export const clientCodes = new Map();
-for (const file of files.filter((one) => /^web\/client\/\w+\.js$/.test(one))) {
-  const text = textOf(file);
-  for (const [, codes] of text.matchAll(/\bfinal = \{([^}]*)\}/g)) {
-    for (const [, code] of codes.matchAll(/(?!1000)\d{4}: '(\w+)'/g)) clientCodes.set(code, file);
-  }
-  for (const match of text.matchAll(/\bcode: '(\w+)'/g)) clientCodes.set(match[1], `${file}:${lineAt(text, match.index)}`);
-  for (const [, block] of text.matchAll(/\bmessages = \{([\s\S]*?)\n\s*\};/g)) {
-    for (const [, code] of block.matchAll(/^\s*(\w+):/gm)) clientCodes.set(code, file);
-  }
-}
+const catalogue = 'web/client/src/errors.ts';
+const [, entries] = /\bcatalogue: [^=]*= \{([\s\S]*?)\n\};/.exec(textOf(catalogue));
+for (const [, code] of entries.matchAll(/^  (\w+): \[/gm)) clientCodes.set(code, catalogue);
 
 /** Messages of a start that fails: for each `throw`, its literals one after the other. */
 const starts = productCpp.filter((file) => /^server\/(app\/(app|credentials|data_dir|reload|service_manager)|net\/(tls|listener))\.cpp$|^config\/settings\.cpp$|^storage\/sqlite\/(schema|store_files)\.cpp$|^storage\/maintenance\/recovery\.cpp$/.test(file));

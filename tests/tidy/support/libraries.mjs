@@ -21,6 +21,7 @@ export const libraries = [
   { name: 'CLI11', find: 'CLI11', targets: ['CLI11::CLI11'], header: /^CLI\//, development: 'libcli11-dev', notice: 'CLI11' },
   { name: 'tl::expected', find: 'tl-expected', targets: ['tl::expected'], header: /^tl\/expected/, development: 'libexpected-dev', notice: 'tl::expected' },
   { name: 'prometheus-cpp', find: 'prometheus-cpp', targets: ['prometheus-cpp::core'], header: /^prometheus\//, development: 'prometheus-cpp-dev', runtime: 'libprometheus-cpp-core1.0', notice: 'prometheus-cpp' },
+  { name: 'libpq', find: 'PostgreSQL', targets: ['PostgreSQL::PostgreSQL'], header: /^libpq-fe\.h$/, development: 'libpq-dev', runtime: 'libpq5', notice: 'libpq' },
   { name: 're2', find: 'RE2_LIBRARY', targets: ['${RE2_LIBRARY}'], header: /^re2\//, development: 'libre2-dev', runtime: 'libre2-9', notice: 'RE2' },
   { name: 'simdjson', find: 'simdjson', targets: ['simdjson::simdjson'], header: /^simdjson\.h$/, development: 'libsimdjson-dev', runtime: 'libsimdjson14', notice: 'simdjson' },
   { name: 'zlib', find: 'ZLIB', targets: ['ZLIB::ZLIB'], header: /^zlib\.h$/, development: 'zlib1g-dev', runtime: 'zlib1g', notice: 'zlib' },

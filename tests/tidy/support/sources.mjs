@@ -27,7 +27,7 @@ export const lineAt = (text, index) => text.slice(0, index).split('\n').length;
 export const folderOf = (file) => (dirname(file) === '.' ? '' : dirname(file));
 
 export const isCpp = (file) => /\.(cpp|hpp|cpp\.in)$/.test(file);
-export const isScript = (file) => /\.m?js$/.test(file);
+export const isScript = (file) => /\.(m?js|ts)$/.test(file) && !file.endsWith('.d.ts');
 export const isTest = (file) => /^(tests|bench|examples)\//.test(file);
 export const productCpp = files.filter((file) => isCpp(file) && !isTest(file));
 

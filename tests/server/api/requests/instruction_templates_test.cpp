@@ -1,12 +1,11 @@
 // Instructions from templates: which values are allowed, and how they are inserted.
 #include "server/api/requests/instruction_templates.hpp"
+#include "base/json/tree.hpp"
 
 #include <catch2/catch.hpp>
-#include <nlohmann/json.hpp>
 
 using namespace verbatim;
 using namespace verbatim::requests;
-using nlohmann::json;
 
 namespace {
 
@@ -32,13 +31,13 @@ std::vector<config::InstructionTemplate> templates() {
   return {trainer};
 }
 
-std::string made(const json& variables, const std::string& name = "trainer") {
+std::string made(const Json& variables, const std::string& name = "trainer") {
   const auto result = instructions_of(templates(), name, variables);
   return result ? *result : result.error().place;
 }
 
-json with(const std::string& name, const json& value) {
-  json variables{{"who", "Ann"}, {"level", 2}, {"mood", "calm"}};
+Json with(const std::string& name, const Json& value) {
+  Json variables{{"who", "Ann"}, {"level", 2}, {"mood", "calm"}};
   variables[name] = value;
   return variables;
 }
@@ -101,7 +100,7 @@ TEST_CASE("each type accepts only its own", "[policy]") {
   CHECK(made(with("level", 18446744073709551615ULL)) == "verbatim.variables.level");
   CHECK(made(with("mood", "angry")) == "verbatim.variables.mood");
   CHECK(made(with("mood", 1)) == "verbatim.variables.mood");
-  CHECK(made(with("who", json::array())) == "verbatim.variables.who");
+  CHECK(made(with("who", Json::array())) == "verbatim.variables.who");
 }
 
 TEST_CASE("exactly the template's variables are given", "[policy]") {

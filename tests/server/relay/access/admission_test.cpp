@@ -65,7 +65,8 @@ struct Door {
 
   void admit(const std::string& user) {
     const auto once = [this, user]() -> Awaitable<void> {
-      came.push_back(co_await control.admit(user, true, noon, store, context.get_executor()));
+      const access::UserSessions of{user, true, waiting};
+      came.push_back(co_await control.admit(of, noon, store, context.get_executor()));
     };
     asio::co_spawn(context, once, asio::detached);
     run();
@@ -82,6 +83,7 @@ struct Door {
   asio::io_context context{1};
   UsageStore store;
   AdmissionControl control{limits()};
+  std::size_t waiting = 0;  ///< other sessions of the user
   std::vector<Admitted> came;
 };
 
@@ -159,4 +161,22 @@ TEST_CASE("new limits hold for the next sessions and requests", "[P11][admission
   CHECK(door.came[0].has_value());
   REQUIRE_FALSE(door.came[1]);
   CHECK(door.came[1].error().limit == AdmissionLimit::sessions_per_user);
+}
+
+TEST_CASE("conversations that wait for their clients count as the user's",
+          "[P11][P14][admission]") {
+  Door door;
+  config::Limits limits = config::Settings().limits;
+  limits.sessions_per_user = 2;
+  limits.user_tokens = 0;
+  door.control.reload(limits);
+  door.waiting = 2;
+  door.admit("ann");
+  REQUIRE(door.came.size() == 1);
+  REQUIRE_FALSE(door.came[0]);
+  CHECK(door.came[0].error().limit == access::AdmissionLimit::sessions_per_user);
+  door.waiting = 1;  // one of them comes back itself
+  door.admit("ann");
+  REQUIRE(door.came.size() == 2);
+  CHECK(door.came[1]);
 }

@@ -22,8 +22,7 @@ namespace {
 const char* const same = "";
 const char* const dropped = nullptr;
 
-// Protocol notes, section 11: all 46 GA names of server events, and the event that a beta client
-// gets.
+// All 46 GA names of server events, and the event that a beta client gets.
 const std::map<std::string, const char*> server_names = {
     {"conversation.created", same},
     {"conversation.item.added", "conversation.item.created"},

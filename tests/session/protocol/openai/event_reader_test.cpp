@@ -1,7 +1,7 @@
 // Messages become events, and client messages are filtered.
 #include <catch2/catch.hpp>
-#include <nlohmann/json.hpp>
 
+#include "base/json/tree.hpp"
 #include "session/protocol/openai/event_reader.hpp"
 #include "session/protocol/recording.hpp"
 #include "tests/session/files.hpp"
@@ -11,7 +11,6 @@ using namespace verbatim;
 using namespace verbatim::protocol;
 using namespace verbatim::session::test;
 using namespace verbatim::transcript;
-using Json = nlohmann::json;
 
 namespace {
 

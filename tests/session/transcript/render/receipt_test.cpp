@@ -1,9 +1,9 @@
 // The receipt of a finished transcript: counts, gaps and hashes.
 #include "session/transcript/render/receipt.hpp"
+#include "base/json/tree.hpp"
 
 #include <algorithm>
 #include <catch2/catch.hpp>
-#include <nlohmann/json.hpp>
 
 #include "base/crypto.hpp"
 #include "session/transcript/render/render.hpp"
@@ -103,7 +103,7 @@ TEST_CASE("the receipt hashes ids and words as the JSON shows them", "[P11][P13]
   const auto merged = merge(heard, {});
   const std::string form = canonical_form("s1", 1, merged.turns);
   for (const MergedTurn& one : merged.turns) {
-    const auto shown = nlohmann::json::parse(render_turn(one));
+    const auto shown = Json::parse(render_turn(one));
     for (const char* name : {"item_id", "text"}) {
       const auto value = shown[name].get<std::string>();
       CHECK(form.find("," + std::to_string(value.size()) + ":" + value + ",") != std::string::npos);
@@ -133,13 +133,13 @@ TEST_CASE("all attempts are one text in every format, each marked", "[render]") 
     view.show(merge(heard, {}));
   }
   const auto all = [&](Format format) { return render("s1", views, format); };
-  const auto json = nlohmann::json::parse(all(Format::json));
+  const auto json = Json::parse(all(Format::json));
   CHECK(json["session_id"] == "s1");
-  CHECK(json["attempts"][1] == nlohmann::json::parse(render(views[1], Format::json)));
+  CHECK(json["attempts"][1] == Json::parse(render(views[1], Format::json)));
 
   const auto lines = all(Format::jsonl);
   CHECK(std::count(lines.begin(), lines.end(), '\n') == 8);
-  auto last = nlohmann::json::parse(lines.substr(lines.rfind('\n', lines.size() - 2)));
+  auto last = Json::parse(lines.substr(lines.rfind('\n', lines.size() - 2)));
   CHECK(last["attempt"] == 2);
   last.erase("attempt");
   CHECK(last == json["attempts"][1]["turns"][3]);

@@ -1,7 +1,7 @@
 // Tool calls for people and programs: in their places, and counted separately.
 #include <catch2/catch.hpp>
-#include <nlohmann/json.hpp>
 
+#include "base/json/tree.hpp"
 #include "session/transcript/merge/merge.hpp"
 #include "session/transcript/render/render.hpp"
 #include "tests/session/transcript/stream.hpp"
@@ -9,7 +9,6 @@
 using namespace verbatim;
 using namespace verbatim::session::test;
 using namespace verbatim::transcript;
-using Json = nlohmann::json;
 
 namespace {
 

@@ -1,0 +1,74 @@
+// The token between nodes: only the node that it is for takes it, only in time.
+#include "server/fleet/peers/peer_token.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "base/base64.hpp"
+#include "server/relay/access/auth.hpp"
+
+using namespace verbatim;
+using namespace verbatim::peers;
+
+namespace {
+
+constexpr std::int64_t now_s = 1'800'000'000;
+const std::string key(32, 'k');
+const PeerClaims claims{"sess_1", 7, now_s, "192.0.2.1", true, true};
+
+PeerRefusal refusal_of(const std::string& token, std::int64_t incarnation = 7,
+                       std::int64_t at = now_s, const std::string& with = key) {
+  PeerRefusal why = PeerRefusal::none;
+  const auto read = read_peer_token(with, token, incarnation, at, why);
+  CHECK(read.has_value() == (why == PeerRefusal::none));
+  return why;
+}
+
+}  // namespace
+
+TEST_CASE("a peer's token says what the client is", "[fleet][peers][P14]") {
+  PeerRefusal why = PeerRefusal::not_signed;
+  const auto read = read_peer_token(key, mint_peer_token(key, claims), 7, now_s, why);
+  REQUIRE(read);
+  CHECK(why == PeerRefusal::none);
+  CHECK(read->session_id == "sess_1");
+  CHECK(read->remote == "192.0.2.1");
+  CHECK(read->secure);
+  CHECK(read->proxied);
+}
+
+TEST_CASE("a peer's token is for one node, for a short time, and cannot be forged",
+          "[fleet][peers][P14]") {
+  const std::string token = mint_peer_token(key, claims);
+  CHECK(refusal_of(token) == PeerRefusal::none);
+  CHECK(refusal_of(token, 8) == PeerRefusal::other_node);
+  CHECK(refusal_of(token, 7, now_s + token_lifetime_s) == PeerRefusal::none);
+  CHECK(refusal_of(token, 7, now_s + token_lifetime_s + 1) == PeerRefusal::too_old);
+  CHECK(refusal_of(token, 7, now_s - token_lifetime_s - 1) == PeerRefusal::too_old);
+  CHECK(refusal_of(token, 7, now_s, std::string(32, 'x')) == PeerRefusal::not_signed);
+  const std::size_t dot = token.find('.');
+  PeerClaims other = claims;
+  other.session_id = "sess_2";
+  const std::string foreign = mint_peer_token(key, other);
+  CHECK(refusal_of(foreign.substr(0, foreign.find('.')) + token.substr(dot)) ==
+        PeerRefusal::not_signed);
+  for (const char* junk : {"", ".", "a.b", "e30."})
+    CHECK(refusal_of(junk) == PeerRefusal::not_signed);
+}
+
+TEST_CASE("a node without an incarnation takes no peer's token", "[fleet][peers][P14]") {
+  PeerClaims without_node = claims;
+  without_node.to = 0;
+  CHECK(refusal_of(mint_peer_token(key, without_node), 0) == PeerRefusal::other_node);
+}
+
+TEST_CASE("the key between nodes is neither the token secret nor a signature that clients see",
+          "[fleet][peers][P14]") {
+  const std::string secret(32, 's');
+  const access::Authenticator one({}, secret, false);
+  const access::Authenticator same({}, secret, false);
+  const access::Authenticator other({}, std::string(32, 't'), false);
+  CHECK(one.derived_key(peer_key_purpose) == same.derived_key(peer_key_purpose));
+  CHECK(one.derived_key(peer_key_purpose) != other.derived_key(peer_key_purpose));
+  CHECK(one.derived_key(peer_key_purpose) != one.derived_key("another"));
+  CHECK(one.derived_key(peer_key_purpose) != secret);
+}

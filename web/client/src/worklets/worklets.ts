@@ -1,0 +1,3 @@
+// Everything that runs on the audio thread, as one module.
+import './capture.ts';
+import './playback.ts';
