@@ -17,6 +17,11 @@ struct Database : testing::FleetDatabase {
     FleetDatabase::enter(incarnation, node_id, "0 s");
     return {node_id, "run-1", incarnation, std::chrono::seconds(2)};
   }
+  /// As after a takeover.
+  void move_to(const std::string& node_id) const {
+    sql("UPDATE session SET node_id = '" + node_id + "'; UPDATE attempt SET node_id = '" + node_id +
+        "'");
+  }
 };
 
 /// One batch; the error of the database, if any.
@@ -173,21 +178,106 @@ TEST_CASE("the record of an attempt replaces its turns and its events", "[P14][f
   CHECK(database.sql("SELECT output FROM tool_call") == "\\x610062eda0bdff27");
 }
 
-TEST_CASE("a session that another relay has erased does not come back", "[P14][P10][fleet]") {
+TEST_CASE("a relay that has lost a session to another erases its own copy alone",
+          "[P3][P14][fleet]") {
+  const Database database;
+  Connection connection = database.prepared();
+  const Sender a = database.enter(1, node_a);
+  database.enter(2, node_b);
+  REQUIRE(ship(connection, a, conversation("s1"), 0, 2));
+  database.move_to(node_b);
+  // Its retention: the session, its message and the token that was made for it.
+  store::Shipment erasure;
+  erasure.erased = {"s1"};
+  store::ShippedMessage message;
+  message.id = "msg_1";
+  message.gone = true;
+  erasure.messages = {message};
+  store::ShippedToken forgotten = conversation("s1").tokens[0];
+  forgotten.session_id.clear();
+  forgotten.revoked_at = 0;
+  erasure.tokens = {forgotten};
+  Connection stale = database.connect();
+  REQUIRE(ship(stale, a, erasure, 2, 3));
+  CHECK(counts(database) == "1|1|2|1|1|1|2|1");
+  CHECK(database.sql("SELECT count(*) FROM erased") == "0");
+  CHECK(database.sql("SELECT count(*) FROM erased_on") == "0");
+  CHECK(database.sql("SELECT session, revoked_at IS NULL FROM client_secret") == "s1|t");
+  erasure = {};
+  forgotten.gone = true;
+  erasure.tokens = {forgotten};
+  Connection later = database.connect();
+  REQUIRE(ship(later, a, erasure, 3, 4));
+  CHECK(database.sql("SELECT count(*) FROM client_secret") == "1");
+}
+
+TEST_CASE("a session that its relay has only claimed is not erased by another",
+          "[P3][P14][fleet]") {
+  const Database database;
+  Connection connection = database.prepared();
+  const Sender a = database.enter(1, node_a);
+  database.sql("INSERT INTO claim (session, node_id) VALUES ('s1', '" + node_b + "')");
+  store::Shipment erasure;
+  erasure.erased = {"s1"};
+  REQUIRE(ship(connection, a, erasure, 0, 1));
+  CHECK(database.sql("SELECT count(*) FROM erased") == "0");
+}
+
+TEST_CASE("a relay that has lost a session leaves its rows there, but a copy that only it has",
+          "[P3][P14][fleet]") {
+  const Database database;
+  Connection connection = database.prepared();
+  const Sender a = database.enter(1, node_a);
+  database.enter(2, node_b);
+  REQUIRE(ship(connection, a, conversation("s1"), 0, 2));
+  database.move_to(node_b);
+  store::Shipment stale = conversation("s1");
+  stale.attempts = {attempt_of({"s1", 2})};
+  stale.attempt_names = {{"s1", 2}};
+  stale.turns[0].attempt.number = 2;
+  stale.copies[0].body = "another";
+  stale.messages[0].done_at = 7;
+  stale.messages[0].deliveries[0].state = 2;
+  Connection again = database.connect();
+  REQUIRE(ship(again, a, stale, 0, 2));
+  CHECK(counts(database) == "1|1|2|1|2|1|2|1");
+  CHECK(database.sql("SELECT done_at IS NULL FROM message") == "t");
+  CHECK(database.sql("SELECT state FROM delivery WHERE target = 'crm'") == "0");
+  CHECK(database.sql("SELECT body FROM copy WHERE untaken") == "\\x616e6f74686572");
+}
+
+TEST_CASE("an erased session does not come back from a relay that has not followed",
+          "[P14][P10][fleet]") {
   const Database database;
   Connection connection = database.prepared();
   const Sender a = database.enter(1, node_a);
   const Sender b = database.enter(2, node_b);
   REQUIRE(ship(connection, a, conversation("s1"), 0, 2));
+  database.move_to(node_b);
   store::Shipment erasure;
   erasure.erased = {"s1"};
-  Connection other = database.connect();
-  REQUIRE(ship(other, b, erasure, 0, 1));
+  Connection home = database.connect();
+  REQUIRE(ship(home, b, erasure, 0, 1));
   CHECK(counts(database) == "0|0|0|0|0|0|0|1");
+  CHECK(database.sql("SELECT session, node_id FROM erased") == "s1|" + node_b);
   CHECK(database.sql("SELECT session, node_id FROM erased_on") == "s1|" + node_b);
   Connection again = database.connect();
   REQUIRE(ship(again, a, conversation("s1"), 0, 2));
   CHECK(counts(database) == "0|0|0|0|0|0|0|1");
+  // Once it has followed, what it has of the session is new.
+  Connection followed = database.connect();
+  REQUIRE(ship(followed, a, erasure, 2, 3));
+  CHECK(database.sql("SELECT count(*) FROM erased_on") == "2");
+  CHECK(database.sql("SELECT node_id FROM erased") == node_b);
+  Connection anew = database.connect();
+  REQUIRE(ship(anew, a, conversation("s1"), 3, 4));
+  CHECK(counts(database) == "1|1|2|1|1|1|2|1");
+  CHECK(database.sql("SELECT count(*) FROM erased") == "1");
+  // Erased a second time, all others must follow again.
+  Connection last = database.connect();
+  REQUIRE(ship(last, a, erasure, 4, 5));
+  CHECK(counts(database) == "0|0|0|0|0|0|0|1");
+  CHECK(database.sql("SELECT session, node_id FROM erased_on") == "s1|" + node_a);
 }
 
 TEST_CASE("a session that this relay has erased can be made again", "[P14][fleet]") {

@@ -82,29 +82,31 @@ class Sending {
     return {};
   }
 
+  /// The rows, if there are any, and the sender's name behind them.
+  DatabaseResult<> send_mine(const Statement& statement, const Columns& rows) {
+    if (rows.empty()) return {};
+    Params params = rows.params();
+    params.add_text(sender_.node_id);
+    return to_.send(statement, params);
+  }
+
   DatabaseResult<> erased() {
     if (shipment_.erased.empty()) return {};
     Params ids;
-    ids.add(texts(shipment_.erased));
+    ids.add(texts(shipment_.erased)).add_text(sender_.node_id);
+    if (auto noted = send({sql::erase_note, sql::erase_again}, ids); !noted) return noted;
     for (const Statement& one : sql::erase_rows)
       if (auto sent = to_.send(one, ids); !sent) return sent;
-    ids.add_text(sender_.node_id);
-    return send({sql::erase_note, sql::erase_confirm}, ids);
+    return to_.send(sql::erase_confirm, ids);
   }
 
   DatabaseResult<> sessions() {
     if (shipment_.sessions.empty()) return {};
     Columns rows({Element::text, Element::bytes, Element::bytes, Element::bytes, Element::int8,
                   Element::text, Element::text, Element::text});
-    Array ids(Element::text);
-    for (const store::ShippedSession& one : shipment_.sessions) {
-      ids.add(one.id);
+    for (const store::ShippedSession& one : shipment_.sessions)
       rows.row(one.id, one.user, one.metadata_json, one.private_json, one.created_at,
                one.idempotency, one.request, joined(one.tokens));
-    }
-    Params mine;
-    mine.add(ids).add_text(sender_.node_id);
-    if (auto sent = to_.send(sql::unerase, mine); !sent) return sent;
     Params params = rows.params();
     params.add_text(sender_.node_id);
     return to_.send(sql::sessions, params);
@@ -141,10 +143,10 @@ class Sending {
     }
     if (!gone.empty()) {
       Params ids;
-      ids.add(texts(gone));
+      ids.add(texts(gone)).add_text(sender_.node_id);
       if (auto sent = to_.send(sql::tokens_gone, ids); !sent) return sent;
     }
-    return rows.empty() ? DatabaseResult<>() : to_.send(sql::tokens, rows.params());
+    return send_mine(sql::tokens, rows);
   }
 
   DatabaseResult<> events() {
@@ -208,17 +210,17 @@ class Sending {
                        each.last_error);
     }
     Params all;
-    all.add(texts(ids));
+    all.add(texts(ids)).add_text(sender_.node_id);
     if (auto sent = to_.send(sql::deliveries_gone, all); !sent) return sent;
     Params left;
-    left.add(texts(gone));
+    left.add(texts(gone)).add_text(sender_.node_id);
     if (!gone.empty())
       if (auto sent = to_.send(sql::messages_gone, left); !sent) return sent;
     if (rows.empty()) return {};
     Params params = rows.params();
     params.add_text(sender_.node_id);
     if (auto sent = to_.send(sql::messages, params); !sent) return sent;
-    return deliveries.empty() ? DatabaseResult<>() : to_.send(sql::deliveries, deliveries.params());
+    return send_mine(sql::deliveries, deliveries);
   }
 
   DatabaseResult<> records() {
@@ -244,14 +246,8 @@ class Sending {
             send({sql::record_turns_gone, sql::record_calls_gone, sql::record_events_gone}, of);
         !sent)
       return sent;
-    const auto add = [this](const Statement& statement, const Columns& rows) -> DatabaseResult<> {
-      if (rows.empty()) return {};
-      Params params = rows.params();
-      params.add_text(sender_.node_id);
-      return to_.send(statement, params);
-    };
-    if (auto sent = add(sql::turns, turns); !sent) return sent;
-    return add(sql::tool_calls, calls);
+    if (auto sent = send_mine(sql::turns, turns); !sent) return sent;
+    return send_mine(sql::tool_calls, calls);
   }
 
   Connection& to_;

@@ -1,37 +1,66 @@
 // The statements of a batch. Every one may be repeated, and none replaces newer rows with older
-// ones. Rows of a session that another relay has erased, and of an attempt that another relay has
-// taken over, are left out.
+// ones. Rows of a session that another relay has taken over are left out. So are those of a session
+// that was erased, until this relay has confirmed that it has no copy of it: only then may it have
+// made the session again.
 #pragma once
 
 #include "server/fleet/shipping/database_names.hpp"
 
 namespace verbatim::shipping::sql {
 
+// Only the home of a session erases it in the database, and leaves a tombstone there. The copy of a
+// node that has lost the session may go by that node's own retention. No other node may follow
+// that. A session without a row, and one whose home is this node by a claim alone, may be erased
+// here. The batch's guard undoes the erasure of a node that was fenced meanwhile.
+inline constexpr Statement erase_note{"", R"sql(
+INSERT INTO erased (session, node_id)
+SELECT n.id, $2::text::uuid FROM unnest($1) AS n (id)
+LEFT JOIN session AS made ON made.id = n.id
+WHERE CASE
+  WHEN made.id IS NOT NULL THEN made.node_id = $2::text::uuid
+  ELSE NOT EXISTS (SELECT 1 FROM erased WHERE erased.session = n.id) AND
+       NOT EXISTS (SELECT 1 FROM claim WHERE claim.session = n.id AND
+                   claim.node_id <> $2::text::uuid)
+  END
+ON CONFLICT (session) DO UPDATE SET node_id = excluded.node_id, at = excluded.at)sql"};
+/// A session that was made and erased again: what nodes have confirmed was about the earlier one.
+inline constexpr Statement erase_again{"", R"sql(
+DELETE FROM erased_on USING erased
+WHERE erased_on.session = ANY ($1) AND erased.session = erased_on.session AND
+      erased.node_id = $2::text::uuid AND erased.at = now())sql"};
 inline constexpr Statement erase_rows[] = {
-    {"",
-     "DELETE FROM delivery USING message WHERE delivery.message = message.id AND "
-     "message.session = ANY ($1)"},
-    {"", "DELETE FROM message WHERE session = ANY ($1)"},
-    {"", "DELETE FROM event WHERE session = ANY ($1)"},
-    {"", "DELETE FROM turn WHERE session = ANY ($1)"},
-    {"", "DELETE FROM tool_call WHERE session = ANY ($1)"},
-    {"", "DELETE FROM copy WHERE session = ANY ($1)"},
-    {"", "DELETE FROM tail WHERE session = ANY ($1)"},
-    {"", "DELETE FROM attempt WHERE session = ANY ($1)"},
-    {"", "DELETE FROM session WHERE id = ANY ($1)"},
+    {"", R"sql(
+DELETE FROM delivery USING message
+WHERE delivery.message = message.id AND message.session = ANY ($1) AND NOT EXISTS
+  (SELECT 1 FROM session WHERE id = message.session AND node_id <> $2::text::uuid))sql"},
+    {"", R"sql(
+DELETE FROM message WHERE session = ANY ($1) AND NOT EXISTS
+  (SELECT 1 FROM session WHERE id = message.session AND node_id <> $2::text::uuid))sql"},
+    {"", R"sql(
+DELETE FROM event WHERE session = ANY ($1) AND NOT EXISTS
+  (SELECT 1 FROM session WHERE id = event.session AND node_id <> $2::text::uuid))sql"},
+    {"", R"sql(
+DELETE FROM turn WHERE session = ANY ($1) AND NOT EXISTS
+  (SELECT 1 FROM session WHERE id = turn.session AND node_id <> $2::text::uuid))sql"},
+    {"", R"sql(
+DELETE FROM tool_call WHERE session = ANY ($1) AND NOT EXISTS
+  (SELECT 1 FROM session WHERE id = tool_call.session AND node_id <> $2::text::uuid))sql"},
+    {"", R"sql(
+DELETE FROM copy WHERE session = ANY ($1) AND NOT EXISTS
+  (SELECT 1 FROM session WHERE id = copy.session AND node_id <> $2::text::uuid))sql"},
+    {"", R"sql(
+DELETE FROM tail WHERE session = ANY ($1) AND NOT EXISTS
+  (SELECT 1 FROM session WHERE id = tail.session AND node_id <> $2::text::uuid))sql"},
+    {"", R"sql(
+DELETE FROM attempt WHERE session = ANY ($1) AND NOT EXISTS
+  (SELECT 1 FROM session WHERE id = attempt.session AND node_id <> $2::text::uuid))sql"},
+    {"", "DELETE FROM session WHERE id = ANY ($1) AND node_id = $2::text::uuid"},
 };
-inline constexpr Statement erase_note{
-    "",
-    "INSERT INTO erased (session, node_id) SELECT unnest($1), $2::text::uuid "
-    "ON CONFLICT DO NOTHING"};
-inline constexpr Statement erase_confirm{
-    "",
-    "INSERT INTO erased_on (session, node_id) SELECT unnest($1), $2::text::uuid "
-    "ON CONFLICT DO NOTHING"};
-
-/// A session that this relay erased and then made again.
-inline constexpr Statement unerase{
-    "unerase", "DELETE FROM erased WHERE session = ANY ($1) AND node_id = $2::text::uuid"};
+/// This node has no copy of the session any more.
+inline constexpr Statement erase_confirm{"", R"sql(
+INSERT INTO erased_on (session, node_id)
+SELECT erased.session, $2::text::uuid FROM erased WHERE erased.session = ANY ($1)
+ON CONFLICT DO NOTHING)sql"};
 
 inline constexpr Statement sessions{"sessions",
                                     R"sql(
@@ -41,7 +70,10 @@ SELECT n.id, n.user_name, n.metadata, n.private, n.created_at, n.idempotency, n.
        string_to_array(n.tokens, ','), $9::text::uuid
 FROM unnest($1, $2, $3, $4, $5, $6, $7, $8)
   AS n (id, user_name, metadata, private, created_at, idempotency, request, tokens)
-WHERE NOT EXISTS (SELECT 1 FROM erased WHERE erased.session = n.id)
+WHERE NOT EXISTS
+  (SELECT 1 FROM erased WHERE erased.session = n.id AND NOT EXISTS
+   (SELECT 1 FROM erased_on WHERE erased_on.session = n.id AND
+    erased_on.node_id = $9::text::uuid))
 ON CONFLICT (id) DO UPDATE SET
   user_name = excluded.user_name, metadata = excluded.metadata, private = excluded.private,
   idempotency = excluded.idempotency, request = excluded.request, tokens = excluded.tokens
@@ -57,7 +89,12 @@ SELECT n.*, $18::text::uuid, $19
 FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
   AS n (session, number, status, started_at, ended_at, close_reason, model, complete, gaps, usage,
         suspended_at, settings, copies, copy_turns, copy_bytes, merged_turns, merged_complete)
-WHERE NOT EXISTS (SELECT 1 FROM erased WHERE erased.session = n.session)
+WHERE NOT EXISTS
+  (SELECT 1 FROM erased WHERE erased.session = n.session AND NOT EXISTS
+   (SELECT 1 FROM erased_on WHERE erased_on.session = n.session AND
+    erased_on.node_id = $18::text::uuid))
+  AND NOT EXISTS
+  (SELECT 1 FROM session WHERE session.id = n.session AND session.node_id <> $18::text::uuid)
 ON CONFLICT (session, number) DO UPDATE SET
   status = excluded.status, started_at = excluded.started_at, ended_at = excluded.ended_at,
   close_reason = excluded.close_reason, model = excluded.model, complete = excluded.complete,
@@ -68,8 +105,12 @@ ON CONFLICT (session, number) DO UPDATE SET
 WHERE old.node_id = excluded.node_id AND (old.ended_at IS NULL OR excluded.ended_at IS NOT NULL)
 )sql"};
 
-inline constexpr Statement tokens_gone{"", "DELETE FROM client_secret WHERE id = ANY ($1)"};
-/// A revocation stays.
+// A session's home decides about the tokens that were made for it.
+inline constexpr Statement tokens_gone{"", R"sql(
+DELETE FROM client_secret WHERE id = ANY ($1) AND NOT EXISTS
+  (SELECT 1 FROM session WHERE session.id = client_secret.session AND
+   session.node_id <> $2::text::uuid))sql"};
+/// A revocation stays. A token without a session is one whose session was erased by its relay.
 inline constexpr Statement tokens{"tokens",
                                   R"sql(
 INSERT INTO client_secret AS old
@@ -80,7 +121,10 @@ ON CONFLICT (id) DO UPDATE SET
   user_name = excluded.user_name, session = excluded.session,
   session_open = excluded.session_open, session_config = excluded.session_config,
   terms = excluded.terms, private = excluded.private, expires_at = excluded.expires_at,
-  revoked_at = coalesce(old.revoked_at, excluded.revoked_at), made_by = excluded.made_by)sql"};
+  revoked_at = coalesce(old.revoked_at, excluded.revoked_at), made_by = excluded.made_by
+WHERE NOT (excluded.session = '' AND EXISTS
+  (SELECT 1 FROM session WHERE session.id = old.session AND
+   session.node_id <> $12::text::uuid)))sql"};
 
 inline constexpr Statement events{"events",
                                   R"sql(
@@ -93,7 +137,11 @@ inline constexpr Statement foreign_events{"foreign_events",
                                           R"sql(
 DELETE FROM event USING unnest($1, $2) AS n (session, number)
 WHERE event.session = n.session AND event.attempt = n.number AND event.incarnation = $4
-  AND (EXISTS (SELECT 1 FROM erased WHERE erased.session = n.session) OR
+  AND (EXISTS (SELECT 1 FROM erased WHERE erased.session = n.session AND NOT EXISTS
+               (SELECT 1 FROM erased_on WHERE erased_on.session = n.session AND
+                erased_on.node_id = $3::text::uuid)) OR
+       EXISTS (SELECT 1 FROM session WHERE session.id = n.session AND
+               session.node_id <> $3::text::uuid) OR
        EXISTS (SELECT 1 FROM attempt WHERE attempt.session = n.session AND
                attempt.number = n.number AND attempt.node_id <> $3::text::uuid)))sql"};
 
@@ -105,7 +153,12 @@ INSERT INTO turn
 SELECT n.* FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
   AS n (session, attempt, item_id, ordinal, role, status, text, heard_ms, heard_text, reason,
         deleted, response_id, started_at, ended_at, audio_ms)
-WHERE NOT EXISTS (SELECT 1 FROM erased WHERE erased.session = n.session)
+WHERE NOT EXISTS
+  (SELECT 1 FROM erased WHERE erased.session = n.session AND NOT EXISTS
+   (SELECT 1 FROM erased_on WHERE erased_on.session = n.session AND
+    erased_on.node_id = $16::text::uuid))
+  AND NOT EXISTS
+  (SELECT 1 FROM session WHERE session.id = n.session AND session.node_id <> $16::text::uuid)
   AND NOT EXISTS (SELECT 1 FROM attempt WHERE attempt.session = n.session AND
                   attempt.number = n.attempt AND attempt.node_id <> $16::text::uuid)
 ON CONFLICT (session, attempt, item_id) DO UPDATE SET
@@ -128,31 +181,48 @@ WHERE EXISTS (SELECT 1 FROM attempt WHERE attempt.session = n.session AND
               attempt.number = n.attempt AND attempt.node_id = $19::text::uuid)
 ON CONFLICT DO NOTHING)sql"};
 
+/// A copy of a session that another relay has taken over is left to that one.
 inline constexpr Statement copies{"copies",
                                   R"sql(
-INSERT INTO copy (session, attempt, writer, digest, posted_at, body)
-SELECT n.* FROM unnest($1, $2, $3, $4, $5, $6)
-  AS n (session, attempt, writer, digest, posted_at, body)
-WHERE NOT EXISTS (SELECT 1 FROM erased WHERE erased.session = n.session AND
-                  erased.node_id <> $7::text::uuid)
+INSERT INTO copy (session, attempt, writer, digest, posted_at, body, untaken)
+SELECT n.*, EXISTS (SELECT 1 FROM session WHERE session.id = n.session AND
+                    session.node_id <> $7::text::uuid)
+FROM unnest($1, $2, $3, $4, $5, $6) AS n (session, attempt, writer, digest, posted_at, body)
+WHERE NOT EXISTS
+  (SELECT 1 FROM erased WHERE erased.session = n.session AND NOT EXISTS
+   (SELECT 1 FROM erased_on WHERE erased_on.session = n.session AND
+    erased_on.node_id = $7::text::uuid))
 ON CONFLICT DO NOTHING)sql"};
 
 inline constexpr Statement deliveries_gone{"deliveries_gone",
-                                           "DELETE FROM delivery WHERE message = ANY ($1)"};
-inline constexpr Statement messages_gone{"", "DELETE FROM message WHERE id = ANY ($1)"};
+                                           R"sql(
+DELETE FROM delivery WHERE message = ANY ($1) AND NOT EXISTS
+  (SELECT 1 FROM message JOIN session ON session.id = message.session
+   WHERE message.id = delivery.message AND session.node_id <> $2::text::uuid))sql"};
+inline constexpr Statement messages_gone{"", R"sql(
+DELETE FROM message WHERE id = ANY ($1) AND NOT EXISTS
+  (SELECT 1 FROM session WHERE session.id = message.session AND
+   session.node_id <> $2::text::uuid))sql"};
 inline constexpr Statement messages{"messages",
                                     R"sql(
 INSERT INTO message (id, session, attempt, kind, item_id, created_at, done_at, node_id)
 SELECT n.*, $8::text::uuid FROM unnest($1, $2, $3, $4, $5, $6, $7)
   AS n (id, session, attempt, kind, item_id, created_at, done_at)
-WHERE NOT EXISTS (SELECT 1 FROM erased WHERE erased.session = n.session)
+WHERE NOT EXISTS
+  (SELECT 1 FROM erased WHERE erased.session = n.session AND NOT EXISTS
+   (SELECT 1 FROM erased_on WHERE erased_on.session = n.session AND
+    erased_on.node_id = $8::text::uuid))
+  AND NOT EXISTS
+  (SELECT 1 FROM session WHERE session.id = n.session AND session.node_id <> $8::text::uuid)
 ON CONFLICT (id) DO UPDATE SET done_at = excluded.done_at)sql"};
 inline constexpr Statement deliveries{"deliveries",
                                       R"sql(
 INSERT INTO delivery (message, target, state, tries, refusals, due_at, last_error)
 SELECT n.* FROM unnest($1, $2, $3, $4, $5, $6, $7)
   AS n (message, target, state, tries, refusals, due_at, last_error)
-WHERE EXISTS (SELECT 1 FROM message WHERE message.id = n.message)
+WHERE EXISTS (SELECT 1 FROM message WHERE message.id = n.message AND NOT EXISTS
+  (SELECT 1 FROM session WHERE session.id = message.session AND
+   session.node_id <> $8::text::uuid))
 ON CONFLICT DO NOTHING)sql"};
 
 // The turns and tool calls of an attempt that has ended replace what is there.
