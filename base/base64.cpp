@@ -26,7 +26,7 @@ constexpr Alphabet standard =
 constexpr Alphabet for_urls =
     alphabet_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_");
 
-/// Digits of the last group that stand for 1 or 2 bytes.
+/// The number of digits for `bytes` bytes in the last group: 0 to 2.
 constexpr std::size_t digits_of(std::size_t bytes) { return bytes == 0 ? 0 : bytes + 1; }
 
 /// Writes the digits, without padding, to `to`.
@@ -50,7 +50,7 @@ void encode(std::string_view bytes, char* to) {
   if (left == 2) *to = alphabet.digits[group >> 6U & 63U];
 }
 
-/// Decodes digits without padding and appends the bytes. Returns false at a character that is no
+/// Decodes digits without padding and appends the bytes. Returns false at a character that is not a
 /// digit; `out` then holds the bytes before its group. `spare`: the bits of the last digit that
 /// belong to no byte.
 template <const Alphabet& alphabet>

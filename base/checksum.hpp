@@ -1,4 +1,5 @@
-// CRC-32 that is stored behind written bytes, to detect changes by a disk. Pure; any thread.
+// A CRC-32 is stored after the bytes that it covers, to detect corruption on the disk. Pure; any
+// thread.
 #pragma once
 
 #include <boost/crc.hpp>

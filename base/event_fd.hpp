@@ -21,7 +21,7 @@ class EventFd {
   EventFd(const EventFd&) = delete;
   EventFd& operator=(const EventFd&) = delete;
 
-  /// Readable since the first notify() after the last reset().
+  /// Readable from the first notify() after the last reset() on.
   int fd() const { return descriptor_; }
   void notify() {
     const std::uint64_t one = 1;

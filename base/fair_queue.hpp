@@ -18,7 +18,7 @@ namespace verbatim {
 template <class Work>
 class FairQueue {
  public:
-  /// Pieces of the same owner `whose` are done in their order.
+  /// `whose`: the owner. Pieces of one owner are taken in the order of their push().
   void push(const std::string& whose, Work work) {
     const std::lock_guard lock(mutex_);
     const auto found = lines_.find(whose);

@@ -33,7 +33,7 @@ std::string as_json(const Tree& value) {
   return without_controls(dump(value));
 }
 
-/// A line of a conversation that is not traced has no such field.
+/// Whether the line omits the field: it has no `trace_id` if the conversation is not traced.
 bool is_left_out(std::string_view key, const LogValue& value) {
   const auto* const text = std::get_if<std::string>(&value.value());
   return key == "trace_id" && text && text->empty();

@@ -86,7 +86,7 @@ class Log {
   void repeated(Repeated kind, LogFields fields) {
     repeated(kind, fields, std::chrono::steady_clock::now());
   }
-  /// Logs the number of lines omitted in seconds that are over. Call it a few times a second.
+  /// Logs the number of lines omitted in each second that has ended. Call it a few times a second.
   void report_left_out(LineLimit::Time now);
 
   void set_level(LogLevel level) { level_ = level; }

@@ -18,7 +18,7 @@ bool is_within(std::uint32_t code, std::uint32_t first, std::uint32_t last) {
   return code >= first && code <= last;
 }
 
-/// A terminal executes it, or shows the text around it in another order.
+/// Whether a terminal executes the character, or shows the text around it in another order.
 bool is_executed(std::uint32_t code) {
   return is_within(code, 0x7F, 0x9F) ||      // DEL and C1: some terminals read 0x9B as ESC [
          is_within(code, 0x2028, 0x202E) ||  // separators of lines, embeddings and overrides

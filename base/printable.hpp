@@ -10,8 +10,8 @@ namespace verbatim {
 /// JSON keeps its meaning.
 std::string without_controls(std::string json_text);
 
-/// Text of several lines for a terminal: escapes such as \u001b replace every character that it
-/// executes, and marks that reorder text. Line ends, tabs and joiners of letters stay.
+/// Text of several lines for a terminal: escapes such as \u001b replace every character that a
+/// terminal executes, and marks that reorder text. Line ends, tabs and joiners of letters stay.
 std::string for_terminal(std::string text);
 
 /// Returns the text unchanged if it is printable ASCII without quotes, blanks, '\\' and '='. Other

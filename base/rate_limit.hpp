@@ -20,7 +20,7 @@ class RateLimit {
   /// `per_minute` 0: no limit.
   explicit RateLimit(std::size_t per_minute) : per_minute_(per_minute) {}
 
-  /// The uses in the current minute count on.
+  /// Uses that are already counted in the current minute stay counted.
   void set_limit(std::size_t per_minute) { per_minute_ = per_minute; }
 
   /// Counts one use of `name`. Returns 0 if it is within the limit, else the seconds to wait.

@@ -1,6 +1,6 @@
 // Measures how a flood of posts to one session affects other sessions. A back end posts copies of
-// thousands of different turns to one session. Meanwhile another session gets a short copy every 50 ms,
-// is read, and is followed by an event stream. Then the same without the flood.
+// thousands of different turns to one session. Meanwhile another session gets a short copy every 50
+// ms, is read, and is followed by an event stream. Then measures the same without the flood.
 //
 //   node bench/beside_a_flood.mjs [--program build/release/verbatim] [--seconds 10] [--copies 10] [--turns 10000] [--shape unlike|alike|numbered]
 //

@@ -1,6 +1,6 @@
-// Measures how posts of copies affect a live conversation. Stores 100 copies of 501 turns, then posts
-// more. Meanwhile a conversation is live, another session's metadata is changed, and /readyz is called.
-// Then the same without posts.
+// Measures how posts of copies affect a live conversation. Stores 100 copies of 501 turns, then
+// posts more. Meanwhile a conversation is live, another session's metadata is changed, and /readyz
+// is called. Then measures the same without posts.
 //
 //   node bench/copies.mjs [--program build/release/verbatim] [--seconds 10] [--copies 100] [--turns 501]
 //
@@ -106,7 +106,8 @@ async function run(name, poster) {
   line(name, 'post', seen.post);
   const bad = seen.ready.filter((status) => status !== 200).length;
   console.log(`${name.padEnd(14)} readyz ${seen.ready.length} times, ${bad} times not 200`);
-  // Only the first posts meet about the requested number of copies; later posts meet more.
+  // Only for the first posts is the number of stored copies about the requested one; for later
+  // posts it is larger.
   const first = seen.post.slice(0, 10);
   line(name, 'first', first);
   return { word: at(talk.waits, 0.99), patch: at(seen.patch, 0.99), post: at(first, 0.5), bad };

@@ -4,8 +4,8 @@
 //   cmake --preset release -DVERBATIM_BENCH=ON && cmake --build --preset release --target fleet_bench
 //   node bench/fleet.mjs [--rates 1000,10000] [--seconds 10]
 //
-// Prints a line for each measurement, with the CPU of the database's processes for an event, and the load of the
-// machine. Run it when `uptime` is quiet.
+// Prints a line for each measurement, with the CPU time of the database's processes for each event,
+// and the load of the machine. Run it when `uptime` is quiet.
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';

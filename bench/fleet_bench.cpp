@@ -1,9 +1,8 @@
-// Measures the shipping to a fleet's database: the lag, the CPU of an event, and with `--ship
+// Measures the shipping to a fleet's database: the lag, the CPU time of an event, and with `--ship
 // before` the time until text may be sent on. Each run also prints the wait for the local commit,
 // as a control. Built with -DVERBATIM_BENCH=ON; bench/fleet.mjs runs it with a PostgreSQL of its
-// own:
-//   fleet_bench --url URL --dir FOLDER [--rate EVENTS/S] [--seconds N] [--ship behind|before]
-//               [--linger MS] [--no-replica] [--backlog]
+// own: fleet_bench --url URL --dir FOLDER [--rate EVENTS/S] [--seconds N] [--ship behind|before]
+// [--linger MS] [--no-replica] [--backlog]
 //
 // `--backlog`: writes all events first, and then measures how fast they are shipped.
 #include <sys/resource.h>

@@ -1,5 +1,5 @@
-// Measures the ground floor's work on text: the check of UTF-8, the strict check of JSON, and
-// Base64. Each figure stands beside that of a plain loop over characters, from the same run.
+// Measures the work of base/ on text: the check of UTF-8, the strict check of JSON, and Base64. For
+// comparison, each figure is printed with that of a plain loop over characters from the same run.
 #include <ctime>
 
 #include <algorithm>
@@ -58,7 +58,7 @@ bool valid_by_characters(std::string_view bytes) {
   return true;
 }
 
-/// The inside of a JSON string, as a reader checks it that takes one character after the other.
+/// Checks the inside of a JSON string, one character after the other.
 bool string_by_characters(std::string_view bytes) {
   while (!bytes.empty()) {
     bytes.remove_prefix(utf8::plain_prefix(bytes));

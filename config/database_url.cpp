@@ -12,7 +12,7 @@ namespace {
 constexpr std::array<std::string_view, 3> secret_parameters = {"password", "sslpassword",
                                                                "passfile"};
 
-/// Cuts the text up to `end` off `rest`; all of it if `end` is not there.
+/// Cuts the text before the first of the characters `ends` off `rest`; all of it if none is there.
 std::string_view cut(std::string_view& rest, std::string_view ends) {
   const std::size_t at = std::min(rest.find_first_of(ends), rest.size());
   const std::string_view part = rest.substr(0, at);

@@ -14,7 +14,7 @@ enum class Shown {
   changed,  ///< only keys with another value than their default
 };
 
-/// Like to_toml() and to_json() of settings.hpp, which show all keys.
+/// Like to_toml() and to_json() of settings.hpp, for the keys that `shown` selects.
 std::string to_toml(const Settings& settings, Shown shown);
 std::string to_json(const Settings& settings, Shown shown);
 

@@ -294,8 +294,8 @@ std::string without_query_values(const std::string& url) {
   return shown;
 }
 
-/// A URL of one of two schemes, or nothing. `user_advice` and `fragment_advice` follow what is said
-/// of such a part: neither may be there.
+/// A URL of one of two schemes, or nothing. A URL with a user or a fragment is refused;
+/// `user_advice` or `fragment_advice` ends the error message.
 Format<std::string> service_url(const char* accepts, const char* plain, const char* secure,
                                 const char* user_advice, const char* fragment_advice) {
   return {Shape::text, accepts,

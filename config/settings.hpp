@@ -257,9 +257,10 @@ struct Trace {
   milliseconds shutdown_timeout{};
 };
 
-/// Text is confirmed to the database after or before it is sent on.
+/// The moment at which text is sent on: before (`behind`) or after (`before`) the database has
+/// confirmed it.
 enum class Ship { behind, before };
-/// With `Ship::before`, while the database cannot be reached.
+/// The behaviour of `Ship::before` while the database cannot be reached.
 enum class WhenUnreachable { refuse, go_on };
 
 /// Several relays with one database.

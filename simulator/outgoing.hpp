@@ -1,5 +1,5 @@
 // Queues messages for the client and applies the faults of the connection: it drops, closes or
-// hangs the connection and duplicates events. One thread. Bounded: a client that does not read is
+// stalls the connection and duplicates events. One thread. Bounded: a client that does not read is
 // disconnected.
 #pragma once
 

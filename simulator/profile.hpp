@@ -22,7 +22,7 @@ struct Profile {
   /// Required query parameters.
   std::array<std::string_view, 2> parameters = {};
 
-  /// Client events that the provider does not know, and the error code that it answers.
+  /// Client events that the provider rejects as unknown, and the code of its error.
   std::array<std::string_view, 8> unknown_events = {};
   std::string_view unknown_event_code = "invalid_value";
 

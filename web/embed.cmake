@@ -1,7 +1,7 @@
-# Writes OUT, a C++ file that holds the pages of web/ and the built client library:
-#   cmake -DROOT=... -DCLIENT=FOLDER -DOUT=... -P
-# A module of the library has its content's hash in its name, so that browsers may keep it for ever. Under its
-# plain name is a line that exports it, so that a page gets the present one.
+# Writes OUT, a C++ file that holds the pages of web/ and the built client library: cmake -DROOT=...
+# -DCLIENT=FOLDER -DOUT=... -P A module of the library has its content's hash in its name, so that
+# browsers may keep it for ever. Under its plain name, a one-line module exports it, so that a page
+# gets the current one.
 set(types .html text/html .css text/css .js text/javascript .ts text/plain .jsx text/plain .vue text/plain
     .svelte text/plain .svg image/svg+xml .png image/png)
 set(arrays "")
@@ -18,7 +18,7 @@ function(type_of name result)
   math(EXPR at "${at} + 1")
   list(GET types ${at} type)
   if(type MATCHES "^text/")
-    string(APPEND type "; charset=utf-8")  # not in the list, which a semicolon would divide
+    string(APPEND type "; charset=utf-8")  # added here, because a semicolon in the list `types` would divide it
   endif()
   set(${result} "${type}" PARENT_SCOPE)
 endfunction()

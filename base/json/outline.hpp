@@ -33,11 +33,11 @@ class Outline {
     half_character
   };
 
-  /// Of bytes that json::check() rejects, the fault is `not_json`, or the outline holds the part
-  /// that could be read.
+  /// For bytes that json::check() rejects, either fault() is `not_json`, or the outline holds the
+  /// part that could be read.
   explicit Outline(std::string_view bytes, Limits limits = {});
 
-  /// Any value other than `none`: the outline has no values.
+  /// If it is not `none`, the outline has no values.
   Fault fault() const { return fault_; }
 
   /// Values are numbered in the order of the text; 0 is the whole value. The parts of a value have

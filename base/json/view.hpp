@@ -33,7 +33,8 @@ struct Fault {
 /// most max_depth levels. Escapes of lone surrogates are allowed, as in the grammar.
 ///
 /// `values_max`: the check stops at the first value above it; the whole, members and elements of
-/// all depths count. A message of only braces costs thirty times as much as one of audio.
+/// all depths count. A byte of a message of only braces costs thirty times as much as a byte of
+/// audio.
 std::optional<Fault> check(std::string_view bytes,
                            std::size_t values_max = std::numeric_limits<std::size_t>::max());
 

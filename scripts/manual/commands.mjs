@@ -14,7 +14,7 @@ export function readCommands(program) {
   return { version: ask('--version').trim().split(' ').at(-1), commands: read([]) };
 }
 
-/** A line of a list: what it is about, and behind two spaces what it does. */
+/** A line of a list: a name, two spaces, and a description. */
 const item = /^ {2,4}(\S.*?)(?: {2,}(.*))?$/;
 
 function parseHelp(text) {

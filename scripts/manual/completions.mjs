@@ -52,7 +52,7 @@ complete -F _verbatim verbatim
 `;
 }
 
-/** In single quotes for a shell, with what zsh's _arguments reads specially behind a backslash. */
+/** In single quotes for a shell; a backslash precedes each character that zsh's _arguments treats specially. */
 const zshText = (text) => text.replace(/[[\]:\\]/g, '\\$&').replace(/'/g, "'\\''");
 
 export function zsh(commands, keys) {
