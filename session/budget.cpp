@@ -157,7 +157,7 @@ std::optional<Budget::Notice> Budget::clock(Limit limit, std::int64_t since_ms, 
                 before > 0 && used >= most - before);
 }
 
-/// If both lines are crossed at once, the warning still comes first.
+/// If a limit comes near and is reached at once, the warning still comes first.
 std::optional<Budget::Notice> Budget::judged(Notice notice, bool near) {
   if (near && claim_warning(notice.limit)) {
     notice.reached = false;

@@ -1,8 +1,8 @@
 // The changes that an input of a session caused. The driver acts on these and asks for nothing
 // else.
 //
-// A flag may be set although nothing changed; it is never missing. A lost flag hangs a
-// conversation.
+// A flag may be set although nothing changed, but a change never lacks its flag: the conversation
+// would stall.
 #pragma once
 
 #include <cstdint>

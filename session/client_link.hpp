@@ -80,7 +80,7 @@ class ClientLink {
   /// Holds messages behind the next one (`but_one`: the one after that) until the client sends or a
   /// moment has passed. Some SDKs attach their listener a moment after the connection is open.
   void hold_next(bool but_one, Moment now);
-  /// Another process had the client's connection.
+  /// Continues a session of another process, which had the client's connection.
   void take_up() { attached_ = false; }
   /// The session ends: no client may return. False: none is attached.
   bool end();

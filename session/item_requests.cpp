@@ -87,7 +87,7 @@ std::optional<ItemRequests::Answer> ItemRequests::there_already(
   if (const protocol::MessagePtr earlier = unanswered_.item_message(wanted.id);
       earlier && earlier.get() != &message && upstream_.current()) {
     if (provider_.item_in(earlier->bytes) != provider_.item_in(message.bytes)) return std::nullopt;
-    // one answer serves both
+    // The provider's answer to the earlier request serves this one too.
     return Answer{std::nullopt, [](const NewEventId&) { return std::vector<std::string>(); }};
   }
   if (!provider_has(wanted.id)) return std::nullopt;
@@ -109,7 +109,7 @@ std::optional<ItemRequests::Answer> ItemRequests::retrieved(
   if (!provider_lacks(item_id)) return std::nullopt;
   const auto item = transcript_.item(item_id);
   const auto turn = transcript_.turn(item_id);
-  // The provider's protocol has no such message for every item.
+  // Not every item can be shown in the provider's protocol.
   if (provider_.item_retrieved(*item, turn, shown_.speaks, {}).empty()) return std::nullopt;
   return Answer{
       std::nullopt, [this, item, turn](const NewEventId& new_id) {

@@ -16,8 +16,8 @@
 
 namespace verbatim::session {
 
-/// Total of all sessions of one user, kept as the time at which the rate will have paid for it. Any
-/// thread, no lock.
+/// Total of all sessions of one user. Each byte costs time at the rate; the total is stored as the
+/// time at which all of it is paid. Any thread, no lock.
 class PaceAccount {
  public:
   /// `bytes_per_second` 0: no limit.
@@ -38,11 +38,11 @@ class PaceAccount {
                                               std::memory_order_relaxed)) {
     }
   }
-  /// Time from now until the rate has paid for everything, in nanoseconds.
+  /// Time from now until everything is paid, in nanoseconds.
   std::int64_t owed_ns(std::int64_t now_ms) const {
     return std::max<std::int64_t>(paid_at_ns_.load(std::memory_order_relaxed) - now_ms * ms, 0);
   }
-  /// Monotonic time at which `owed_ns` will be left to pay for.
+  /// Monotonic time at which only `owed_ns` is left to pay.
   std::int64_t owes_at_ms(std::int64_t owed_ns) const {
     return (paid_at_ns_.load(std::memory_order_relaxed) - owed_ns + ms - 1) / ms;
   }

@@ -147,8 +147,8 @@ void RealtimeSession::show_behind(const std::string& previous, transcript::Event
   message.bytes = provider().placed_behind(message.bytes, previous);
 }
 
-/// A response is over, or what stands for one in a transcription session: the audio so far is
-/// measured and journaled.
+/// Whether a response is over, or in a transcription session its counterpart. The audio so far is
+/// then measured and journaled.
 bool RealtimeSession::is_over(const transcript::Event& event) const {
   if (std::holds_alternative<transcript::ResponseEnded>(event.body)) return true;
   const auto* const done = std::get_if<transcript::TextDone>(&event.body);

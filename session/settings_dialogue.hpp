@@ -72,7 +72,7 @@ class SettingsDialogue {
       : state_(state), session_(session), wishes_(wishes) {}
 
   // --- Requests ---
-  /// The client's own update was queued. `asks`: for these settings.
+  /// The client's own update was queued. `asks`: the settings that it asks for.
   void client_asked(const protocol::MessagePtr& message, const protocol::SessionFacts& asks) {
     state_.requests.queued(message, SettingsRequests::Purpose::client, asks);
   }

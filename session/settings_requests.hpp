@@ -39,7 +39,7 @@ class SettingsRequests {
     bool own() const { return purpose != Purpose::client; }
   };
 
-  /// The update was queued for the provider. `asks`: for these settings.
+  /// The update was queued for the provider. `asks`: the settings that it asks for.
   void queued(const protocol::MessagePtr& message, Purpose purpose,
               const protocol::SessionFacts& asks);
   /// A message has been written to the provider; it need not be an update.

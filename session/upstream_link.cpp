@@ -22,7 +22,7 @@ constexpr std::int64_t rotate_share_percent = 92;
 }  // namespace
 
 Changes UpstreamLink::take_changes() {
-  // A rotation that is due waits for silence, and any input may have brought it.
+  // A rotation that is due waits for silence, and any input may have caused silence.
   if (rotation_waits_) note(Change::dial);
   return std::exchange(changes_, Changes());
 }

@@ -90,7 +90,8 @@ class UpstreamLink {
   /// The current connection has sent a message.
   void said() {
     provider_error_ = false;
-    created_ = true;  // usually by showing its session; some ways in (sideband) never show it
+    created_ =
+        true;  // usually by showing its session; some kinds of connection (sideband) never show it
   }
   void said_error(const transcript::ProviderError& error);
   bool created() const { return created_; }

@@ -53,13 +53,13 @@ bool is_small_name(std::string_view name) {
 }
 
 /// Checks one change. Looks only at locked fields and the objects that hold them.
-class Look {
+class ChangeCheck {
  public:
   using Wrong = LockedFields::Wrong;
   enum class Relation : std::uint8_t { none, holds, locked };
 
-  Look(const json::Outline& message, const std::vector<std::string>& fields, bool all,
-       bool of_response, const std::function<Json()>& has)
+  ChangeCheck(const json::Outline& message, const std::vector<std::string>& fields, bool all,
+              bool of_response, const std::function<Json()>& has)
       : message_(message), fields_(fields), all_(all), of_response_(of_response), ask_(has) {}
 
   /// Checks an object that holds a locked field. `path`: folded and canonical; `written`: as the
@@ -228,9 +228,9 @@ std::optional<LockedFields::Wrong> LockedFields::wrong_in(const json::Outline& m
                                                           json::Outline::Index change,
                                                           bool of_response,
                                                           const std::function<Json()>& has) const {
-  Look look(message, fields_, all_, of_response, has);
-  look.holder(change, {}, {});
-  return std::move(look.wrong);
+  ChangeCheck check(message, fields_, all_, of_response, has);
+  check.holder(change, {}, {});
+  return std::move(check.wrong);
 }
 
 }  // namespace verbatim::policy

@@ -87,7 +87,7 @@ Policy::Policy(PolicyRules rules, std::string bound_json, std::string model,
     return std::find(rules_.hidden.begin(), rules_.hidden.end(), field) != rules_.hidden.end();
   };
   if (hides("instructions"))
-    rules_.hidden.emplace_back("prompt");  // a template's variables show them
+    rules_.hidden.emplace_back("prompt");  // its variables can show the instructions
   if (!locked.any()) return;
   locked_ = std::make_shared<const Locks>(std::move(locked), provider.known_places());
   Json bound = Json::parse(bound_json_, nullptr, false);

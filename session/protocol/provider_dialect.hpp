@@ -1,6 +1,6 @@
 // A provider's protocol, as the relay needs it: what the provider's and the client's messages mean,
 // and the messages that the relay itself writes in that protocol. The session, the policy and the
-// server ask only this interface; the names of a protocol's events stand in its own folder.
+// server use only this interface; only a protocol's own folder has the names of its events.
 // docs/dialects.md: how to add one.
 //
 // Stateless: one object serves every session on every thread. Untrusted input: a member that takes
@@ -29,7 +29,7 @@ enum class SessionType { realtime, transcription };
 
 // ---- The meaning of messages ----
 
-/// A provider's message at first sight.
+/// The result of a quick scan of a provider's message.
 struct ServerMessage {
   std::string_view type;  ///< its name; empty if it has none that can be read at first sight
   Traffic traffic = Traffic::other;
@@ -160,7 +160,7 @@ class ProviderDialect {
 
   // ---- Messages of the provider ----
 
-  /// The only call for a message of audio.
+  /// For a message of audio, the relay calls only this function.
   virtual ServerMessage peek_server(std::string_view message) const = 0;
   virtual ServerReading read_server(std::string_view message) const = 0;
   virtual Shows shows(std::string_view type) const = 0;

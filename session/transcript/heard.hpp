@@ -16,7 +16,7 @@ void append_part(Text& joined, const Text& part);
 
 /// Estimates the text heard: the played fraction of one part's text, shortened to a whole word.
 /// Always a prefix of the joined parts; empty if nothing was played. nullopt if it is not known how
-/// much was sent: no estimate is better than a wrong one.
+/// much was sent, because a wrong estimate is worse than none.
 ///
 /// - `parts`: the turn's parts.
 /// - `content_index`: the part that was playing.

@@ -56,7 +56,7 @@ class Journal {
   virtual Taken settle(AttemptId attempt, const Turn& turn) = 0;
 
   /// Finalises the attempt: all turns, gaps, reason and end time in one transaction. By value,
-  /// because the text may be a hundred MiB and is moved to the disk's thread.
+  /// because the text may be a hundred MiB and is moved to the writer's thread.
   virtual Sequence close(AttemptId attempt, Ending ending) = 0;
 
   /// Sets the status of an attempt that goes on: live, or detached while its client is away.

@@ -1,4 +1,5 @@
-// Status of a session or of one attempt. The interface, section 4. Plain values; any thread.
+// Status of a session or of one attempt. Meanings: server/api/openapi.json. Plain values; any
+// thread.
 #pragma once
 
 #include <cstdint>

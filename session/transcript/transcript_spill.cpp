@@ -144,7 +144,7 @@ void Transcript::State::spill() {
   for (std::size_t i = 0; taken && i < lingering.size();) {
     ConversationItem& item = *lingering[i];
     if (!may_go_out(item)) {
-      ++i;  // the others of its bundle get the same answer
+      ++i;  // the other items of its bundle stay too
     } else if (item.response != nullptr) {
       taken = put_out(std::vector(item.response->items), item.response);
     } else {

@@ -66,7 +66,7 @@ std::string first_audio(const std::string& response_id, std::int64_t ms);
 /// `{"verbatim_usage_of":{"response_id":"resp_1"}}`.
 std::string usage_owner(const std::string& response_id);
 
-/// Something that befell the conversation, for those who look for the cause of a bad one.
+/// An event that may explain why a conversation went badly, for operators.
 struct Incident {
   const char* kind;  ///< upstream_opened, upstream_lost, settings_changed, provider_error
   TimeMs at = 0;
@@ -75,7 +75,7 @@ struct Incident {
 /// The element of that list for an incident:
 /// `{"verbatim_incident":{"kind":"upstream_lost","at":1791234567890,"why":"upstream_lost"}}`.
 std::string incident(const Incident& one);
-/// Of one attempt; later ones are not kept. A peer can cause some of them without end.
+/// Limit for one attempt; later incidents are dropped. A peer can cause some kinds without limit.
 inline constexpr std::size_t incidents_max = 200;
 
 /// Gives the first turn of each answer the wait for its audio that `usage_list` has.

@@ -33,8 +33,8 @@ class CommitQueue;
 
 class Checkpointer {
  public:
-  /// The file must exist, and the writer's connection must have committed to it. An error nudges
-  /// `queue`, so that the writer looks for it. Throws StorageError.
+  /// The file must exist, and the writer's connection must have committed to it. After an error it
+  /// calls `queue.nudge()`, so that the writer checks for the error. Throws StorageError.
   Checkpointer(const JournalOptions& options, CommitQueue& queue);
   ~Checkpointer();
   Checkpointer(const Checkpointer&) = delete;

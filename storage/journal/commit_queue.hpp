@@ -113,7 +113,8 @@ class CommitQueue {
 
   /// Any thread: wakes the writer, even if nothing is queued.
   void nudge();
-  /// Any thread: how often the writer came by here. It grows as long as the writer's thread lives.
+  /// Any thread: how often the writer has used the queue. The count grows as long as the writer's
+  /// thread lives.
   std::uint64_t steps() const { return steps_.load(std::memory_order_relaxed); }
 
   /// Refuses further jobs; the writer finishes those that are queued.

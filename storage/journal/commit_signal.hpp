@@ -13,7 +13,7 @@ namespace verbatim::journal {
 /// Its constructor throws std::system_error if no descriptor is free.
 class CommitSignal {
  public:
-  /// Readable since the first notify() after the last arm().
+  /// Readable from the first notify() after the last arm() on.
   int fd() const { return event_.fd(); }
   void arm();
   void notify();

@@ -20,12 +20,12 @@ class FileWatch {
 
   /// Throws StorageError if the files were taken away.
   void check() const;
-  /// Looks on behalf of a journal that commits nothing. True if the files are found to be taken
-  /// away for the first time.
+  /// Checks the files for a journal that commits nothing. True if this call is the first to find
+  /// them taken away.
   bool look();
   /// Whether look() has found that.
   bool taken_away() const { return taken_away_.load(std::memory_order_acquire); }
-  /// The files that are watched now are others.
+  /// Other files are watched from now on: forgets what look() found.
   void reset() { taken_away_.store(false, std::memory_order_release); }
 
  private:

@@ -10,7 +10,7 @@ namespace verbatim::journal {
 namespace {
 
 constexpr transcript::Sequence prune_rows_max = 1000;
-/// A watermark is remembered this often in the time that rows are kept.
+/// Number of watermarks that are remembered over the time for which rows are kept.
 constexpr int watermarks_kept = 64;
 
 }  // namespace
@@ -22,7 +22,7 @@ Pruner::Pruner(sqlite::Database& database, const JournalOptions& options,
       tracked_(options.track_changes),
       keep_shipped_(options.keep_shipped_ms) {
   if (!tracked_) return;
-  // When the watermark was reached is not stored: it counts as reached now.
+  // The store does not record when the watermark was reached: it counts as reached now.
   const auto state = rows::shipping_state(database);
   if (!state) return;
   released_ = std::min(state->pruned, state->shipped);
@@ -35,8 +35,8 @@ void Pruner::note_ended(transcript::Sequence rows) {
   resting_ = false;
 }
 
-/// The database says which attempts are open, so that no caller can forget one. Attempts that were
-/// only posted to have no rows, and the first row 0.
+/// Reads the open attempts from the database, so that no caller can forget one. An attempt that has
+/// only posted copies has no rows; its first row is 0.
 void Pruner::find_oldest() {
   if (!std::exchange(some_ended_, false)) return;
   oldest_ = durable_ + 1;

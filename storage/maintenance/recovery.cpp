@@ -82,8 +82,9 @@ LeftOpen leave_suspended(std::vector<UnfinishedAttempt>& attempts, TimeMs now,
 }
 
 /// "ok", or SQLite's first finding. If a WAL was cut short, indexes may contradict their tables,
-/// which only the thorough check finds. It also decides if the quick one finds something: that of
-/// SQLite 3.40 takes whole numbers for NULL in tables without row ids, such as token_use.
+/// which only the thorough check finds. The thorough check also decides if the quick one finds
+/// something: SQLite 3.40's quick check mistakes whole numbers for NULL in tables without row ids,
+/// such as token_use.
 std::string check_pages(sqlite::Database& database, bool thoroughly) {
   try {
     sqlite::Query check =
@@ -131,7 +132,8 @@ void refuse_damaged(const std::filesystem::path& file, const std::string& integr
           "from a backup, or move both away to start with an empty store");
 }
 
-/// Journal rows are evidence: a later version or a person may be able to read them.
+/// Keeps the journal rows of an attempt that cannot be read: a later version or a person may be
+/// able to read them.
 void set_unreadable_aside(sqlite::Database& database, const UnfinishedAttempt& attempt) {
   sqlite::Query rows =
       database.query("SELECT seq, body FROM journal WHERE seq >= ? AND attempt = ? ORDER BY seq");

@@ -70,15 +70,16 @@ struct RecoveryOptions {
 /// - Merges the fallback directory's segment first.
 /// - An attempt that was suspended less than a window ago is left open. An older one ends with
 ///   server_shutdown.
-/// - With `leaves_recovering`, every other attempt that is not final becomes `recovering` from
-/// `now`
-///   on, if the journal has its settings and at most recoveries_max starts have left it so. Its
-///   open turns become interrupted.
+/// - With `leaves_recovering`, every other attempt that is not final becomes `recovering` at `now`.
+///   Condition: the journal has its settings, and at most recoveries_max starts have left it so.
+///   Its open turns become interrupted.
 /// - The others end with crash_recovered, at the time of their last journal row. Their open turns
 ///   become interrupted.
 /// - Empties the WAL at the end: pages that only the kernel's cache holds after a failed sync are
 ///   written again.
-/// A file that is refused stays byte for byte as it was. Parameters:
+///
+/// A file that is refused stays byte for byte as it was.
+///
 /// - `now`: milliseconds since 1970.
 /// - `dry_run`: nothing is changed and the report is the same; `integrity` reports a damaged file
 ///   instead of an error.

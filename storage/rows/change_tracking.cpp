@@ -11,9 +11,9 @@
 namespace verbatim::rows {
 namespace {
 
-/// In one step: other jobs of the journal wait for it.
+/// Rows that one step marks: other jobs of the journal wait for it.
 constexpr std::int64_t stored_rows_marked = 500;
-/// Starts of which the first number is kept.
+/// Number of runs whose first sequence number is kept.
 constexpr std::int64_t runs_kept = 1000;
 /// Erasures that are remembered after they were sent: a database elsewhere that was restored to an
 /// earlier state must erase them again.
@@ -99,8 +99,8 @@ std::vector<Trigger> make_triggers() {
   return triggers;
 }
 
-/// An earlier program may have made others.
-void make_triggers_anew(sqlite::Database& database, const std::vector<Trigger>& triggers) {
+/// Replaces the triggers: an earlier version of the program may have made others.
+void replace_triggers(sqlite::Database& database, const std::vector<Trigger>& triggers) {
   std::vector<std::string> names;
   std::vector<std::string> texts;
   {
@@ -209,7 +209,7 @@ void begin_run(sqlite::Database& database) {
 }  // namespace
 
 void track_changes(sqlite::Database& database) {
-  make_triggers_anew(database, make_triggers());
+  replace_triggers(database, make_triggers());
   if (!tracks_changes(database)) {
     const auto highest_now = highest_sequence(database);
     database

@@ -3,7 +3,7 @@
 // Triggers write a row of `dirty` in the statement that makes a change: its kind, its key, and the
 // number of the last change. No function that changes a row can forget it, and neither can
 // recovery, the merge of a segment or a command beside the server. A store that tracks nothing has
-// no triggers, so its statements cost what they cost without this file.
+// no triggers, so its statements cost nothing more.
 //
 // Changes through the journal get the number of their job. Others have none: their `seq` is minus
 // the last number, or 0, until the journal gives them one.
@@ -40,7 +40,7 @@ enum class ChangeKind : std::uint8_t {
 /// Gives a number to changes that have none. If the store had not tracked changes, everything
 /// stored before counts as changed, step by step: see mark_stored().
 void track_changes(sqlite::Database& database);
-/// Tracks changes no longer, and forgets them.
+/// Stops tracking changes, and deletes those that were tracked.
 void forget_changes(sqlite::Database& database);
 bool tracks_changes(sqlite::Database& database);
 
@@ -60,8 +60,8 @@ struct ShippingState {
   transcript::Sequence shipped = 0;  ///< the database elsewhere has everything up to this
   transcript::Sequence pruned = 0;   ///< events and changes up to this may have been deleted
   std::int64_t erasures = 0;         ///< how many sessions were erased
-  /// Sessions and attempts whose row is greater are still to be marked as changed. The greatest
-  /// number: all are marked.
+  /// Sessions and attempts with a greater row id are still to be marked as changed. INT64_MAX: all
+  /// are marked.
   std::int64_t sessions_marked = INT64_MAX;
   std::int64_t attempts_marked = INT64_MAX;
 };

@@ -114,7 +114,7 @@ std::shared_ptr<const store::TailState> end_of(sqlite::Database& database,
   return state;
 }
 
-/// A mark that this store cannot have given: another node of a fleet has, which numbers otherwise.
+/// True for a mark of another node of the fleet, whose numbers mean nothing here.
 bool is_foreign(sqlite::Database& database, const store::TailMark& mark) {
   if (!mark.final) return mark.number > highest_sequence(database);
   sqlite::Query row = database.query("SELECT coalesce(max(id), 0) FROM copy");

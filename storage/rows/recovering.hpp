@@ -1,5 +1,5 @@
-// Leaves an attempt open whose process is gone, for its client. Recovery and the import of another
-// node's session share it, so both leave the same records.
+// Leaves an attempt open for its client after its process has ended. Recovery and the import of
+// another node's session share it, so both leave the same records.
 //
 // On the database's thread, in the caller's transaction. Throws StorageError.
 #pragma once

@@ -23,8 +23,8 @@ std::string gaps_json(const std::vector<transcript::Gap>& gaps) {
   return list.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-/// Numbers of rows and of changes (change_tracking.hpp): a change without a number has minus its
-/// last one.
+/// The highest number of a row or a change (change_tracking.hpp). A change without a number has the
+/// negative of the last one.
 constexpr const char* highest =
     "max(last_seq, (SELECT coalesce(max(seq), 0) FROM journal), "
     "(SELECT coalesce(max(seq), 0) FROM dirty), (SELECT coalesce(-min(seq), 0) FROM dirty), "

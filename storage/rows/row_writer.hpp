@@ -63,10 +63,10 @@ transcript::Sequence highest_sequence(sqlite::Database& database);
 /// Call it before rows or changes are deleted: a number is never used again.
 void remember_highest(sqlite::Database& database);
 
-/// Delete journal rows whose text is in the turn table, or is to be erased.
+/// Deletes journal rows whose text is in the turn table, or is to be erased.
 void delete_events_before(sqlite::Database& database, transcript::Sequence end);
-/// Deletes those of attempts that have ended, from the row `from` to the row `to`. Returns their
-/// number.
+/// Deletes the journal rows of attempts that have ended, from the row `from` to the row `to`.
+/// Returns their number.
 std::int64_t delete_events_of_ended(sqlite::Database& database, transcript::Sequence from,
                                     transcript::Sequence to);
 struct SweptRows {

@@ -44,7 +44,7 @@ class Importing {
     for (const store::ShippedAttempt& one : content_.attempts) finish_attempt(one);
   }
 
-  /// Of a session that has no row yet.
+  /// Writes the client tokens of a session that has no row yet.
   void tokens_alone() {
     for (const store::ShippedToken& one : content_.tokens) insert_shipped_token(database_, one);
   }
@@ -85,7 +85,7 @@ class Importing {
           .run();
   }
 
-  /// The open attempt waits for its client; the search index gets the others.
+  /// Lets an open attempt wait for its client; announces any other to the search index.
   void finish_attempt(const store::ShippedAttempt& one) {
     const transcript::AttemptId id = attempt(one.name);
     if (one.ended_at || one.copies > 0) note_change(database_, id);
@@ -102,7 +102,7 @@ class Importing {
                /*counts=*/false);
   }
 
-  /// The provider never began it: no client can continue it.
+  /// Ends an attempt that the provider never began: no client can continue it.
   void end(transcript::AttemptId id, const store::ShippedAttempt& one, Folded& folded) {
     transcript::Ending ending;
     ending.reason = transcript::CloseReason::crash_recovered;
@@ -135,7 +135,8 @@ bool has_open_attempt(sqlite::Database& database, const std::string& id) {
   return row.bind(id).step();
 }
 
-/// Changes that belong to this store alone: the database elsewhere must not follow them.
+/// Deletes a tracked change that concerns this store alone: the database elsewhere must not follow
+/// it.
 void leave_no_trace(sqlite::Database& database, ChangeKind kind, const std::string& key) {
   database.query("DELETE FROM dirty WHERE kind = ? AND key = ?")
       .bind(static_cast<int>(kind), key)
@@ -176,7 +177,7 @@ std::vector<transcript::CopyTurn> turns_behind(sqlite::Database& database,
 
 }  // namespace
 
-/// One behind the events, for the loss of the provider's connection.
+/// One number for each event, and one more for the loss of the provider's connection.
 Sequence numbers_of(const store::MovedSession& session) {
   return session.content.events.size() + 1;
 }

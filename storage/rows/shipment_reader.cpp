@@ -18,8 +18,8 @@ namespace {
 using transcript::AttemptId;
 using transcript::Sequence;
 
-/// Rows that a read in catch-up passes over, for each event that it may take: its snapshot is short
-/// too.
+/// Limit on the rows that a read in catch-up skips, for each event that it may take. It keeps that
+/// read's snapshot short.
 constexpr std::size_t passed_over_max = 10;
 /// Names of attempts kept from one read to the next; more are read again.
 constexpr std::size_t names_max = 10'000;
@@ -311,7 +311,7 @@ void Reading::read_session(std::int64_t id) {
   shipment_.sessions.push_back(std::move(session));
 }
 
-/// As it was before its end.
+/// Shows the attempt as it was before its end.
 void show_as_open(store::ShippedAttempt& attempt) {
   attempt.status = static_cast<int>(transcript::SessionStatus::live);
   attempt.ended_at = std::nullopt;

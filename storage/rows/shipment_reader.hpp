@@ -26,7 +26,7 @@ class ShipmentReader {
   };
   using Names = std::unordered_map<transcript::AttemptId, Named>;
 
-  /// Kept from read to read. A row's id may be used again after an erasure: forgotten then.
+  /// Kept from read to read, and dropped after an erasure: a row's id may then be used again.
   Names names_;
   std::int64_t erasures_ = 0;
 };

@@ -27,8 +27,8 @@ namespace verbatim::rows {
 class TranscriptStore {
  public:
   /// Throws StorageError (not_found if there is no file). If a full disk leaves no room for the WAL
-  /// index that readers share, the file is read without it, in its state of now, until open_anew().
-  /// `merged_bytes_max`: bytes of copies whose merge is cached; 0: none.
+  /// index that readers share, the file is read without it, in its present state, until
+  /// open_anew(). `merged_bytes_max`: bytes of copies whose merge is cached; 0: none.
   explicit TranscriptStore(const std::filesystem::path& file, std::size_t merged_bytes_max = 0);
   /// An empty store in memory, for the rows of another database. `name`: in messages.
   static TranscriptStore in_memory(const std::string& name);
@@ -47,7 +47,7 @@ class TranscriptStore {
                                                        std::optional<int> attempt = std::nullopt);
   /// All attempts, oldest first, in one snapshot. nullopt if there is no such session.
   std::optional<std::vector<transcript::TranscriptView>> transcripts(const std::string& id);
-  /// One of the two, as asked.
+  /// Calls transcript() or transcripts(), as the request asks.
   std::optional<store::TranscriptViews> read(const store::TranscriptRequest& request);
 
   /// nullopt if the session was erased meanwhile. An identical copy brings nothing.
@@ -96,7 +96,7 @@ void patch_metadata(sqlite::Database&, const std::string& id, const store::Metad
 bool has_live_attempt(sqlite::Database&, const std::string& id);
 /// Erases everything about a session: journal rows, turns, attempts, copies, messages. Revokes the
 /// client tokens that were made for it. False if there is none. No process may run an attempt of
-/// it: later rows would stand without their attempt.
+/// it: later rows would have no attempt.
 bool erase_session(sqlite::Database&, const std::string& id);
 /// The same without its client tokens, which stay as they are.
 bool remove_session(sqlite::Database&, const std::string& id);

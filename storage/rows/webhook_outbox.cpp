@@ -12,7 +12,7 @@ namespace {
 
 using store::DeliveryState;
 
-/// Messages that one search looks at; it holds its snapshot no longer.
+/// Limit on the messages that one search examines, so that its snapshot stays short.
 constexpr int messages_looked_at = 1000;
 /// Messages that one change deletes or finishes: others wait for it.
 constexpr int messages_pruned = 20;
@@ -34,7 +34,7 @@ void delete_records(sqlite::Database& database, std::int64_t message) {
   database.query("DELETE FROM message WHERE id = ?").bind(message).run();
 }
 
-/// Deletes the oldest of the done messages, as far as the records keep them no longer.
+/// Deletes the oldest done messages that the records no longer need.
 void prune(sqlite::Database& database, const store::DeliveryRecords& records, TimeMs now) {
   std::vector<std::int64_t> old;
   {
@@ -67,7 +67,7 @@ void finish(sqlite::Database& database, std::int64_t message, const store::Deliv
       .run();
 }
 
-/// Keeps the try, and the latest before it.
+/// Stores the try; keeps only the latest earlier ones.
 void keep_try(sqlite::Database& database, std::int64_t message, const std::string& target,
               const store::TryOutcome& outcome, const store::DeliveryRecords& records) {
   if (records.tries_max == 0) return;

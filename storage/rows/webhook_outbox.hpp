@@ -41,9 +41,9 @@ std::optional<store::WebhookMessage> find_following(sqlite::Database& database,
 /// Call it before the body is made: later changes of the transcript get a message of their own. A
 /// try that has no recorded outcome, after a crash, is repeated.
 void begin_try(sqlite::Database& database, std::int64_t message, const std::string& target);
-/// Records the outcome of a try. If it waits, so do the other waiting messages of its session. If
-/// all targets have received the message, it is done: it is deleted when the records say so, except
-/// an end.
+/// Records the outcome of a try. If the message waits after that, so do the other waiting messages
+/// of its session. If all targets have received the message, it is done: it is deleted when the
+/// records say so, except an end.
 void end_try(sqlite::Database& database, std::int64_t message, const std::string& target,
              const store::TryOutcome& outcome, const store::DeliveryRecords& records);
 /// The message is due at that time. It counts as untried.

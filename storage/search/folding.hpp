@@ -1,5 +1,5 @@
-// Makes words equal that people take for the same: what SQLite's tokenizer unicode61 keeps apart
-// after it has removed case and the diacritics of Latin letters.
+// Folds words that people regard as the same. SQLite's tokenizer unicode61 runs first; it removes
+// only case and the diacritics of Latin letters.
 //
 // Pure; any thread. Any bytes are accepted.
 #pragma once

@@ -17,7 +17,7 @@ using namespace std::chrono_literals;
 /// How soon an ended conversation is found.
 constexpr auto indexer_look_interval = 500ms;
 constexpr auto indexer_retry_interval = 5s;
-/// Of one transaction of the index: a kill repeats at most that.
+/// Attempts in one transaction of the index: after a kill, at most these are indexed again.
 constexpr std::size_t attempts_in_a_batch = 32;
 constexpr std::size_t strangers_in_a_look = 500;
 
@@ -142,7 +142,8 @@ void Indexer::work() {
 void Indexer::report(const store::StorageError& error) {
   files_.reset();
   const std::filesystem::path index = index_file_of(database_);
-  // Its message begins with the file. The database's own damage is not for this thread to mend.
+  // An error's message begins with the name of its file. Only a damaged index is made again here,
+  // never the database.
   const bool damaged = error.failure() == store::Failure::corrupt &&
                        std::string_view(error.what()).starts_with(index.string());
   if (damaged) remove_index(index);
@@ -165,8 +166,8 @@ bool Indexer::step() {
   return index_batch();
 }
 
-/// An index that is of another store, or ahead of this one as after the return of a backup, is of
-/// no use.
+/// Opens the index. Clears it if it is of another store, or ahead of this store, as after a backup
+/// was restored.
 void Indexer::open() {
   files_ = std::make_unique<Files>(database_);
   const SearchFile::Position now = newest(files_->store.database());
@@ -198,7 +199,7 @@ void Indexer::erase_waiting(std::vector<Erasure> waiting) {
     outcome = tl::unexpected(error);
   }
   for (Erasure& one : waiting) one.done(outcome);
-  // The session is in the database no longer, so the look for strangers finds its words.
+  // The database no longer has the session, so drop_strangers() finds its words.
   if (!outcome) {
     looked_to_ = 0;
     looked_through_ = false;

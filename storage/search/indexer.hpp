@@ -1,8 +1,8 @@
 // The thread that keeps the full-text index up to date. It follows the database's numbers of
-// change: what a store without an index has is indexed in the background, in batches, and goes on
-// where it stopped after a kill. Erased sessions are taken out before anything else is put in.
+// change. A store without an index is indexed in the background, in batches; after a kill, the work
+// continues where it stopped. Erased sessions are taken out before anything else is put in.
 //
-// Trouble with the index is logged and tried again; no conversation and no other read notices it.
+// A failed step is logged and tried again. It affects no conversation and no other read.
 #pragma once
 
 #include <atomic>

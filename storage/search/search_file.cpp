@@ -167,7 +167,7 @@ void SearchFile::erase(const std::vector<std::int64_t>& sessions) {
 
 bool SearchFile::scrub() {
   if (!database_.checkpoint(sqlite::Database::Checkpoint::truncate)) return false;
-  // So that no old bytes in the gap of a page in memory get back into the log.
+  // Otherwise old bytes in the gap of a page in memory could get back into the log.
   database_.run("PRAGMA shrink_memory");
   return true;
 }

@@ -204,7 +204,7 @@ bool begins_with(const store::SessionSummary& session, const std::string& questi
 }
 
 /// One search, in one snapshot.
-struct Look {
+struct Search {
   /// A session that meets all conditions, and where its words are.
   using Found = std::pair<rows::FoundSession, std::optional<store::SearchHit>>;
 
@@ -290,18 +290,18 @@ store::SessionPage Searcher::search(rows::TranscriptStore& sessions,
   std::optional<sqlite::Savepoint> index_snapshot;
   if (index_) index_snapshot.emplace(*index_);
 
-  const Look look{database, index_.get(), filter, question, expression, direction};
+  const Search search{database, index_.get(), filter, question, expression, direction};
   store::SessionPage page;
   page.search_complete = is_complete(database, index_.get());
   if (filter.total) {
-    const std::size_t count = look.count(start);
+    const std::size_t count = search.count(start);
     page.total_is_exact = count <= counted_max;
     page.total = std::min(count, counted_max);
   }
-  Candidates some = look.candidates(from);
+  Candidates some = search.candidates(from);
   std::int64_t last = 0;
   for (auto one = some.next(); one; one = some.next()) {
-    auto found = look.examine(*one);
+    auto found = search.examine(*one);
     if (!found) continue;
     if (page.sessions.size() == filter.limit) {
       page.next_cursor = to_string(filter.sort, store::SessionCursor{last, {}, {}, {}});

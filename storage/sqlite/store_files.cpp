@@ -14,7 +14,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// The kernel follows as many.
+/// The kernel follows at most this many links.
 constexpr int links_max = 40;
 
 fs::path beside(const fs::path& file, const char* suffix) { return file.string() + suffix; }

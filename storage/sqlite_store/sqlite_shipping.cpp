@@ -59,7 +59,7 @@ void SqliteShipping::renew_identity(store::Done<store::StreamIdentity> done) {
 
 store::StoreResult<store::Shipment> SqliteShipping::read_shipment(
     transcript::Sequence after, const store::ShipmentLimits& limits, bool catch_up) {
-  // Before the snapshot, which then has all of it.
+  // Read before the snapshot begins, so that the snapshot has all of it.
   const transcript::Sequence in_database = journal_.durable_in_database();
   bool numbers_missing = false;
   auto shipment = read([&](sqlite::Database& database) {
@@ -73,8 +73,8 @@ store::StoreResult<store::Shipment> SqliteShipping::read_shipment(
   return shipment;
 }
 
-/// One step at a time, each when the shipper has read all of the step before: so what is marked
-/// does not pile up.
+/// One step at a time, and only after the shipper has read all of the step before, so that marked
+/// rows do not pile up.
 void SqliteShipping::number_and_mark() {
   if (numbering_->exchange(true)) return;
   change(journal_, rows::number_and_mark,

@@ -33,7 +33,7 @@ struct JournalStats {
   std::uint64_t bytes = 0;
 };
 
-/// Of a write-ahead log that a start finds.
+/// The state of a write-ahead log at a start.
 enum class LogState : std::uint8_t {
   missing,     ///< there is no log
   empty,       ///< it has no bytes, or only an invalid header

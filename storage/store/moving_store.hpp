@@ -20,7 +20,7 @@ struct MovedSession {
   /// One session, with everything of it; without a session row: its client tokens alone. Its
   /// numbers are those of the node that wrote it.
   Shipment content;
-  /// The open attempt waits for its client since then, by this node's clock.
+  /// The time from which the open attempt waits for its client, by this node's clock.
   TimeMs waits_since = 0;
   /// The other node may have more of the open attempt than the database.
   bool tail_pending = false;
@@ -37,8 +37,8 @@ class MovingStore {
   virtual ~MovingStore() = default;
 
   /// Writes the session. Its open attempt waits for its client, as after a restart: one that was
-  /// suspended stays so, any other is `recovering`. Earlier rows of the session are
-  /// replaced. False: it has an open attempt of it, and nothing is changed.
+  /// suspended stays so, any other is `recovering`. Earlier rows of the session are replaced.
+  /// False: this store has an open attempt of the session, and nothing is changed.
   virtual void import_session(MovedSession session, Done<bool> done) = 0;
   /// Removes the session from this store alone: another node has it.
   virtual void forget_session(std::string id, Done<> done) = 0;
@@ -50,7 +50,7 @@ class MovingStore {
                         Done<std::vector<Tail>> done) = 0;
   /// Attempts of which another node may have more.
   virtual void pending_tails(Done<std::vector<AttemptName>> done) = 0;
-  /// The other node has spoken, or is given up.
+  /// The other node has sent its tail, or is no longer waited for.
   virtual void end_pending_tail(AttemptName attempt, Done<> done) = 0;
 };
 

@@ -1,12 +1,12 @@
 // The stream that a store sends to a database elsewhere (a fleet's): its journal and its changed
 // rows, in the order of their sequence numbers.
 //
-// A store that tracks changes has one numbered stream: events, and changes of other rows. A
-// watermark in it, the last number that the database has, says all that is missing there. A row's
-// number is that of its last change. A shipment is a piece of the stream: the events in it, and the
-// rows in it with their values of now. So a row that changed again has moved to a later shipment.
-// Sent again, a shipment must change nothing in the database, and nothing older may replace
-// anything newer.
+// A store that tracks changes has one numbered stream: events, and changes of other rows. One
+// watermark, the last number that the database has, determines everything that is missing there. A
+// row's number is that of its last change. A shipment is a piece of the stream: its events, and its
+// rows with their present values. So a row that changed again has moved to a later shipment. Sent
+// again, a shipment must change nothing in the database, and nothing older may replace anything
+// newer.
 //
 // Numbers of statuses, kinds and roles are those of storage/FORMAT.md. Strings are bytes: texts
 // may hold halves of surrogate pairs (WTF-8) or NUL.
@@ -194,8 +194,8 @@ struct Shipment {
   std::vector<ShippedRecord> records;
   std::size_t bytes = 0;  ///< of all strings, about
 
-  /// Nothing to send: `upto` counts as sent as soon as all before it is there. Call note_shipped()
-  /// for no such shipment, because that would itself move the stream.
+  /// Nothing to send: `upto` counts as sent as soon as all before it is there. Do not call
+  /// note_shipped() for such a shipment, because the call itself moves the stream.
   bool empty() const {
     return erased.empty() && sessions.empty() && attempts.empty() && tokens.empty() &&
            events.empty() && turns.empty() && copies.empty() && messages.empty() && records.empty();
@@ -204,8 +204,8 @@ struct Shipment {
 
 struct ShipmentLimits {
   std::size_t events_max = 2000;
-  /// Of events; other rows may take as much again. The rows of one change are never parted, so that
-  /// the end of a long attempt may exceed it.
+  /// Of events; other rows may take as much again. The rows of one change stay together, so the end
+  /// of a long attempt may exceed the limit.
   std::size_t bytes_max = 1024 * 1024;
 };
 

@@ -23,7 +23,7 @@ struct SuspendedAttempt {
   int number = 0;
   std::string model;
   TimeMs started_at = 0;
-  /// `recovering`: when a start has found it.
+  /// For a recovering attempt, the time at which a start found it.
   TimeMs suspended_at = 0;
   bool recovering = false;    ///< its process was killed
   std::string settings_json;  ///< the provider's session object in force; empty: in the journal

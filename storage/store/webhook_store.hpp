@@ -97,7 +97,7 @@ struct TryOutcome {
   std::string answer;  ///< the beginning of its body, UTF-8
 };
 
-/// Of a target's configuration. How much of past deliveries is kept.
+/// From a target's configuration: how much of past deliveries is kept.
 struct DeliveryRecords {
   std::vector<std::string> targets;  ///< all current targets
   std::size_t tries_max = 0;         ///< the latest tries of a delivery

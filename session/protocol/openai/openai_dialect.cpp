@@ -58,7 +58,7 @@ bool is_session_event(std::string_view type) {
   return type == "session.created" || type == "session.updated";
 }
 
-/// The message may say more than its event. Deltas, the most frequent messages, do not.
+/// Whether the message may contain more than its event. Deltas, the most frequent messages, do not.
 bool may_say_more(const transcript::EventBody& event) {
   return std::holds_alternative<transcript::TextDone>(event) ||
          std::holds_alternative<transcript::TextUnplaced>(event) ||

@@ -74,9 +74,9 @@ void add_cut_short(const MergedSlots& ours, const MergedSlots& theirs, bool ids_
 
 /// Turns of `theirs` with distinctive text (`distinctive_length` bytes or more), and the places of
 /// the same text in `ours`.
-class TellingWords {
+class DistinctiveWords {
  public:
-  explicit TellingWords(const MergedSlots& theirs) {
+  explicit DistinctiveWords(const MergedSlots& theirs) {
     places_.reserve(theirs.size());
     for (std::size_t j = 0; j < theirs.size(); ++j)
       for (const Variant& variant : theirs[j].variants)
@@ -201,7 +201,7 @@ constexpr std::size_t chain_of_one_more = 16;
 /// Removes pairs that are far out of order. A writer may place a late transcription behind its
 /// answer, so a sentence can move across one turn. Across more turns, the same words are another
 /// turn.
-void part_what_is_far_off(const FoundAnchors& anchors, Partners& partners, MergeWork& work) {
+void drop_pairs_out_of_order(const FoundAnchors& anchors, Partners& partners, MergeWork& work) {
   const std::vector<std::size_t> chain = in_order(partners);
   std::vector<bool> ordered(partners.size(), false);
   for (const std::size_t j : chain) ordered[j] = true;
@@ -258,7 +258,7 @@ FoundAnchors find_anchors(const MergedSlots& ours, const MergedSlots& theirs,
   anchors.by_id = anchors.all.size();
   std::vector<bool> anchored(theirs.size(), false);
   for (const auto& [i, j] : anchors.all) anchored[j] = true;
-  TellingWords words(theirs);
+  DistinctiveWords words(theirs);
   words.look_for_among(ours);
   for (std::size_t j = 0; j < theirs.size(); ++j)
     for (const Variant& variant : theirs[j].variants) {
@@ -293,7 +293,7 @@ void align_by_words(const MergedSlots& ours, const MergedSlots& theirs, const Fo
   if (std::find(partners.begin(), partners.end(), none) == partners.end()) return;
   Partners free = partners;
   align_between(ours, theirs, anchors.all, anchors.all.size(), by, partners, work);
-  part_what_is_far_off(anchors, partners, work);
+  drop_pairs_out_of_order(anchors, partners, work);
   // A sentence that occurs once in each list can be two turns, of which each list lacks one. Then
   // more of the rest agrees without that pair.
   const std::size_t pairs = count_agreements(ours, theirs, partners);
