@@ -60,7 +60,7 @@ class Readiness;
 struct PostLimits;
 struct SharedStore;
 
-/// Parts of the server, the stores apart; each outlives the API.
+/// Parts of the server, except the stores; each outlives the API.
 struct ApiParts {
   const Reloadable<const config::Settings>& settings;  ///< in force
   const Reloadable<const access::Authenticator>& authenticator;
@@ -95,7 +95,7 @@ struct ApiStores {
   store::TailStore& tails;
 };
 
-/// These, and what the API has of its own.
+/// Both, and the parts that the API itself owns.
 struct ApiServices : ApiParts, ApiStores {
   const Reloadable<const access::OriginRules>& origins;
   PostLimits& post_limits;

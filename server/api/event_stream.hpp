@@ -19,9 +19,9 @@ namespace verbatim::api {
 
 class EventStream final : public net::BodySource {
  public:
-  /// `seen`: the last event's id that the watcher says it has.
-  /// `may_watch`, asked at every step: the stream ends when it says no.
-  /// `memory`: the part of the memory of all answers that `start` takes.
+  /// `seen`: the id of the last event that the watcher has. `may_watch`: called at every step; the
+  /// stream ends when it returns false. `memory`: the part of the memory of all answers that
+  /// `start` takes.
   EventStream(LiveFeed& feed, std::unique_ptr<LiveFeed::Permit> permit, store::TailStart start,
               const std::optional<store::TailMark>& seen, std::function<bool()> may_watch,
               std::shared_ptr<void> memory, const net::Executor& executor);

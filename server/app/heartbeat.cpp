@@ -20,7 +20,8 @@ std::string Heartbeat::threads_that_hang() {
   const auto add = [&hang](const std::string& name) { hang += (hang.empty() ? "" : ", ") + name; };
   for (std::size_t i = 0; i < workers_.size(); ++i) {
     Pulse& one = workers_[i];
-    // A thread that hangs has its question already.
+    // A thread that hangs still has the question of an earlier call in its queue: do not add
+    // another.
     if (!one.moved->exchange(false)) {
       add("worker " + std::to_string(i));
       continue;

@@ -22,7 +22,7 @@ class Heartbeat {
   Heartbeat(std::vector<net::Executor> workers, std::function<std::uint64_t()> journal_steps);
 
   /// Names the threads that have not moved since the previous call, separated by commas; empty: all
-  /// of them have. Asks each of them for the next sign.
+  /// of them have. Then asks each of them for the next sign.
   std::string threads_that_hang();
 
  private:

@@ -16,7 +16,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds between_lines{200};
-/// Below this share an estimate would jump.
+/// Below this share of the work, an estimate would change too much from line to line.
 constexpr std::uintmax_t percent_to_estimate = 2;
 /// The total is an estimate: the last step is not shown as done before it is.
 constexpr std::uintmax_t percent_max = 99;

@@ -78,7 +78,7 @@ ServiceManager::Address ServiceManager::take_address() {
   address.socket = take_variable("NOTIFY_SOCKET");
   const std::string interval = take_variable("WATCHDOG_USEC");
   const std::string whose = take_variable("WATCHDOG_PID");
-  // A watchdog for another process of the unit is none of ours.
+  // Ignore a watchdog for another process of the unit.
   if (whose.empty() || number_in(whose) == ::getpid())
     address.watchdog = std::chrono::microseconds(std::max(0LL, number_in(interval)));
   return address;

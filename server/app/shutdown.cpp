@@ -20,7 +20,8 @@ constexpr auto flush_time = std::chrono::seconds(1);
 /// Part of the flush time that is left for the end of the threads behind the journal.
 constexpr auto after_the_flush = milliseconds(200);
 
-/// Time for the process to leave: at the end it must be gone, not only about to go.
+/// Time for the process to exit: at the end of the grace it must have exited, not only have begun
+/// to.
 constexpr auto leave_time = milliseconds(50);
 
 /// Time for event-stream subscribers to read the last events; a slower one must reconnect.
@@ -34,7 +35,7 @@ constexpr auto abort_time = milliseconds(250);
 
 constexpr auto requests_look_interval = milliseconds(10);
 
-/// Returns when each worker has come as far as its queue is long now.
+/// Returns when each worker has run everything that is in its queue now.
 net::Awaitable<void> workers_reached(const DrainParts& parts, net::Clock::time_point deadline) {
   for (const auto& worker : parts.workers) {
     const auto reached = [&worker](auto done) {
@@ -77,7 +78,8 @@ LastResort::~LastResort() {
 void LastResort::arm(net::Clock::time_point at) {
   thread_ = std::thread([this, at] {
     name_this_thread("last resort");
-    // It outlives the handlers of signals: a late one would end the process through this thread.
+    // This thread outlives the handlers of signals. It blocks all signals, because a late one would
+    // otherwise end the process.
     sigset_t every;
     sigfillset(&every);
     pthread_sigmask(SIG_BLOCK, &every, nullptr);

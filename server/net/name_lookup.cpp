@@ -19,8 +19,8 @@ struct Waiter {
 };
 
 /// All that the lookup's thread holds. It may outlive the waiter and the waiter's event loop.
-struct Letterbox {
-  Letterbox(const Executor& waits_on, Waiter* who) : executor(waits_on), waiter(who) {}
+struct Shared {
+  Shared(const Executor& waits_on, Waiter* who) : executor(waits_on), waiter(who) {}
   std::mutex mutex;
   const Executor executor;
   Waiter* waiter;  ///< null: the waiter is gone. It is destroyed only on its own thread
@@ -35,13 +35,13 @@ Addresses resolve(const std::string& host, const std::string& port) {
   return found;
 }
 
-void deliver(const std::shared_ptr<Letterbox>& box, Addresses found) {
-  const std::lock_guard lock(box->mutex);
-  if (!box->waiter) return;
-  asio::post(box->executor, [box, found = std::move(found)]() mutable {
-    if (!box->waiter) return;
-    box->waiter->found = std::move(found);
-    box->waiter->event.notify();
+void deliver(const std::shared_ptr<Shared>& shared, Addresses found) {
+  const std::lock_guard lock(shared->mutex);
+  if (!shared->waiter) return;
+  asio::post(shared->executor, [shared, found = std::move(found)]() mutable {
+    if (!shared->waiter) return;
+    shared->waiter->found = std::move(found);
+    shared->waiter->event.notify();
   });
 }
 
@@ -50,16 +50,16 @@ void deliver(const std::shared_ptr<Letterbox>& box, Addresses found) {
 Awaitable<Addresses> look_up(Executor executor, std::string host, std::string port,
                              std::function<void()>& abort) {
   Waiter waiter(executor);
-  const auto box = std::make_shared<Letterbox>(executor, &waiter);
+  const auto shared = std::make_shared<Shared>(executor, &waiter);
   struct Leaving {
-    Letterbox& box;
+    Shared& shared;
     ~Leaving() {
-      const std::lock_guard lock(box.mutex);
-      box.waiter = nullptr;
+      const std::lock_guard lock(shared.mutex);
+      shared.waiter = nullptr;
     }
-  } const leaving{*box};
-  std::thread([box, host = std::move(host), port = std::move(port)] {
-    deliver(box, resolve(host, port));
+  } const leaving{*shared};
+  std::thread([shared, host = std::move(host), port = std::move(port)] {
+    deliver(shared, resolve(host, port));
   }).detach();
   abort = [&waiter] { waiter.event.notify(); };
   co_await waiter.event.wait();

@@ -18,7 +18,7 @@ namespace verbatim::relay {
 
 class MetricsPage;
 
-/// One life of a node: a new process has a new incarnation.
+/// One start of a node: a new process has a new incarnation.
 struct Node {
   std::int64_t incarnation = 0;  ///< 0: none
   std::string url;               ///< its fleet.peer_url
@@ -121,7 +121,8 @@ class Peers {
                                     std::string session_id, Node node) = 0;
 
   /// Recognises a request that another node passes on: restores its path and its client, and sets
-  /// HttpRequest::peer_session. Leaves a stranger's request as it is, so that it finds nothing.
+  /// HttpRequest::peer_session. A request from any other sender stays as it is, so no route matches
+  /// it.
   virtual void recognise(net::HttpRequest& request) const = 0;
   /// Whether a request that recognise() left as it is comes from another node, which believes that
   /// this process is an earlier one, or another node.

@@ -96,7 +96,7 @@ net::Awaitable<transcript::Sequence> SuspendedSessions::close(net::Executor exec
                                                               const store::SuspendedAttempt& one,
                                                               transcript::CloseReason reason,
                                                               std::string why) {
-  // A killed process spoke last with its last event.
+  // Without a time, the attempt of a killed process ends with its last event.
   const auto at = one.recovering ? std::nullopt : std::optional(one.suspended_at);
   const auto start = [&](auto done) { store_.ending_of(one.attempt, reason, at, done); };
   auto ending =

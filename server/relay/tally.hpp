@@ -37,7 +37,7 @@ enum class Way : std::uint8_t { to_upstream = 0, to_client = 1 };
 inline constexpr std::array<std::int64_t, 15> relay_bounds_us = {
     50,     100,    200,    300,     500,     1'000,     2'000,    5'000,
     10'000, 20'000, 50'000, 100'000, 500'000, 1'000'000, 5'000'000};
-/// For what a person waits for.
+/// Bounds for delays that a person notices.
 inline constexpr std::array<std::int64_t, 14> wait_bounds_us = {
     50'000,    100'000,   200'000,   300'000,   400'000,   500'000,    700'000,
     1'000'000, 1'500'000, 2'000'000, 3'000'000, 5'000'000, 10'000'000, 30'000'000};

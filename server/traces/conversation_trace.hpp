@@ -1,8 +1,8 @@
 // The trace of one conversation: makes spans of what an observer sees. A few for each turn, never
 // one for a delta.
 //
-// On the conversation's thread. If memory is short, spans are lost and counted; the conversation
-// does not notice.
+// On the conversation's thread. If memory is short, spans are lost and counted; the conversation is
+// not affected.
 #pragma once
 
 #include <chrono>

@@ -66,7 +66,7 @@ Exporter::Exporter(Log& log) : log_(log) {}
 
 Exporter::~Exporter() {
   if (!thread_.joinable()) return;
-  // After a reload the thread may still wait for the collector of before.
+  // After a reload the thread may still wait for the previous collector.
   std::array<std::shared_ptr<Setup>, 2> setups;
   {
     const std::lock_guard lock(mutex_);
@@ -130,7 +130,7 @@ void Exporter::take_setup() {
   troubled_ = false;
 }
 
-/// Of conversations that were traced before.
+/// Drops the spans of conversations that were traced before.
 void Exporter::drop_all() {
   for (std::size_t i = 0; i < spans_.size() + in_batch_; ++i) queue_.lost();
   queue_.release(spans_.size());

@@ -47,7 +47,7 @@ class Exporter {
   /// Spans go there from now on, also those that wait; without a collector they are dropped. A
   /// request that is under way ends first. The first call starts the thread. On the control thread.
   void use(std::shared_ptr<Setup> setup);
-  /// At its end it takes no longer than this. On the control thread.
+  /// Limits the time that the destructor takes. On the control thread.
   void hurry(std::chrono::milliseconds most) { hurry_ = std::min(hurry_, most); }
 
   /// For spans, from any thread.

@@ -106,7 +106,7 @@ namespace {
 
 /// The trace that a conversation joins or begins.
 SpanContext context_of(const relay::ObservedConversation& conversation, double sampling) {
-  // The back end's word, in the token's metadata, is before the client's.
+  // The back end's value, in the token's metadata, takes precedence over the client's.
   const std::string of_token =
       json::View::of(conversation.metadata_json)["traceparent"].string_or_empty();
   if (const auto parent = read_traceparent(of_token)) return *parent;

@@ -18,7 +18,7 @@ namespace verbatim::webhooks {
 namespace {
 
 constexpr std::size_t answer_bytes_max = 64 * 1024;
-/// Of all headers of an answer, those of interim answers included.
+/// Limit for all headers of an answer, those of interim answers included.
 constexpr std::size_t header_bytes_max = 64 * 1024;
 constexpr long first_final_status = 200;
 

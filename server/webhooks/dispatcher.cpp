@@ -51,7 +51,7 @@ std::shared_ptr<Webhooks::Fresh> Webhooks::prepare(const config::Webhook& settin
 }
 
 void Webhooks::use(const std::shared_ptr<Fresh>& fresh) {
-  // The others then no longer wait for what a removed one has not received.
+  // Take the removed targets out first: no message then waits for one of them.
   take_out_all_but(fresh->targets);
   {
     const std::lock_guard lock(mutex_);

@@ -25,7 +25,7 @@ constexpr auto trouble_interval = std::chrono::seconds(1);
 constexpr auto count_interval = std::chrono::seconds(1);
 /// Interval at which expired records are deleted. A delivery also deletes some.
 constexpr auto expire_interval = std::chrono::minutes(1);
-/// A count may take this part of the time: it looks at every waiting message.
+/// Counting may take 1/count_share of the time, because it examines every waiting message.
 constexpr int count_share = 20;
 
 store::DeliveryRecords records_of(const config::Webhook& settings) {
@@ -247,12 +247,12 @@ void Target::put_off(const store::WebhookMessage& message, TimeMs due_at) {
 }
 
 /// Tries are begun ahead of the calls, so that a call need not wait for the disk. Messages that
-/// were tried before leave some lanes to the others: their target's part may be slow to fail.
+/// were tried before leave some lanes to new ones, because their calls may take long to fail.
 void Target::begin_tries() {
   while (flights_.size() < 2 * settings_.lanes) {
     const bool may_again = !again_.empty() && flights_again_ < again_max();
     if (fresh_.empty() && !may_again) return;
-    // They take turns.
+    // New messages and those that were tried before take turns.
     const bool again = may_again && (fresh_.empty() || flights_.size() % 2 == 1);
     auto& from = again ? again_ : fresh_;
     store::WebhookMessage message = std::move(from.front());
@@ -441,7 +441,7 @@ TimeMs Target::longest_wait() const {
       .count();
 }
 
-/// Of the tries that run at once, those of messages that were tried before.
+/// Limit on the concurrent tries of messages that were tried before.
 std::size_t Target::again_max() const {
   constexpr std::size_t part_of_others = 8;
   if (settings_.lanes == 1) return 1;

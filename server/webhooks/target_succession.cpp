@@ -21,7 +21,7 @@ void Target::start(std::unique_ptr<Target> before) {
   });
 }
 
-/// Any thread. Also of the target before, for which this one's thread may wait.
+/// Any thread. Also aborts the calls of the target before, for which this one's thread may wait.
 void Target::abort() {
   stopping_ = true;
   calls_.wake();

@@ -19,7 +19,7 @@ namespace verbatim::api::handlers {
 namespace {
 
 /// Server-Sent Events: the sessions of a page that are new or have changed since the last look, and
-/// the ids of those that are there no more.
+/// the ids of those that are no longer there.
 class LiveList final : public net::BodySource {
  public:
   LiveList(const ApiServices& api, std::unique_ptr<LiveFeed::Permit> permit,

@@ -14,7 +14,7 @@ namespace verbatim::api::handlers {
 
 namespace {
 
-/// Of one call: the caller repeats it while there is `more`.
+/// Sessions that one call erases at most; the caller repeats the call while `more` is true.
 constexpr std::size_t erased_at_once_max = 100;
 constexpr std::chrono::seconds erasing_at_once{5};
 /// Sessions above it are not counted.
@@ -83,7 +83,8 @@ net::Awaitable<net::HttpResponse> apply_retention(const ApiServices& api, Reques
                       one.outcome != relay::Erased::Outcome::not_found;
     if (kept) left.push_back(id);
   }
-  // Sessions that cannot be erased now would come again and again.
+  // `more` needs an erasure: sessions that cannot be erased now would otherwise be found by every
+  // call.
   co_return json_response({{"older_than", duration_or_null(age)},
                            {"erased", erased},
                            {"left", std::move(left)},

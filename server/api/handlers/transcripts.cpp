@@ -201,7 +201,7 @@ net::Awaitable<net::HttpResponse> show_transcript(const ApiServices& api, Reques
   auto deadline = net::Clock::now() + query.wait;
   using Found = std::optional<store::TranscriptViews>;
   while (true) {
-    // Watch first, look then: an end in between notifies the watch.
+    // Watch first, then look: an end in between notifies the watch.
     const auto ended = api.registry.watch(context.id, context.executor());
     if (api.registry.draining()) deadline = std::min(deadline, net::Clock::now() + wait_of_a_stop);
     {

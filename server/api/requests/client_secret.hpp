@@ -25,7 +25,7 @@ struct ClientSecretRequest {
   std::string instructions;  ///< made of a template; empty: none was named
   std::string terms;         ///< policy and limits, as JSON; empty: none were named
 
-  /// The store has to keep something for the token.
+  /// Whether the store must keep data for the token.
   bool stands_for_something() const {
     return !session.empty() || !instructions.empty() || !terms.empty() || !private_metadata.empty();
   }

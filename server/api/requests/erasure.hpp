@@ -12,7 +12,7 @@
 
 namespace verbatim::requests {
 
-/// Of one call.
+/// Limit for one call.
 inline constexpr std::size_t erased_sessions_max = 100;
 
 /// The ids of the sessions to erase, each once.

@@ -20,7 +20,7 @@ struct Wrong {
   std::string detail;
 };
 
-/// Of `\uXXXX` at this place; nullopt if there is none.
+/// The UTF-16 unit of the escape `\uXXXX` at this place; nullopt if there is none.
 std::optional<unsigned> escaped_unit(std::string_view text, std::size_t at) {
   unsigned unit = 0;
   if (text.substr(at, 2) != "\\u" || at + 6 > text.size()) return std::nullopt;
@@ -125,7 +125,7 @@ void read_turns(View turns, const config::Posts& limits, PostedBody& read) {
   }
 }
 
-/// By a scan, before anything is built.
+/// Checks the number of turns by a scan, before anything is built.
 void check_count(View turns, const config::Posts& limits) {
   std::size_t count = 0;
   for (verbatim::json::Elements each(turns); each.next();)

@@ -55,7 +55,7 @@ class Words {
   explicit Words(const Json& content) { add(content, 0); }
 
   const std::optional<std::string>& all() const { return all_; }
-  /// It has a part that is neither text nor of a kind without text.
+  /// Whether the content has a part of unknown kind, which may hold words that were not read.
   bool lacks_some() const { return lacks_some_; }
 
  private:
@@ -152,7 +152,7 @@ class Reader {
     return false;
   }
 
-  /// The first field that has words; those of another are named if they are not the same.
+  /// The words of the first field that has any. Another field with other words is reported.
   std::optional<std::string> read_words() {
     std::optional<std::string> chosen;
     for (const char* name : {"text", "content", "transcript", "audio"}) {

@@ -29,9 +29,9 @@ net::Result<store::SessionFilter> read_session_filter(const net::HttpRequest& re
 net::Result<std::vector<std::string>> read_fields(const net::HttpRequest& request,
                                                   std::span<const std::string_view> known);
 
-/// Of GET /v1/client_secrets.
+/// The query of GET /v1/client_secrets.
 net::Result<store::TokenFilter> read_token_filter(const net::HttpRequest& request);
-/// Of GET /v1/webhooks/deliveries.
+/// The query of GET /v1/webhooks/deliveries.
 net::Result<store::DeliveryFilter> read_delivery_filter(const net::HttpRequest& request);
 
 struct TranscriptQuery {

@@ -99,7 +99,7 @@ void print_what_a_start_does(const config::Settings& settings,
                "(session.resume_window).\n";
 }
 
-/// Of a file that is not damaged.
+/// Prints the report on a file that is not damaged.
 void print_words(const maintenance::RecoveryReport& report) {
   if (report.clean) {
     std::cout << "The journal was closed cleanly: there is nothing to recover.\n";

@@ -25,7 +25,8 @@ bool is_error(ExecStatusType status) {
          status == PGRES_PIPELINE_ABORTED || status == PGRES_NONFATAL_ERROR;
 }
 
-/// The better of two explanations: a member that answered says more than one that did not.
+/// Whether the first error explains more: a member that answered explains more than one that did
+/// not.
 bool says_more(const DatabaseError& one, const DatabaseError& other) {
   return one.trouble != Trouble::unreachable && other.trouble == Trouble::unreachable;
 }

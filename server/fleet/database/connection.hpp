@@ -52,9 +52,9 @@ class Connection {
  public:
   using Clock = std::chrono::steady_clock;
 
-  /// Tries each member of fleet.url. The error is that of the member that came nearest.
-  /// `application`: shown in the database's list of connections.
-  /// `stop`: a descriptor; once it is readable, every call that waits gives up.
+  /// Tries each member of fleet.url. If none accepts, the error is that of a member that answered,
+  /// if one did. `application`: shown in the database's list of connections. `stop`: a descriptor;
+  /// once it is readable, every call that waits gives up.
   static DatabaseResult<Connection> open(const config::Fleet& settings,
                                          const std::string& application, int stop);
 

@@ -11,7 +11,8 @@
 namespace verbatim::database {
 namespace {
 
-/// libpq before version 16 has no word for the system's authorities: it wants their file.
+/// libpq before version 16 has no keyword for the system's authorities: it needs the name of their
+/// file.
 std::string system_authorities() {
   for (const char* file : {X509_get_default_cert_file(), "/etc/ssl/certs/ca-certificates.crt",
                            "/etc/pki/tls/certs/ca-bundle.crt"}) {

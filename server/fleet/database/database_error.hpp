@@ -39,7 +39,7 @@ inline tl::unexpected<DatabaseError> database_error(Trouble trouble, std::string
   return tl::unexpected(DatabaseError{trouble, {}, std::move(message)});
 }
 
-/// Makes one line of the client library's text, and reads from it what kind of trouble it is.
+/// Makes one line of the client library's text, and derives the kind of trouble from it.
 DatabaseError read_error(std::string_view text, std::string_view sqlstate);
 
 }  // namespace verbatim::database

@@ -219,7 +219,7 @@ ALTER TABLE node ADD COLUMN forgotten boolean NOT NULL DEFAULT false;
 
 /// Takeovers. `attempt.path`: the incarnations that have taken it over, in their order; its events
 /// are ordered by it, and those of its first nodes come first. `tail`: a node that lost the attempt
-/// may have more of it than `shipped`, its watermark then. `turns` is null until it has spoken.
+/// may have more of it than `shipped`, its watermark then. `turns` is null until it has left them.
 constexpr const char* step_5 = R"sql(
 ALTER TABLE attempt ADD COLUMN path bigint[] NOT NULL DEFAULT '{}';
 CREATE TABLE tail (

@@ -31,7 +31,7 @@ WHERE me.incarnation = $2 AND me.alive
 ON CONFLICT DO NOTHING)sql"};
 
 /// A session's own row takes the place of its claim. A claim without one was never used: its node
-/// would have shipped the session, except if the database is gone for as long as that.
+/// would have shipped the session, unless the database was unreachable all that time.
 constexpr Statement delete_statement{"", R"sql(
 DELETE FROM claim WHERE
   (at < now() - interval '1 hour' AND

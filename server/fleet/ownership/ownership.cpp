@@ -226,7 +226,7 @@ DatabaseResult<Ownership::Taking> Ownership::take_in_transaction(std::int64_t fr
     auto content = read_session(*connection_, one.session_id);
     if (!content) return tl::unexpected(std::move(content.error()));
     taking.outcomes[i] = Taken::here;
-    // One that the reaper takes has waited for long enough.
+    // A session that is taken only to be ended (Reason::reaper) has waited for long enough.
     const TimeMs since = one.reason == Reason::client ? now().wall : 1;
     store::MovedSession moved{*content, since, (*fenced)->expects_tail};
     taking.sessions.push_back(*std::move(content));

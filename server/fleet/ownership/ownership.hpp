@@ -62,7 +62,7 @@ class Ownership {
             std::function<void(Taken)> done);
   /// The node may have a new incarnation. Any thread.
   void entered();
-  /// Whether sessions that wait in this node's store are its own for certain. Any thread.
+  /// Whether sessions that wait in this node's store are certainly its own. Any thread.
   bool owns() const;
 
  private:

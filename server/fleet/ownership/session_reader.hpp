@@ -10,9 +10,9 @@
 
 namespace verbatim::ownership {
 
-/// Everything of one session. Of an attempt that has ended there are no events, of others all, in
-/// the order in which its nodes wrote them. Messages that every target has received are left out. A
-/// session that is only claimed has no row: then there are its client tokens alone.
+/// Everything of one session. An attempt that has ended comes without events; any other with all of
+/// them, in the order in which its nodes wrote them. Messages that every target has received are
+/// left out. A session that is only claimed has no row: then there are its client tokens alone.
 database::DatabaseResult<store::Shipment> read_session(database::Connection& connection,
                                                        const std::string& session_id);
 

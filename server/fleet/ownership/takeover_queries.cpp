@@ -13,7 +13,7 @@ using database::Statement;
 
 namespace {
 
-/// Sessions of dead nodes that are examined in one step, and tails.
+/// Limit on the sessions of dead nodes, and on the tails, that one step examines.
 constexpr std::int64_t rows_max = 200;
 
 constexpr Statement look_statement{"", R"sql(

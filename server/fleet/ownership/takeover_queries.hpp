@@ -57,7 +57,7 @@ database::DatabaseResult<> leave_tails(database::Connection& connection, const L
 database::DatabaseResult<std::vector<TailRow>> find_tails(database::Connection& connection,
                                                           std::int64_t own);
 database::DatabaseResult<> remove_tail(database::Connection& connection, const TailRow& tail);
-/// Those of these attempts of which a node may have more, or has left more.
+/// The attempts among these of which another node may have more, or has left more.
 database::DatabaseResult<std::vector<store::AttemptName>> find_pending(
     database::Connection& connection, const std::vector<store::AttemptName>& attempts);
 

@@ -102,7 +102,7 @@ net::Awaitable<bool> Tunnel::copy(net::Transport& from, net::Transport& to, Fram
 net::Awaitable<void> Tunnel::copy_from_client() {
   const auto self = shared_from_this();
   const bool taken = co_await copy(client_, node_, nullptr);
-  // If the node did not take it, it is the node that ends: it may have sent its last words.
+  // If the node did not take it, it is the node that ends: it may have sent a last message.
   if (taken && !over_ && !stopping_) {
     client_ended_ = true;
     over_ = true;

@@ -26,7 +26,7 @@ StorageError of_database(const DatabaseError& error) {
   return {Failure::fleet_database, error.message};
 }
 
-/// For calls that the API does not make here.
+/// Refuses a call that the API does not make here.
 template <class T>
 void refuse(const store::Done<T>& done) {
   done(tl::unexpected(

@@ -1,4 +1,5 @@
-// Conversations while the database confirms nothing, with fleet.ship = "before".
+// Decides what happens to conversations while the database confirms nothing, with fleet.ship =
+// "before".
 //
 // No clock of its own; it sets the state and logs. The shipper's thread; the caller
 // passes the time.

@@ -18,7 +18,8 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr auto look_interval = milliseconds(1000);
-/// With `before`, so that fleet.when_unreachable is followed in time.
+/// Interval of the checks with fleet.ship = "before", so that fleet.when_unreachable takes effect
+/// in time.
 constexpr auto close_look_interval = milliseconds(50);
 constexpr auto note_interval = milliseconds(1000);
 constexpr auto rewind_patience = std::chrono::seconds(10);
@@ -303,7 +304,8 @@ bool Shipper::Loop::finished() {
 void Shipper::Loop::wait_for_work() {
   const auto at = Clock::now();
   auto until = next_look_;
-  // With every place taken only an answer of the database lets the next batch go.
+  // If the limit of batches in flight is reached, only an answer of the database allows the next
+  // one.
   if (in_flight_.size() < parts_.settings.batches_in_flight) {
     until = std::min(until, lease_->renewal_due_at());
     if (more_ && !before()) until = std::min(until, last_sent_ + parts_.settings.linger);

@@ -9,7 +9,7 @@ bool ShippingState::confirm(transcript::Sequence upto) {
   if (upto <= confirmed()) return false;  // one thread writes
   confirmed_.store(upto, std::memory_order_release);
   {
-    const std::lock_guard lock(mutex_);  // one that has looked is waiting by now
+    const std::lock_guard lock(mutex_);  // a thread that has read the old value is waiting by now
   }
   moved_.notify_all();
   return true;

@@ -75,13 +75,13 @@ net::Awaitable<AdmissionResult<AdmissionControl::Permit>> AdmissionControl::admi
     }
     ++count;
   }
-  Permit place(this, user, of.by_token);
-  if (limits->user_audio_seconds == 0 && limits->user_tokens == 0) co_return std::move(place);
+  Permit permit(this, user, of.by_token);
+  if (limits->user_audio_seconds == 0 && limits->user_tokens == 0) co_return std::move(permit);
   const std::int64_t day = now / day_ms;
   // Opened before the store is read, so that a session that ends meanwhile is counted here or
   // there.
-  place.account = account_of(user, day);
-  if (!place.account->opened()) {
+  permit.account = account_of(user, day);
+  if (!permit.account->opened()) {
     const auto start = [&](auto done) {
       store.read_usage(user, day * day_ms, (day + 1) * day_ms, done);
     };
@@ -91,15 +91,15 @@ net::Awaitable<AdmissionResult<AdmissionControl::Permit>> AdmissionControl::admi
       co_return not_admitted(
           net::openai_error(503, "storage_unavailable", "The user's usage cannot be read."));
     }
-    place.account->open(*stored);
+    permit.account->open(*stored);
   }
-  const transcript::Usage used = place.account->used();
+  const transcript::Usage used = permit.account->used();
   const auto spent = [](std::int64_t is, std::size_t most, std::int64_t scale) {
     return most != 0 && is >= static_cast<std::int64_t>(most) * scale;
   };
   const bool audio = spent(used.audio_ms(), limits->user_audio_seconds, 1000);
   const bool tokens = spent(used.total_tokens, limits->user_tokens, 1);
-  if (!audio && !tokens) co_return std::move(place);
+  if (!audio && !tokens) co_return std::move(permit);
   co_return not_admitted(too_many(audio ? "audio_seconds_spent" : "tokens_spent",
                                   std::string("This user has used the day's allowance (limits.") +
                                       (audio ? "user_audio_seconds" : "user_tokens") +
