@@ -18,7 +18,7 @@ struct Ending {
   std::string printed;  ///< on stderr
 };
 
-/// How a child process ends that runs `work`.
+/// How a child process that runs `work` ends.
 Ending ending_of(const std::function<void()>& work) {
   int ends[2];
   REQUIRE(::pipe(ends) == 0);

@@ -1,4 +1,4 @@
-// connect() always ends, says why it failed, and leaves no line open.
+// connect() always ends, says why it failed, and leaves no connection open.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
@@ -123,7 +123,7 @@ test('worklets that cannot be loaded close the line: no conversation goes on wit
     await assertClosed(talk);
     assert.ok(await talk.run(() => tracks.every(({ readyState }) => readyState === 'ended')));
     const { json, status } = await relay.request(`/v1/sessions/${session}/transcript?wait=10`);
-    // The loudspeaker may fail before the line is open.
+    // The loudspeaker may fail before the connection is open.
     if (part === 'microphone' || status === 200) assert.equal(json.status, 'final', part);
   }
 });

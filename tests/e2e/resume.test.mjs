@@ -21,7 +21,7 @@ const session = {
   audio: { input: { transcription: { model: 'gpt-realtime-whisper' }, turn_detection: null } },
 };
 
-/** As a connection says it is before it has been given the conversation. */
+/** The session that a new connection shows before it has been given the conversation. */
 const prepared = { ...session, audio: { input: { transcription: null } } };
 
 function typed(id, text, previous) {

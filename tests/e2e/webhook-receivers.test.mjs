@@ -55,7 +55,8 @@ const taken = {
   '200 with a Location': (socket) => socket.end('HTTP/1.1 200 OK\r\nlocation: /elsewhere\r\ncontent-length: 0\r\n\r\n'),
 };
 
-// A closed connection says so: otherwise the next try may be sent on it, and comes twice.
+// An answer before a close has `connection: close`: otherwise the next try may be sent on that connection, and
+// comes twice.
 const repeated = {
   'a close without an answer': (socket) => socket.end(),
   'a reset without an answer': (socket) => socket.resetAndDestroy(),

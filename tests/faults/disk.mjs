@@ -48,8 +48,8 @@ export function whyNot() {
 }
 
 /**
- * Runs this very script once more where its mounts are its own; never returns from the first run,
- * which only takes away what the other leaves, however it ends.
+ * Runs this script again in a mount namespace of its own. Never returns in the first process, which
+ * only removes what the second one leaves, however that ends.
  */
 export async function ownNamespace() {
   if (process.env[sign]) return;

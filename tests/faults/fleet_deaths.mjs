@@ -84,7 +84,7 @@ export async function fleetDeaths({ deaths, conversations, seed, set = [], onPro
     for (const [n, person] of all.entries()) {
       const id = `sess_${n}`;
       await nodes.a.transcript(id); // it waits for the end
-      // The receipt says so while the relay that was killed last has not handed in its last words.
+      // The receipt says so until the relay that was killed last has left its tail.
       const session = await eventually(async () => {
         const { json } = await nodes.a.request(`/v1/sessions/${id}`);
         return !json.attempts.some(({ receipt }) => receipt?.tail_pending) && json;

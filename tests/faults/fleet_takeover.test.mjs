@@ -62,7 +62,7 @@ describe('the relays of a fleet', { concurrency: 3 }, () => {
     const { a, b } = nodes;
     const people = await Promise.all(['ann', 'bob', 'cat'].map((name) => meet(t, a, name)));
     const gone = people.pop();
-    const other = await meet(t, b, 'dan'); // F5: it does not notice
+    const other = await meet(t, b, 'dan'); // not affected by the death of the other relay
     await mayFence();
     await a.program.stop('SIGKILL');
     rmSync(a.dataDir, { recursive: true, force: true });
@@ -75,7 +75,8 @@ describe('the relays of a fleet', { concurrency: 3 }, () => {
       const transcript = await final(b, person);
       assert.equal(transcript.attempt, 1);
       assert.deepEqual(spoken(transcript, 'user'), [`I am ${person.name}.`, 'Who runs me now?']);
-      // Its disk may have more: that is said until it has spoken, or an operator gives it up.
+      // Its disk may have more. The receipt says so until the relay has left its tail, or an
+      // operator gives it up.
       assert.equal((await read(b, person.id)).attempts[0].receipt.tail_pending, 'node');
     }
     const ended = await eventually(async () => {

@@ -33,7 +33,7 @@ const patience_ms = 1000;
 const kill = (random) => random.pick(['kill_before', 'kill_after', 'tear']);
 const anyCall = ['open', 'write', 'fsync', 'fdatasync', 'truncate', 'unlink', 'mmap'];
 
-/** Each ends the relay in the middle of talk. Returns true if it ended in the way of the name. */
+/** Each ends the relay in the middle of talk. Returns true if it ended in the way that the name says. */
 const strikes = {
   async random({ relay, random }) {
     await sleep(random.fraction() * longest_ms);

@@ -130,7 +130,7 @@ std::string show(const store::SessionPage& page) {
          (page.total ? std::to_string(*page.total) : "");
 }
 
-/// Takes the mark of a running attempt away, and says whether there was one.
+/// Removes the mark of a running attempt. Returns whether there was one.
 bool take_mark(transcript::TranscriptView& view) {
   return std::erase_if(view.gaps, [](const transcript::Gap& gap) {
            return gap.kind == transcript::GapKind::tail_pending;

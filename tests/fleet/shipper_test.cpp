@@ -30,7 +30,7 @@ class Relay {
 
   const ShippingState& state() const { return shipper_.state(); }
   int given_up() const { return given_up_; }
-  /// How often the shipper's thread has gone round.
+  /// How many rounds the shipper's loop has made.
   int looks() const { return looks_; }
   void finish() { shipper_.finish(20s); }
 

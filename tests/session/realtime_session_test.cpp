@@ -57,7 +57,7 @@ TEST_CASE("events the relay does not know pass byte for byte", "[P9][session]") 
   REQUIRE(stage.drain_client() == std::vector<std::string>{odd});
 }
 
-TEST_CASE("client messages before the upstream connection exists are held", "[D11][P9][session]") {
+TEST_CASE("client messages before the upstream connection exists are held", "[P9][session]") {
   Stage stage;
   stage.client(R"({"type":"session.update","session":{"type":"realtime"}})");
   stage.client(R"({"type":"response.create"})");

@@ -238,7 +238,7 @@ TEST_CASE("a session that the provider ends by its limit is carried on", "[P8][r
   CHECK(stage.session.counts().reconnected == 1);
 }
 
-TEST_CASE("a harmless error of the provider's ends nothing", "[P8][D19][reconnect]") {
+TEST_CASE("a harmless error of the provider's ends nothing", "[P8][reconnect]") {
   Stage stage(with_reconnect());
   stage.open();
   stage.provider(R"({"type":"error","event_id":"x","error":{"type":"invalid_request_error",)"

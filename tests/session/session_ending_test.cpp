@@ -8,8 +8,7 @@ using namespace verbatim::session;
 using namespace verbatim::session::test;
 using namespace verbatim::transcript;
 
-TEST_CASE("reading stops on the fast side when the slow side's queue is full",
-          "[P11][D12][session]") {
+TEST_CASE("reading stops on the fast side when the slow side's queue is full", "[P11][session]") {
   SessionOptions options = usual_options();
   options.client_queue_bytes_max = 2000;
   options.upstream_queue_bytes_max = 2000;
@@ -105,7 +104,7 @@ TEST_CASE("reading stops on both sides while the journal's queue is more than ha
   REQUIRE(stage.session.wants_upstream());
 }
 
-TEST_CASE("microphone frames do not count as activity, speech does", "[D13][session]") {
+TEST_CASE("microphone frames do not count as activity, speech does", "[session]") {
   SessionOptions options = usual_options();
   options.idle_timeout_ms = 10'000;
   Stage stage(options);
@@ -295,7 +294,7 @@ TEST_CASE("how the provider went decides the reason", "[P2][session]") {
   REQUIRE(reason(harmless, {false, 0, ""}) == CloseReason::upstream_lost);
 }
 
-TEST_CASE("a harmless provider error ends nothing", "[D19][session]") {
+TEST_CASE("a harmless provider error ends nothing", "[session]") {
   Stage stage;
   stage.open();
   stage.provider(R"({"type":"error","error":{"type":"invalid_request_error",)"
@@ -303,7 +302,7 @@ TEST_CASE("a harmless provider error ends nothing", "[D19][session]") {
   REQUIRE_FALSE(stage.session.ended());
 }
 
-TEST_CASE("a client gets the reason why the provider is unreachable", "[D3][session]") {
+TEST_CASE("a client gets the reason why the provider is unreachable", "[session]") {
   Stage stage;
   stage.session.upstream_unavailable(stage.dial(), CloseReason::upstream_error,
                                      "the provider answered 401: no such key", stage.clock);

@@ -220,7 +220,7 @@ class Life {
     }
   }
 
-  /// No attempt is open after a crash.
+  /// Call it after a crash: no attempt is open then.
   void forget_open() { open_.clear(); }
   void end_all() {
     while (!open_.empty()) end();

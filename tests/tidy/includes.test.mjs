@@ -12,7 +12,7 @@ const target = (room) => `verbatim_${room.name}`;
 const known = new Set(files);
 const arrows = productCpp.flatMap((file) => includesOf(file).map((include) => ({ file, ...include })));
 
-test('CMakeLists.txt is understood: there are rooms, and the ground floor links none of them', () => {
+test('CMakeLists.txt is understood: there are rooms, and base/ links none of them', () => {
   assert.ok(rooms.size >= 10, `found ${rooms.size} calls of room(NAME folder... [LINKS library...])`);
   assert.deepEqual([...reach('verbatim_base')].filter((one) => rooms.has(roomName(one))), ['verbatim_base']);
   assert.ok(arrows.length > 1000, `found ${arrows.length} includes`);
@@ -76,7 +76,8 @@ test('a room links no room that it does not need', () => {
       arrows.filter(({ file, ours }) => ours && roomOf(file) === room).map(({ path }) => roomOf(path)).filter(Boolean).map(target),
     );
     for (const link of room.links.filter((one) => rooms.has(roomName(one)))) {
-      // The ground floor is open to all. A link is needed for its own headers, or for what only it brings.
+      // Every room may include base/. A link is needed for the headers of that room, or for a room
+      // that only it links.
       const brought = new Set(room.links.filter((one) => one !== link).flatMap((one) => [...reach(one)]));
       const needed = link === 'verbatim_base' || [...reach(link)].some((one) => used.has(one) && (one === link || !brought.has(one)));
       if (!needed) places.push(`room ${room.name} links ${link}`);

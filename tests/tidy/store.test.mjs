@@ -1,4 +1,5 @@
-// The wall between the server and its store: the server knows storage/store and nothing behind it.
+// The boundary between the server and its store: the server uses storage/store and nothing behind
+// it.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { includesOf } from './support/includes.mjs';

@@ -119,8 +119,8 @@ test('tests that a page names in italics exist', () => {
 const pageLinesMax = 60;
 
 /**
- * Every folder of a room(...) call whose parent is not of the same room, and the browser's part. All of
- * web/console is served, so its page is one floor up.
+ * Every folder of a room(...) call whose parent is not of the same room, and the browser's part.
+ * All of web/console is served, so its page is in the folder above.
  */
 const rooms = [
   ...new Set([...roomOfFolder.keys(), 'web']),

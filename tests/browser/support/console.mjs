@@ -29,7 +29,7 @@ export async function go(page, hash, heading) {
   await page.getByRole('heading', { level: 1, name: heading }).waitFor();
 }
 
-/** The findings of axe, in words; the page must be one that `bypassCSP` lets it into. */
+/** The findings of axe, in words; the page must have been opened with `bypassCSP`. */
 export async function accessibility(page) {
   if (!(await page.evaluate(() => 'axe' in window))) await page.addScriptTag({ path: axe });
   const { violations } = await page.evaluate(() => window.axe.run());

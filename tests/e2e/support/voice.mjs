@@ -38,7 +38,7 @@ export class Voices {
     return voices;
   }
 
-  /** To be asked for before the client connects. */
+  /** Call it before the client connects. */
   voice(name) {
     return new Promise((resolve) => this.#awaited.set(name, resolve));
   }

@@ -1,6 +1,6 @@
-// The causes that end a conversation: the close reason, the client's close code (interface: close codes; none
-// if the client itself has gone), and how to bring it about. A `group` has a relay of its own, because of its
-// settings, or because its cause ends or disturbs all sessions.
+// The causes that end a conversation: the close reason, the client's close code (docs/resume.md;
+// none if the client itself has gone), and how to bring it about. A `group` has a relay of its own,
+// because of its settings, or because its cause ends or disturbs all sessions.
 
 const flood = JSON.stringify({
   type: 'response.output_audio.delta',

@@ -34,7 +34,7 @@ struct Table {
     return all;
   }
 
-  /// The place of a connection that is at work. Null: refused, and `why` says why.
+  /// The permit of a connection that has a request. Null: refused, and `why` has the reason.
   Connections::PermitPtr take(const std::string& address) {
     auto place = accept(address);
     if (place) place->busy();

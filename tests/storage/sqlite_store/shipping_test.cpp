@@ -1,8 +1,8 @@
 // The stream for a database elsewhere: the shipments make the same rows there, also after
 // crashes, failovers and troubles of the disk.
 //
-// VERBATIM_SHIPPING_SEEDS=500 tries that many lives (default: 12); VERBATIM_SHIPPING_FROM=7 begins
-// with that seed.
+// VERBATIM_SHIPPING_SEEDS=500 tries that many random histories of a store (default: 12);
+// VERBATIM_SHIPPING_FROM=7 begins with that seed.
 #include <poll.h>
 
 #include <cstdlib>
@@ -40,7 +40,8 @@ void announce_all(Shipped& it) {
   it.change([](sqlite::Database& database) { rows::want_messages(database, 15); });
 }
 
-/// Of the tables of change tracking: the turns of a random life are in no order.
+/// The findings about the tables of change tracking alone: the turns of a random history are in no
+/// order.
 std::string findings(const Shipped& it) {
   sqlite::Database database(it.file(), {.access = sqlite::Access::read_only});
   std::string said;
@@ -254,7 +255,7 @@ TEST_CASE("a change that another process made is shipped as well", "[P14][shippi
     rows::patch_metadata(other, "s3", {R"({"by":"hand"})", "{}"}, 999);
     rows::erase_session(other, "s2");
   }
-  // The watermark may pass the numbers of now before the change has one.
+  // The watermark may pass all present numbers before the change gets one.
   REQUIRE(it.watch->wait_durable(it.journal->append(attempt, 2000, delta("i1", "on"))));
   it.ship_all();
   CHECK(it.missing() == "");
