@@ -178,7 +178,7 @@ struct Journal {
   milliseconds stuck_commit{};
   std::size_t wal_checkpoint_bytes = 0;
   std::size_t log_bytes_max = 0;  ///< above it a warning; above twice, 503
-  milliseconds read_max{};        ///< for an own read while the log is larger
+  milliseconds read_max{};        ///< longest read by the server itself while the log is larger
 };
 
 struct Storage {

@@ -50,13 +50,13 @@ class EventStream final : public net::BodySource {
   std::unique_ptr<LiveFeed::Permit> permit_;
   store::TailStart start_;
   std::function<bool()> may_watch_;
-  std::shared_ptr<void> memory_;  ///< of what was there at the start, as long as that is held
+  std::shared_ptr<void> memory_;  ///< of the first state, as long as it is held
   std::uint64_t seen_ = 0;        ///< number of the state that the watcher has, of this attempt
   std::shared_ptr<net::AsyncEvent> event_;
   std::shared_ptr<const store::TailState> shown_;
-  std::vector<Event> batch_;       ///< on its way; the last one has the state's name
+  std::vector<Event> batch_;       ///< being sent; the last one carries the state's mark
   std::size_t sent_ = 0;           ///< of the batch, whole events
-  std::size_t sent_of_event_ = 0;  ///< bytes of the data of the one behind them
+  std::size_t sent_of_event_ = 0;  ///< sent bytes of the data of the next event
   store::TailMark mark_;
   net::Clock::time_point ends_at_;
   net::Clock::time_point beat_at_;

@@ -457,7 +457,7 @@ struct App::Parts {
   StoreStart store_start;
   std::unique_ptr<store::Store> store;
   std::unique_ptr<transcript::Journal>
-      forwarding;  ///< null, but with testing.forward_before_commit
+      forwarding;  ///< null unless testing.forward_before_commit is set
   FleetShipping fleet_shipping;
   FleetReads fleet_reads;
   std::unique_ptr<webhooks::Webhooks> webhooks;

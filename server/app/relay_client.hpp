@@ -27,7 +27,7 @@ void add_relay_options(CLI::App& parser, RelayOptions& options);
 struct RelayAnswer {
   int status = 0;  ///< 0: there was no answer
   std::string body;
-  std::string why;  ///< of no answer
+  std::string why;  ///< why there was no answer; otherwise empty
 };
 
 /// A relay that listens on this machine is recognised by the public key of its certificate, which

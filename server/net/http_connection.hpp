@@ -77,9 +77,8 @@ class HttpService {
 
 /// TLS settings of an accepted connection.
 struct AcceptTls {
-  std::shared_ptr<asio::ssl::context>
-      context;  ///< limits concurrent handshakes of the thread; null: no limit
-  std::shared_ptr<Turns> handshakes;  ///< of its thread; null: all at once
+  std::shared_ptr<asio::ssl::context> context;  ///< null: plain HTTP
+  std::shared_ptr<Turns> handshakes;  ///< let the handshakes of a thread take turns; null: no limit
 };
 
 /// Serves `socket` until it ends.

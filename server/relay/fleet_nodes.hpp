@@ -21,10 +21,10 @@ struct FleetNode {
   int schema = 0;                         ///< of the database, as this node knows it
   bool alive = false;                     ///< not fenced
   std::optional<std::int64_t> fenced_by;  ///< incarnation; 0: an operator
-  bool forgotten = false;                 ///< an operator has given its unshipped words up
+  bool forgotten = false;                 ///< an operator has given up what it had not shipped
   TimeMs started_at = 0;
   std::int64_t lease_ms = 0;  ///< until its lease is over; less than 0: since then
-  std::int64_t lag_ms = 0;  ///< age of its oldest event that it had not shipped, when it last said
+  std::int64_t lag_ms = 0;  ///< age of the oldest event that it had not shipped at its last renewal
   std::int64_t shipped = 0;
   std::int64_t sessions = 0;     ///< that have not ended
   std::int64_t left_copies = 0;  ///< posts that wait for it

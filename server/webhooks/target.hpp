@@ -128,7 +128,7 @@ class Target {
   const std::shared_ptr<Results> results_;
 
   // The state of the thread.
-  std::int64_t searched_ = 0;  ///< all messages up to this were tried, or are or follow one here
+  std::int64_t searched_ = 0;  ///< messages up to this were tried, are held, or follow a held one
   bool more_ = false;          ///< a search ended before it had found everything
   bool prepared_ = false;
   Steady next_look_{};

@@ -288,7 +288,7 @@ class Judge {
 
   struct Speaker {
     std::optional<Index> role;
-    bool says = true;  ///< a message; an item without a type counts as one
+    bool says = true;  ///< it is a message; an item without a type counts as one
   };
 
   /// Content in the system's role acts as an instruction.

@@ -57,8 +57,8 @@ struct SessionFilter {
   std::optional<std::string> user;
   std::optional<TimeMs> since;                                ///< created at or after
   std::optional<TimeMs> until;                                ///< created before
-  std::vector<std::pair<std::string, std::string>> metadata;  ///< top-level members: text, or
-                                                              ///< a number or a word of JSON
+  std::vector<std::pair<std::string, std::string>> metadata;  ///< top-level members: text, a
+                                                              ///< number, true, false or null
   /// Words to find in turns, or the beginning of the id or of the user; empty: no search. A search
   /// is sorted by creation.
   std::string question;

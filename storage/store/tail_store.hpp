@@ -39,7 +39,7 @@ struct TailEntry {
   /// Number of the state since which the entry is unchanged: subscribers that have seen that state
   /// have the entry. `always`: that number is unknown, so the entry is sent again.
   std::uint64_t changed = 0;
-  std::uint64_t generation = 0;  ///< of the state in which it became so
+  std::uint64_t generation = 0;  ///< of the state in which the entry got this value
 
   static constexpr std::uint64_t always = UINT64_MAX;
 };

@@ -24,8 +24,8 @@ namespace verbatim::shipping {
 struct ShipperParts {
   config::Fleet settings;
   std::string version;                        ///< of the program, for `verbatim fleet status`
-  std::chrono::milliseconds slow_commit{};    ///< from here on `before` counts as stalled
-  std::chrono::milliseconds give_up_after{};  ///< and from here on conversations end
+  std::chrono::milliseconds slow_commit{};    ///< with `before`: an outage this long is a stall
+  std::chrono::milliseconds give_up_after{};  ///< with `before`: one this long ends conversations
   /// Everything up to this is durable, and in the file that the stream is read from. 0: unknown.
   std::function<transcript::Sequence()> covered;
   /// Whether the journal has nothing left to write.

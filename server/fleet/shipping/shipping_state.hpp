@@ -83,7 +83,7 @@ class ShippingState {
   std::atomic<bool> bypassed_{false};
   std::atomic<bool> given_up_{false};
   mutable std::mutex mutex_;
-  mutable std::condition_variable moved_;  ///< confirmed_ has
+  mutable std::condition_variable moved_;  ///< notified when confirmed_ changes
   ShippingFigures figures_;
   std::string refusal_;
   std::string warning_;
