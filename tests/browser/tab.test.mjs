@@ -38,7 +38,8 @@ test('after the tab is closed in mid-sentence, the session is in the list with e
   await row.getByRole('link').first().click();
   await later.locator('.turn.assistant').getByText(said.text).waitFor();
   const coming = later.waitForEvent('download');
-  await later.getByRole('button', { name: 'raw events' }).click();
+  await later.getByText('Export', { exact: true }).click();
+  await later.getByRole('button', { name: 'Raw events' }).click();
   const raw = await readFile(await (await coming).path(), 'utf8');
   assert.ok(raw.split('\n').filter(Boolean).map(JSON.parse).some(({ event }) => event.type === 'session.created'));
   assert.deepEqual(await later.wrongs(), []);
