@@ -134,7 +134,9 @@ Awaitable<void> write_from(Transport& stream, const HttpResponse& answer, bool c
 }
 
 Awaitable<void> linger_close(Transport& stream) {
-  const Deadline deadline(stream.get_executor(), std::chrono::seconds(1), [&stream] {
+  // As long as nginx waits by default (lingering_timeout): what is not read when the socket closes
+  // resets the connection, and a slow peer then never reads its answer.
+  const Deadline deadline(stream.get_executor(), std::chrono::seconds(5), [&stream] {
     error_code ignored;
     stream.socket().close(ignored);
   });
