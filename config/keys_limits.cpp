@@ -93,9 +93,10 @@ std::vector<Key> make_limit_keys() {
       key("policy.templates", &S::policy, &Policy::templates, {}, instruction_templates(),
           "Instructions in files of the server, with placeholders {{name}} for values that a "
           "back end gives with a token. Each value is checked, and inserted between marked "
-          "borders. The files are read at start. A variable: { name = \"...\", type = \"text\", "
-          "length = 200, pattern = \"[A-Za-z ]+\" }, { name = \"...\", type = \"integer\", min = "
-          "1, max = 5 } or { name = \"...\", type = \"choice\", values = [\"...\", \"...\"] }.",
+          "borders. The files are read at start and at a reload. A variable: { name = "
+          "\"...\", type = \"text\", length = 200, pattern = \"[A-Za-z ]+\" }, { name = \"...\", "
+          "type = \"integer\", min = 1, max = 5 } or { name = \"...\", type = \"choice\", values "
+          "= [\"...\", \"...\"] }.",
           live),
   };
 }

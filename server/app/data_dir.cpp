@@ -90,12 +90,12 @@ DataDir::DataDir(std::filesystem::path path) : path_(std::move(path)) {
   const bool made = std::filesystem::create_directories(path_, ec);
   if (ec) {
     errno = ec.value();
-    fail_folder("cannot create the data folder", path_, advice);
+    fail_folder("cannot create the data directory", path_, advice);
   }
   if (made) ::chmod(path_.c_str(), 0700);
   const std::filesystem::path lock_file = lock_in(path_);
   lock_ = ::open(lock_file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (lock_ < 0) fail_folder("cannot write to the data folder", path_, advice);
+  if (lock_ < 0) fail_folder("cannot write to the data directory", path_, advice);
   if (::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
     ::close(lock_);
     throw std::runtime_error("another verbatim process uses " + path_.string() +

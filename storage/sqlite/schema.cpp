@@ -279,7 +279,7 @@ std::int64_t number(Database& database, const char* sql) {
       store::Failure::other,
       database.file().string() +
           ": this is not a Verbatim database; nothing was changed; choose another "
-          "data folder or move the file away");
+          "data directory or move the file away");
 }
 
 }  // namespace

@@ -118,7 +118,7 @@ test('beside a running relay it names the process, asks it, and leaves it alone'
   assert.match(about('ports')[0].what, /the relay answers at https:/);
   assert.equal(about('ports')[0].health, 'ok');
   const elsewhere = await examine(t, { 'server.data_dir': relay.dataDir, 'server.listen': '127.0.0.1:1' });
-  assert.match(elsewhere.about('ports')[0].what, /holds the data folder, but .* does not answer/);
+  assert.match(elsewhere.about('ports')[0].what, /holds the data directory, but .* does not answer/);
   assert.equal((await relay.request('/readyz')).status, 200);
 });
 

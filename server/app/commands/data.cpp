@@ -24,7 +24,7 @@ struct BackupOptions {
 
 void add_backup_options(CLI::App& parser, BackupOptions& options) {
   parser.add_option("file", options.file, "new file for the backup")->required();
-  parser.add_option("--data", options.data_dir, "data folder; default: server.data_dir");
+  parser.add_option("--data", options.data_dir, "data directory; default: server.data_dir");
 }
 
 /// Reads the store, and then the copy to check it.

@@ -149,7 +149,7 @@ void examine_clock(const Examined& relay, Diagnoses& found) {
   const std::int64_t ahead = seconds_ahead(relay.settings.server.data_dir);
   if (ahead > future_s) {
     found.push_back({"clock", Health::bad,
-                     "files of the data folder are " + std::to_string(ahead) +
+                     "files of the data directory are " + std::to_string(ahead) +
                          " s ahead of the clock: it was set back",
                      std::string(advice) + " Tokens expire by the clock."});
     return;

@@ -79,10 +79,10 @@ void examine_served_port(const std::string& key, const std::string& url, Diagnos
                          std::to_string(answer.status) + ": " + answer.detail,
                      "docs/troubleshooting.md explains each check of /readyz."});
   } else {
-    found.push_back(
-        {"ports", Health::bad,
-         key + ": a relay holds the data folder, but " + url + " does not answer: " + answer.detail,
-         "Call doctor with the configuration of that relay (--config, --set)."});
+    found.push_back({"ports", Health::bad,
+                     key + ": a relay holds the data directory, but " + url +
+                         " does not answer: " + answer.detail,
+                     "Call doctor with the configuration of that relay (--config, --set)."});
   }
 }
 
