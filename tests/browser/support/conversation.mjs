@@ -1,4 +1,5 @@
 // A conversation held by the client library in a page, seen from the test.
+import { deadline } from '../../e2e/support/process.mjs';
 import { openPage } from './browser.mjs';
 
 export class PageConversation {
@@ -70,7 +71,7 @@ export class PageConversation {
 
   /** Waits until the function, run in the page, gives something, and gives that. */
   async until(find, argument) {
-    const handle = await this.page.waitForFunction(find, argument, { polling: 20, timeout: 20_000 });
+    const handle = await this.page.waitForFunction(find, argument, { polling: 20, timeout: deadline });
     return handle.jsonValue();
   }
 

@@ -2,7 +2,7 @@
 // reach the provider through a proxy, which a test can take over for one connection.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { once } from 'node:events';
 import net from 'node:net';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ import { before } from 'node:test';
 import tls from 'node:tls';
 import { Client, startRelay, startSimulator, temporaryDirectory, within } from './verbatim.mjs';
 import { wholeFile } from './file.mjs';
-import { eventually } from './process.mjs';
+import { eventually, openFiles } from './process.mjs';
 import { WireClient, WireProvider } from './wire.mjs';
 
 export { eventually } from './process.mjs';
@@ -106,14 +106,14 @@ export class Cell {
     await first.close();
     await cell.relay.transcript(first.id);
     await cell.idle();
-    cell.baseline = cell.descriptors();
+    cell.baseline = openFiles(cell.relay.program);
     cell.bystander = await Client.connectWithId(t, cell.relay);
     await cell.bystander.event('session.created'); // it has come through the proxy
     return cell;
   }
 
   descriptors() {
-    return readdirSync(`/proc/${this.relay.program.pid}/fd`).length;
+    return openFiles(this.relay.program).length;
   }
 
   /** Resident memory in bytes. */
@@ -187,9 +187,12 @@ export class Cell {
       this.answers.flatMap((answer, i) => [`Question ${i}?`, answer]),
     );
     await this.idle();
-    await eventually(
-      () => this.descriptors() <= this.baseline,
-      `descriptors back at ${this.baseline}`,
-    );
+    let open;
+    await eventually(() => {
+      open = openFiles(this.relay.program);
+      return open.length <= this.baseline.length;
+    }, 'descriptors as before').catch((error) => {
+      throw new Error(`${error.message}:\n${this.baseline.join(' ')}\n${open.join(' ')}`);
+    });
   }
 }

@@ -1,7 +1,7 @@
 // The program as a child process: starts it, waits for it, stops it by its pid, reads its output.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, watch } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, readlinkSync, rmSync, watch } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,7 +11,8 @@ export const binary =
   process.env.VERBATIM_BIN ??
   fileURLToPath(new URL('../../../build/release/verbatim', import.meta.url));
 
-export const deadline = 20_000;
+/** Milliseconds; long, because a machine that compiles beside the tests is slow. */
+export const deadline = 60_000;
 
 /** Settles like the promise, but not later than the deadline. */
 export function within(promise, what, ms = deadline) {
@@ -96,6 +97,16 @@ export class Program {
     return within(this.over, `${signal} to end the program`, ms);
   }
 }
+
+/** The files that a process has open, by their links in /proc. */
+export const openFiles = ({ pid }) =>
+  readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
+    try {
+      return [readlinkSync(`/proc/${pid}/fd/${fd}`)];
+    } catch {
+      return []; // closed meanwhile
+    }
+  });
 
 /** Asks again until there is an answer, and returns it: for what cannot say when it is ready. */
 export async function eventually(ask, what) {
