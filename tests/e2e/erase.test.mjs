@@ -60,7 +60,7 @@ test('while another process reads the files, DELETE answers 202; the log says wh
   const id = await plant(t, relay, planted);
   for (const file of ['verbatim.db', 'search.index']) {
     const other = await plant(t, relay, `${planted} ${file}`);
-    await eventually(async () => (await relay.request(`/v1/sessions?q=${planted}`)).json.search_complete, 'the index');
+    await relay.indexed();
     const reader = spawn('sqlite3', ['-readonly', join(relay.dataDir, file)], { stdio: ['pipe', 'pipe', 'inherit'] });
     t.after(() => reader.kill());
     reader.stdin.write("BEGIN; SELECT 'reads', count(*) FROM sqlite_master;\n");

@@ -99,7 +99,7 @@ test('sessions list finds words and beginnings of ids in a store without a runni
   await relay.request('/v1/sessions', { method: 'POST', body: { id: 'lesson-1', user: 'ada' } });
   const turns = [{ role: 'user', text: 'The heron stands in the reeds.' }];
   await relay.request('/v1/sessions/lesson-1/transcript', { method: 'POST', body: { writer: 'agent', turns } });
-  await eventually(async () => (await relay.request('/v1/sessions?q=heron')).json.search_complete, 'the index');
+  await relay.indexed();
   await relay.program.stop();
   const found = await run(['sessions', 'list', '--q', 'heron reeds', ...words]);
   assert.equal(found.code, 0, found.stderr);

@@ -94,7 +94,7 @@ test('words are found in each way that people write them, and the snippet shows 
   const relay = await startRelay(t);
   const said = 'Ο λόγος της. Ёлка стоит. Straße 7. قَالَ مُحَمَّدٌ العربيّة. علی آمد. שָׁלוֹם עולם.';
   await posted(relay, 'one', [said]);
-  await eventually(async () => (await find(relay, 'Straße')).json.search_complete, 'the index');
+  await relay.indexed();
   for (const q of [
     'λόγος', 'ΛΟΓΟΣ', 'λογοσ', 'ёлка', 'ЕЛКА', 'елка', 'strasse', 'STRASSE', 'Straße', 'محمد', 'مُحَمَّد', 'العربية', 'العربيه', 'علي', 'على', 'שלום',
     'שָׁלוֹם', 'λογ*', 'محم*', '"елка стоит"',
@@ -190,7 +190,7 @@ test('the command line erases words beside a running relay, and finds them befor
 test('the command line pages through a search, and says whether the index has everything', async (t) => {
   const relay = await startRelay(t);
   for (const id of ['a', 'b', 'c']) await posted(relay, id, ['the same words']);
-  await eventually(async () => (await find(relay, 'same')).json.search_complete, 'the index');
+  await relay.indexed();
   const list = (...more) => run(['sessions', 'list', '--set', `server.data_dir=${relay.dataDir}`, ...more]);
   const first = JSON.parse((await list('--q', 'same', '--limit', '2', '--json')).stdout);
   assert.deepEqual([first.sessions.map(({ id }) => id), first.search_complete], [['c', 'b'], true]);

@@ -103,6 +103,7 @@ class Group {
     this.relay = await startRelay(this.scope, this.setup);
     // Each thread of the relay opens a few files for its event loop when it first has work.
     for (let i = 0; i < 8; ++i) await this.relay.request('/healthz');
+    await this.relay.indexed();
     this.files = this.#files();
   }
 

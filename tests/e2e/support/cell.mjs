@@ -105,6 +105,7 @@ export class Cell {
     await first.ask('First?');
     await first.close();
     await cell.relay.transcript(first.id);
+    await cell.relay.indexed();
     await cell.idle();
     cell.baseline = openFiles(cell.relay.program);
     cell.bystander = await Client.connectWithId(t, cell.relay);

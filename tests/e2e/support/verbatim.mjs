@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { asPair, canBePair, startPair } from './pair.mjs';
 import { recordings } from './recording.mjs';
-import { Program, temporaryDirectory, whenReady, within } from './process.mjs';
+import { Program, eventually, temporaryDirectory, whenReady, within } from './process.mjs';
 
 export { binary, run, temporaryDirectory, within, Program } from './process.mjs';
 export { Client, refusal } from './client.mjs';
@@ -64,6 +64,11 @@ class Relay {
     const answer = await this.request(`/v1/sessions/${id}/transcript?wait=10${query}`);
     if (answer.status !== 200) throw new Error(`no transcript: ${answer.status} ${answer.text}`);
     return answer.json;
+  }
+
+  /** The search index is open and has every stored transcript. */
+  indexed() {
+    return eventually(async () => (await this.request('/v1/sessions?q=any')).json.search_complete, 'a complete index');
   }
 }
 
