@@ -46,7 +46,10 @@ export async function startPair(t, options, startOne) {
   };
   const first = await start({ dataDir: temporaryDirectory(t) });
   const second = await start({ key: first.keyPair });
-  for (const relay of [first, second]) Object.assign(relay, { certificate, authority: readFileSync(certificate) });
+  for (const relay of [first, second]) {
+    await relay.program.logged('fleet.connected');
+    Object.assign(relay, { certificate, authority: readFileSync(certificate) });
+  }
   const own = second.request.bind(second);
   second.first = first;
   second.request = async (path, how) => {
