@@ -104,7 +104,8 @@ std::vector<Key> make_fleet_keys() {
           bytes(4 * KiB, 64 * MiB), with_the_last),
       key("fleet.batches_in_flight", &S::fleet, &Fleet::batches_in_flight, 8,
           number<std::size_t>(1, 64),
-          "Batches that wait for the database's answer. With `before` at most half of them."),
+          "Batches that may wait for the database's answer at once. With `before` half of that "
+          "number."),
       key("fleet.connect_timeout", &S::fleet, &Fleet::connect_timeout, 5s, duration(100ms, 5min),
           "Time for one member of the database to accept the connection, and for a step of the "
           "start of a connection."),
@@ -129,7 +130,8 @@ std::vector<Key> make_fleet_keys() {
           "answer. A larger one gets 503."),
       key("fleet.lease_ttl", &S::fleet, &Fleet::lease_ttl, 2s, duration(500ms, 1min),
           "How long a relay owns its conversations without a renewal, by the database's clock. "
-          "This is the silence of a client whose relay has died. Renewed four times as often."),
+          "A client whose relay has died waits about this long. The relay renews its lease four "
+          "times in this time."),
       key("fleet.dead_after", &S::fleet, &Fleet::dead_after, 1min, duration(5s, day),
           "A relay whose lease has been over for this long counts as dead: the others end the "
           "conversations whose clients have not come back."),

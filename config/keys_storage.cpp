@@ -148,7 +148,8 @@ std::vector<Key> make_storage_keys() {
           "again.",
           live),
       key("events.list_interval", &S::events, &Events::list_interval, 1s, duration(100ms, 1min),
-          "The same for the stream of a list (GET /v1/live), which reads the list each time.",
+          "The shortest time between two updates of the stream of a list (GET /v1/live). Each "
+          "update reads the list.",
           live),
       key("capture.dir", &S::capture, &Capture::dir, {}, path("a directory, or nothing"),
           "Every connection's events are written here as JSON Lines, for `verbatim replay` and "

@@ -21,8 +21,8 @@ std::vector<Key> make_auth_keys() {
              live);
   add_secret(table, "auth.internal_service_key", &S::auth, &Auth::internal_service_key,
              "/run/secrets/verbatim-internal",
-             "Key of the compatibility route for internal services (header "
-             "X-Internal-Service-Key). Unset: the route refuses all requests. "
+             "Key of the routes below /api/internal (header X-Internal-Service-Key). Unset: these "
+             "routes refuse all requests. "
              "VERBATIM_AUTH_INTERNAL_SERVICE_KEY may hold the key itself.",
              live);
   table.push_back(key("auth.token_ttl", &S::auth, &Auth::token_ttl, 10min, duration(1s, 30 * day),

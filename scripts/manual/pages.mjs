@@ -54,6 +54,7 @@ export function commandPage([program, ...commands], about) {
     '.SH ENVIRONMENT',
     entry(bold('VERBATIM_SECTION_KEY'), prose('Sets `section.key`. It overrides the configuration file, and `--set` overrides it.')),
     entry(`${bold('NOTIFY_SOCKET')}, ${bold('WATCHDOG_USEC')}`, 'Set by a service manager (systemd): where the program reports its state and its signs of life, and how often.'),
+    entry(bold('VERBATIM_API_KEY'), prose('A back-end key, for the commands that call a running relay. `--key-file` overrides it.')),
     entry(bold('OPENAI_API_KEY'), prose('The provider\'s key, if no `upstream.api_key_file` and no VERBATIM_UPSTREAM_API_KEY is set.')),
     '.SH SIGNALS',
     entry(`${bold('SIGTERM')}, ${bold('SIGINT')}`, prose('Stop: flush all text, then end or hand over the conversations (`server.restart`). A second one flushes and exits at once.')),

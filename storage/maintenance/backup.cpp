@@ -44,7 +44,7 @@ class Draft {
     // Not every file system supports RENAME_NOREPLACE; back_up() has checked that the target does
     // not exist.
     if (failed != 0 && errno == EINVAL) failed = ::rename(name_.c_str(), target_.c_str());
-    if (failed != 0) throw sqlite::system_error(target_, "cannot be given its name", errno);
+    if (failed != 0) throw sqlite::system_error(target_, "cannot be renamed", errno);
     sqlite::sync_folder_of(target_);
   }
 

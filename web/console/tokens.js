@@ -180,7 +180,7 @@ function tokenRow({ id, user, session_id: session, any_session_of_user: any, cre
   revoke.addEventListener('click', async () => {
     const sure = await confirmed({
       title: 'Revoke this token?',
-      text: `The connections of ${user} that use it end at once, and it is good for nothing any more. A conversation waits for another token.`,
+      text: `The connections of ${user} that use it end at once, and it cannot be used again. A conversation waits for another token.`,
       action: 'Revoke the token',
     });
     if (!sure) return;

@@ -68,8 +68,10 @@ int check(const Common& common, const CheckOptions& options) {
 Family configuration_commands() {
   return {"",
           "",
-          {command("check", "validate the configuration and the files that it names, and print it",
-                   add_check_options, check)}};
+          {command(
+              "check",
+              "validate the configuration and the files that it names, and print the configuration",
+              add_check_options, check)}};
 }
 
 }  // namespace verbatim::app

@@ -68,7 +68,8 @@ int list_deliveries_and_tries(const Common& common, const DeliveriesOptions& opt
     return exit_code::ok;
   }
   for (const store::DeliveryRecord& record : page.deliveries) print_delivery(record);
-  if (!page.next_cursor.empty()) std::cout << "further: --cursor " << page.next_cursor << "\n";
+  if (!page.next_cursor.empty())
+    std::cout << "There are more: add --cursor " << page.next_cursor << "\n";
   return exit_code::ok;
 }
 

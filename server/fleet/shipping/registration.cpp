@@ -103,7 +103,8 @@ class Registering {
   }
 
   DatabaseResult<> renew() {
-    if (renewed_) return database_error(Trouble::other, "the new name of the store is known, too");
+    if (renewed_)
+      return database_error(Trouble::other, "the database knows the new node_id as well");
     StoreCall<store::StreamIdentity> renewing(
         [this](auto done) { shipping_.renew_identity(std::move(done)); });
     auto renewed = renewing.wait(store_patience);

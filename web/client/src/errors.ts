@@ -28,7 +28,7 @@ const catalogue: Record<ErrorCode, [string, string]> = {
   microphone_missing: ['The selected microphone was not found.', 'Choose another microphone.'],
   microphone_refused: ['Microphone access was denied.', 'Allow it in the browser’s address bar, then start again.'],
   microphone_waiting: ['The browser still asks whether this page may use the microphone.', 'Answer the browser’s question.'],
-  no_backup: ['This browser keeps no copy of the conversation.', 'Nothing: the relay stores it anyway.'],
+  no_backup: ['This browser keeps no copy of the conversation.', 'Do nothing: the relay stores it anyway.'],
   playback_blocked: ['The browser allows sound only after a click.', 'Click on the page, or call resumeAudio() from a click.'],
   speaker_lost: ['The loudspeaker was disconnected. The default one is used.', 'Choose a loudspeaker.'],
   speaker_unavailable: ['The selected loudspeaker cannot be used.', 'Choose another one.'],
