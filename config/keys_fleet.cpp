@@ -107,8 +107,8 @@ std::vector<Key> make_fleet_keys() {
           "Batches that may wait for the database's answer at once. With `before` half of that "
           "number."),
       key("fleet.connect_timeout", &S::fleet, &Fleet::connect_timeout, 5s, duration(100ms, 5min),
-          "Time for one member of the database to accept the connection, and for a step of the "
-          "start of a connection."),
+          "Time for one member of the database to accept the connection, and for each further step "
+          "until the connection can be used."),
       key("fleet.silence_max", &S::fleet, &Fleet::silence_max, 10s, duration(1s, 10min),
           "A connection on which the database acknowledges nothing for this long is given up, and "
           "another is made."),

@@ -15,7 +15,8 @@ std::vector<Key> make_storage_keys() {
           "cut may."),
       key("journal.queue_bytes_max", &S::journal, &Journal::queue_bytes_max, 64 * MiB,
           bytes(64 * KiB, 16 * GiB),
-          "Data that waits for the disk. Beyond it nothing more is read from client or provider."),
+          "Data that may wait for the disk. While half of it waits, nothing is read from clients "
+          "and providers."),
       key("journal.commit_interval", &S::journal, &Journal::commit_interval, 4ms,
           duration(0s, 100ms),
           "A commit begins at least this long after the one before, so that many rows share one "

@@ -68,8 +68,8 @@ net::Awaitable<AdmissionResult<AdmissionControl::Permit>> AdmissionControl::admi
     if (limits->sessions_per_user != 0 && count + of.waiting >= limits->sessions_per_user) {
       if (count == 0) sessions_.erase(user);
       co_return not_admitted(too_many("too_many_sessions",
-                                      "This user has as many conversations as one may have at "
-                                      "once (limits.sessions_per_user). End one first.",
+                                      "This user has as many conversations at once as "
+                                      "allowed (limits.sessions_per_user). End one first.",
                                       sessions_retry_seconds),
                              AdmissionLimit::sessions_per_user);
     }
