@@ -76,10 +76,9 @@ std::vector<Key> make_fleet_keys() {
       key("fleet.peer_url", &S::fleet, &Fleet::peer_url, {}, peer_url(),
           "The address at which the other relays reach this one, behind no load balancer. Empty: "
           "they cannot reach it, so a client that comes to another relay finds its conversation "
-          "only after this one has ended. Needs auth.token_secret_file, the same on all relays."),
+          "only after this relay has ended. Needs auth.token_secret_file, the same on all relays."),
       key("fleet.peer_timeout", &S::fleet, &Fleet::peer_timeout, 300ms, duration(10ms, 1min),
-          "A relay that does not answer another within this time counts as not reachable from "
-          "there."),
+          "Another relay that does not answer this one within this time counts as not reachable."),
       key("fleet.ship", &S::fleet, &Fleet::ship, Ship::behind,
           choice<Ship>({{"behind", Ship::behind}, {"before", Ship::before}}),
           "`behind`: text waits for this relay's disk only, and reaches the database moments "
@@ -96,8 +95,8 @@ std::vector<Key> make_fleet_keys() {
           "ones end with storage_failure after journal.full_retry. `go_on`: as `behind` until it "
           "is back, with an error in the log."),
       key("fleet.linger", &S::fleet, &Fleet::linger, 20ms, duration(0s, 1s),
-          "The pause between two batches with `behind`, unless one is full. It decides the price: "
-          "0s costs three to six times the CPU on both sides."),
+          "The pause between two batches with `behind`, unless one is full. A longer pause costs "
+          "less: with 0s the relay and the database need three to six times the CPU."),
       key("fleet.batch_events_max", &S::fleet, &Fleet::batch_events_max, 2'000,
           number<std::size_t>(1, 100'000), "Events and bytes of one batch, at most."),
       key("fleet.batch_bytes_max", &S::fleet, &Fleet::batch_bytes_max, MiB,

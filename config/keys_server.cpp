@@ -48,7 +48,7 @@ std::vector<Key> make_server_keys() {
           "with the key that its user enters.",
           live),
       key("server.threads", &S::server, &Server::threads, 0, number<int>(0, 256),
-          "Threads that carry connections. 0: one for each core."),
+          "Worker threads, which serve the connections. 0: one for each core."),
       key("server.connections_max", &S::server, &Server::connections_max, 4'096,
           number<std::size_t>(1, 1'000'000),
           "Connections of any kind at once, so that file descriptors and memory do not run out.",
@@ -99,15 +99,15 @@ std::vector<Key> make_server_keys() {
           "Memory for all large messages (beyond 64 KiB) of all connections, from arrival until "
           "they have been sent on. A large message is read when there is room for it; small "
           "messages never wait. One user, or one conversation of a back end, may hold a quarter "
-          "of the part for unsent messages and one message more. Others then do not wait for a "
-          "stalled one (docs/limits.md). A value below the larger of "
+          "of the part for unsent messages and one message more. Other users then do not wait for "
+          "a stalled message (docs/limits.md). A value below the larger of "
           "session.client_message_bytes_max and upstream.message_bytes_max is raised to it.",
           live),
       key("server.large_message_timeout", &S::server, &Server::large_message_timeout, 30s,
           duration(100ms, 1h),
           "Each MiB of a large message must arrive within this time, so that a stalled or slow "
           "one does not hold memory for ever. Otherwise the connection closes with 1008, and its "
-          "conversation goes on.",
+          "client can reconnect.",
           live),
       key("server.core_dumps", &S::server, &Server::core_dumps, false, boolean(),
           "Allow core dumps, and tracing (gdb, strace) by other processes of the same user. Off "

@@ -46,9 +46,11 @@ std::vector<Key> make_storage_keys() {
           "has grown to this size, it is written from its beginning again."),
       key("journal.log_bytes_max", &S::journal, &Journal::log_bytes_max, 256 * MiB,
           bytes(64 * KiB, 1024 * GiB),
-          "A reader that keeps a transaction open (a backup, another program's) keeps the log "
-          "from being written from its beginning, so that it grows. Beyond this size `/readyz` "
-          "(still 200), the metrics and the log warn and name the reader. Beyond twice this size "
+          "A reader that keeps a transaction open (a backup, another program) keeps the "
+          "write-ahead log from being written from its beginning, so that it grows. Beyond this "
+          "size `/readyz` (still 200), the metrics and a log line warn, and name the reader. "
+          "Beyond "
+          "twice this size "
           "new conversations are refused until the reader is gone. A start reads a log of this "
           "size in about a third of a second. Keep it well above wal_checkpoint_bytes.",
           live),
@@ -158,8 +160,8 @@ std::vector<Key> make_storage_keys() {
       key("capture.start", &S::capture, &Capture::start, CaptureStart::always,
           choice<CaptureStart>(
               {{"always", CaptureStart::always}, {"on_request", CaptureStart::on_request}}),
-          "on_request: an attempt is captured from the moment a back end asks for it (POST "
-          "/v1/sessions/{id}/captured)."),
+          "`always`: every attempt is captured. `on_request`: an attempt is captured from the "
+          "moment a back end asks for it (POST /v1/sessions/{id}/captured)."),
   };
 }
 

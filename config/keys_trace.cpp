@@ -30,7 +30,7 @@ std::vector<Key> make_trace_keys() {
       key("trace.ca_file", &S::trace, &Trace::ca_file, {}, path("a PEM file, or nothing"),
           "The authorities that sign the collector's certificate. Empty: the system's.", live),
       key("trace.sampling", &S::trace, &Trace::sampling, 1.0, ratio(),
-          "The part of the conversations that is traced. A conversation that comes with a "
+          "The share of the conversations that is traced. A conversation that comes with a "
           "traceparent follows that one's sampled flag instead.",
           live),
       key("trace.service_name", &S::trace, &Trace::service_name, "verbatim",
