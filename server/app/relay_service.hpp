@@ -92,7 +92,8 @@ class MetricsService final : public net::HttpService {
     if (is_operators_path(request.path) || request.method == "OPTIONS") {
       co_return co_await api_.answer(std::move(request), worker_);
     }
-    co_return net::problem(404, "not found", "Here are /metrics, /healthz, /readyz and /version.");
+    co_return net::problem(404, "not found",
+                           "This address has only /metrics, /healthz, /readyz and /version.");
   }
 
   net::Awaitable<std::optional<Refused>> upgrade(net::HttpRequest,

@@ -95,7 +95,7 @@ void print_what_a_start_does(const config::Settings& settings,
                              const maintenance::RecoveryReport& report) {
   if (!report.dry_run || report.attempts.empty() || settings.session.resume_window.count() == 0)
     return;
-  std::cout << "A start of the server keeps what is recoverable open for its clients first "
+  std::cout << "A start of the server first keeps these attempts open for their clients "
                "(session.resume_window).\n";
 }
 

@@ -166,7 +166,7 @@ int erase(const Common& common, const OneSession& options) {
 
 Family session_commands() {
   return {"sessions",
-          "list, show, export, end, delete sessions",
+          "list, show, export, end or delete sessions",
           {command("list", "list stored sessions, newest first", add_list_options, list),
            command("show", "show one session", add_one_session, show),
            command("export", "print a transcript", add_export_options, export_transcript),
