@@ -139,7 +139,8 @@ struct App::Parts {
                                                3 * settings.session.close_timeout,
                                                settings.session.resume_window, log);
     if (!options.directory)
-      options.directory = fleet_shipping.directory(settings, *store, registry, *suspended, log);
+      options.directory = fleet_shipping.directory(
+          {settings, *store, registry, *suspended, capture.get(), credentials, log});
     fleet.begin(in_force, credentials.authenticator(), std::move(options.directory), log);
     net::WebSocketLimits limits;
     limits.large = &large_messages;

@@ -73,6 +73,19 @@ void Credentials::use(std::shared_ptr<const access::Authenticator> next) {
                                      {"now", "their connections and tokens end"}});
 }
 
+void Credentials::revoke_token(const std::string& id, store::TokenStore& tokens,
+                               store::Done<> done) {
+  tokens.revoke_token(id, now().wall, [this, id, done](const store::StoreResult<bool>& known) {
+    if (!known) return done(tl::unexpected(known.error()));
+    revocations_.add(id);
+    registry_.end_connections_of(id);
+    feed_.wake_watchers();
+    if (*known)
+      log_.info("client_secret.revoked", {{"id", id}, {"by", "another relay of the fleet"}});
+    done({});
+  });
+}
+
 net::Awaitable<void> Credentials::revoke_tokens_of_removed_keys(
     net::Executor executor, store::TokenStore& tokens, std::chrono::milliseconds patience) {
   const auto start = [&](auto done) {

@@ -46,6 +46,9 @@ class Credentials {
   /// Ends everything that was admitted with a key that `next` no longer has. Revoking its tokens in
   /// the store is a separate step, which may fail.
   void use(std::shared_ptr<const access::Authenticator> next);
+  /// Another node has revoked the token: revokes it in the store, and ends its connections. `done`
+  /// is called once it is durable. Any thread.
+  void revoke_token(const std::string& id, store::TokenStore& tokens, store::Done<> done);
   /// Revokes the tokens of back-end keys that are no longer configured, and ends their connections.
   /// `patience`: how long the store may take.
   net::Awaitable<void> revoke_tokens_of_removed_keys(net::Executor executor,

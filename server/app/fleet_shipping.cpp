@@ -5,10 +5,12 @@
 #include <iterator>
 #include <mutex>
 
+#include "base/clock.hpp"
 #include "server/fleet/directory/session_homes.hpp"
 #include "server/fleet/ownership/ownership.hpp"
 #include "server/fleet/shipping/confirmed_journal.hpp"
 #include "server/fleet/shipping/shipper.hpp"
+#include "server/fleet/tokens/fleet_tokens.hpp"
 #include "server/relay/session_registry.hpp"
 #include "server/relay/shipping_health.hpp"
 
@@ -82,9 +84,11 @@ namespace {
 /// The directory, and what moves sessions for it.
 class FleetDirectory final : public relay::SessionDirectory {
  public:
-  FleetDirectory(ownership::OwnershipParts parts, std::function<std::int64_t()> incarnation,
+  FleetDirectory(ownership::OwnershipParts parts, tokens::FleetTokenParts of_tokens,
+                 std::function<std::int64_t()> incarnation,
                  std::function<void(ownership::Ownership*)> show)
       : ownership_(parts),
+        tokens_(std::move(of_tokens)),
         homes_(parts.settings, std::move(incarnation), parts.log),
         show_(std::move(show)) {
     parts.suspended.in_fleet([this] { return ownership_.owns(); });
@@ -101,13 +105,40 @@ class FleetDirectory final : public relay::SessionDirectory {
             std::function<void(Taken)> done) override {
     ownership_.take(session_id, from, std::move(done));
   }
+  void bring_token(const std::string& id, std::function<void(relay::TokenRecord)> done) override {
+    tokens_.bring(id, std::move(done));
+  }
+  void revoke_token(const std::string& id, TimeMs at,
+                    std::function<void(relay::TokenRecord)> done) override {
+    tokens_.revoke(id, at, std::move(done));
+  }
   std::int64_t incarnation() const override { return homes_.incarnation(); }
 
  private:
   ownership::Ownership ownership_;
+  tokens::FleetTokens tokens_;
   directory::SessionHomes homes_;
   std::function<void(ownership::Ownership*)> show_;
 };
+
+/// Erases what this node has of a session: the captured stream first, as relay::Erasure does.
+std::function<void(const std::string&, bool, store::Done<>)> erasing(const DirectoryParts& of) {
+  return
+      [&store = of.store, capture = of.capture, window = of.settings.session.resume_window.count()](
+          const std::string& id, bool stored, store::Done<> done) {
+        const auto erase = [&store, window, id, stored, done](bool captured_gone) {
+          if (!captured_gone)
+            return done(tl::unexpected(store::StorageError(
+                store::Failure::other, "the captured events of a session cannot be removed")));
+          if (!stored) return done({});
+          const auto erased = [done](store::StoreResult<bool> outcome) {
+            outcome ? done({}) : done(tl::unexpected(std::move(outcome).error()));
+          };
+          store.erase_session(id, {now().wall, window}, erased, [] {});
+        };
+        capture ? capture->erase(id, erase) : erase(true);
+      };
+}
 
 }  // namespace
 
@@ -142,16 +173,24 @@ transcript::Journal& FleetShipping::begin(const config::Settings& settings, stor
   return journal;
 }
 
-std::shared_ptr<relay::SessionDirectory> FleetShipping::directory(
-    const config::Settings& settings, store::Store& store, relay::Registry& registry,
-    relay::SuspendedSessions& suspended, Log& log) {
+std::shared_ptr<relay::SessionDirectory> FleetShipping::directory(const DirectoryParts& of) {
   if (!parts_) return nullptr;
   Parts& parts = *parts_;
-  ownership::OwnershipParts of{
-      settings.fleet, [&parts] { return parts.own(); }, store, store, registry, suspended, log};
+  const config::Fleet& settings = of.settings.fleet;
+  ownership::OwnershipParts owner{settings,     [&parts] { return parts.own(); },
+                                  of.store,     of.store,
+                                  erasing(of),  of.registry,
+                                  of.suspended, of.log};
   return std::make_shared<FleetDirectory>(
-      std::move(of), [&parts] { return parts.shipper.state().figures().incarnation; },
-      [&parts](ownership::Ownership* owner) { parts.set_owner(owner); });
+      std::move(owner),
+      tokens::FleetTokenParts{settings, of.store,
+                              [&credentials = of.credentials, &store = of.store](
+                                  const std::string& id, store::Done<> done) {
+                                credentials.revoke_token(id, store, std::move(done));
+                              },
+                              of.log},
+      [&parts] { return parts.shipper.state().figures().incarnation; },
+      [&parts](ownership::Ownership* shown) { parts.set_owner(shown); });
 }
 
 const shipping::ShippingState* FleetShipping::state() const {
@@ -183,9 +222,7 @@ transcript::Journal& FleetShipping::begin(const config::Settings& settings, stor
   return journal;
 }
 
-std::shared_ptr<relay::SessionDirectory> FleetShipping::directory(const config::Settings&,
-                                                                  store::Store&, relay::Registry&,
-                                                                  relay::SuspendedSessions&, Log&) {
+std::shared_ptr<relay::SessionDirectory> FleetShipping::directory(const DirectoryParts&) {
   return nullptr;
 }
 

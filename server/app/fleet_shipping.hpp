@@ -8,10 +8,12 @@
 #include <memory>
 
 #include "config/settings.hpp"
+#include "server/app/credentials.hpp"
 #include "server/relay/peers.hpp"
 #include "server/relay/session_registry.hpp"
 #include "server/relay/storage_monitor.hpp"
 #include "server/relay/suspended_sessions.hpp"
+#include "server/relay/traffic_capture.hpp"
 #include "session/transcript/journal.hpp"
 #include "storage/store/store.hpp"
 
@@ -23,6 +25,18 @@ namespace verbatim::app {
 
 /// Throws config::ConfigError if fleet.url is set and the program was built without the fleet.
 void require_fleet_support(const config::Settings& settings);
+
+/// The parts that the directory of a fleet uses. They must outlive it. `capture`: null if capture
+/// is off.
+struct DirectoryParts {
+  const config::Settings& settings;
+  store::Store& store;
+  relay::Registry& registry;
+  relay::SuspendedSessions& suspended;
+  relay::Capture* capture;
+  Credentials& credentials;
+  Log& log;
+};
 
 class FleetShipping {
  public:
@@ -39,11 +53,9 @@ class FleetShipping {
                              transcript::Journal& journal, relay::StorageWatch& watch,
                              relay::Registry& registry, Log& log);
   /// The directory of sessions in the database; null: there is no fleet. It also takes sessions of
-  /// other nodes over and gives up those that others have taken. This object and the references
-  /// must outlive it.
-  std::shared_ptr<relay::SessionDirectory> directory(const config::Settings& settings,
-                                                     store::Store& store, relay::Registry& registry,
-                                                     relay::SuspendedSessions& suspended, Log& log);
+  /// other nodes over, gives up those that others have taken, and follows what other nodes erase
+  /// and revoke. This object must outlive it.
+  std::shared_ptr<relay::SessionDirectory> directory(const DirectoryParts& of);
   /// Any thread. Null: nothing is shipped.
   const shipping::ShippingState* state() const;
   /// Ships the rest, for at most `patience`. The store must still work.

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 
+#include "base/clock.hpp"
 #include "server/net/async.hpp"
 #include "server/net/http_connection.hpp"
 #include "server/net/http_message.hpp"
@@ -42,7 +43,14 @@ enum class Purpose : std::uint8_t {
   begin  ///< to begin it here: if it is nowhere, this node becomes its home
 };
 
-/// Knows the homes of sessions. Any thread.
+/// The record of a client token that this node does not have.
+enum class TokenRecord : std::uint8_t {
+  here,     ///< it is in this node's store now
+  nowhere,  ///< no node has it
+  unknown   ///< the database cannot be asked
+};
+
+/// Knows the homes of sessions, and the client tokens of all nodes. Any thread.
 class SessionDirectory {
  public:
   virtual ~SessionDirectory() = default;
@@ -63,6 +71,15 @@ class SessionDirectory {
   /// once.
   virtual void take(const std::string&, const Node&, std::function<void(Taken)> done) {
     done(Taken::unknown);
+  }
+  /// Brings the record of a token that another node has made into this node's store. `done` may be
+  /// called on any thread, once.
+  virtual void bring_token(const std::string&, std::function<void(TokenRecord)> done) {
+    done(TokenRecord::nowhere);
+  }
+  /// Revokes a token for all nodes. `done`: `here` if there is such a token.
+  virtual void revoke_token(const std::string&, TimeMs, std::function<void(TokenRecord)> done) {
+    done(TokenRecord::nowhere);
   }
   /// This node's incarnation; 0: it has none yet, and answers no other node.
   virtual std::int64_t incarnation() const = 0;
@@ -119,6 +136,11 @@ class Peers {
   /// The answer of the session's node to a request.
   virtual net::Awaitable<Asked> ask(net::Executor executor, net::HttpRequest request,
                                     std::string session_id, Node node) = 0;
+
+  /// SessionDirectory::bring_token() and revoke_token().
+  virtual net::Awaitable<TokenRecord> bring_token(net::Executor executor, std::string id) = 0;
+  virtual net::Awaitable<TokenRecord> revoke_token(net::Executor executor, std::string id,
+                                                   TimeMs at) = 0;
 
   /// Recognises a request that another node passes on: restores its path and its client, and sets
   /// HttpRequest::peer_session. A request from any other sender stays as it is, so no route matches

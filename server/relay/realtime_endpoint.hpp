@@ -97,6 +97,8 @@ class RealtimeEndpoint {
 
   // The steps of an upgrade, in order.
   Step<Examined> examine(const net::HttpRequest& request, Worker& worker) const;
+  net::Awaitable<store::StoreResult<store::TokenStanding>> judge(store::TokenUse use,
+                                                                 Worker& worker) const;
   net::Awaitable<bool> is_known_here(const access::RealtimeCall& call, Worker& worker) const;
   Step<std::optional<Node>> node_of(const access::RealtimeCall& call,
                                     const net::HttpRequest& request, Worker& worker) const;

@@ -15,6 +15,14 @@ namespace {
 /// Value of Retry-After while the fleet's database cannot be asked.
 constexpr int fleet_retry_seconds = 2;
 
+tl::unexpected<access::NotAdmitted> token_unknown() {
+  return access::not_admitted(retry_later(
+      net::openai_error(503, "session_node_unknown",
+                        "Another node has made the token, and the fleet's database does not "
+                        "answer, so this node cannot know the token's settings."),
+      fleet_retry_seconds));
+}
+
 tl::unexpected<access::NotAdmitted> home_unknown() {
   return access::not_admitted(retry_later(
       net::openai_error(503, "session_node_unknown",
@@ -59,16 +67,21 @@ RealtimeEndpoint::Step<RealtimeEndpoint::Examined> RealtimeEndpoint::examine(
   co_return std::move(examined);
 }
 
+net::Awaitable<store::StoreResult<store::TokenStanding>> RealtimeEndpoint::judge(
+    store::TokenUse use, Worker& worker) const {
+  const std::int64_t window = parts_.settings.get()->session.resume_window.count();
+  const auto start = [&](auto done) { parts_.store.judge_token(use, {now().wall, window}, done); };
+  co_return co_await net::from_callback<store::StoreResult<store::TokenStanding>>(worker.executor(),
+                                                                                  start);
+}
+
 /// Whether this node has made the session or its token, and it has not begun: then no other node
 /// has it. One that has begun may have been taken over.
 net::Awaitable<bool> RealtimeEndpoint::is_known_here(const access::RealtimeCall& call,
                                                      Worker& worker) const {
   const store::TokenUse use = call.token ? access::use_of(*call.token, call.session_id)
                                          : store::TokenUse{{}, call.session_id, false, 0};
-  const std::int64_t window = parts_.settings.get()->session.resume_window.count();
-  const auto start = [&](auto done) { parts_.store.judge_token(use, {now().wall, window}, done); };
-  const auto found = co_await net::from_callback<store::StoreResult<store::TokenStanding>>(
-      worker.executor(), start);
+  const auto found = co_await judge(use, worker);
   const bool bound = call.token && call.token->session_id == call.session_id;
   co_return found && !found->began && (found->owner || (bound && found->stored));
 }
@@ -131,24 +144,25 @@ std::optional<net::HttpResponse> RealtimeEndpoint::refuse_secrets(
 RealtimeEndpoint::Step<RealtimeEndpoint::Token> RealtimeEndpoint::token_of(
     const access::RealtimeCall& call, Worker& worker) const {
   if (!call.token) co_return Token();
-  const std::int64_t window = parts_.settings.get()->session.resume_window.count();
-  const auto start = [&](auto done) {
-    parts_.store.judge_token(access::use_of(*call.token, call.session_id), {now().wall, window},
-                             done);
-  };
-  auto found = co_await net::from_callback<store::StoreResult<store::TokenStanding>>(
-      worker.executor(), start);
+  const access::TokenClaims& claims = *call.token;
+  const store::TokenUse use = access::use_of(claims, call.session_id);
+  auto found = co_await judge(use, worker);
+  if (found && !found->stored && parts_.peers != nullptr && !claims.id.empty()) {
+    const TokenRecord record = co_await parts_.peers->bring_token(worker.executor(), claims.id);
+    if (record == TokenRecord::unknown && claims.configured) co_return token_unknown();
+    if (record == TokenRecord::here) found = co_await judge(use, worker);
+  }
   if (!found) {
     parts_.log.error("store.read_failed", {{"why", found.error().what()}});
     co_return access::not_admitted(net::openai_error(
         503, "storage_unavailable", "The session's configuration cannot be read."));
   }
   store::TokenStanding& standing = *found;
-  if (const auto refused =
-          access::refuse_opening(*call.token, call.token_expired, window > 0, standing))
+  const bool resumes = parts_.settings.get()->session.resume_window.count() > 0;
+  if (const auto refused = access::refuse_opening(claims, call.token_expired, resumes, standing))
     co_return not_authorized(*refused);
   if (!standing.stored) co_return Token();
-  if (!access::unseal_content(*standing.stored, call.token->content_key))
+  if (!access::unseal_content(*standing.stored, claims.content_key))
     co_return not_authorized(access::forgotten_token());
   co_return std::move(*standing.stored);
 }

@@ -214,13 +214,27 @@ void forget_session(sqlite::Database& database, const std::string& id) {
     leave_no_trace(database, ChangeKind::message, message);
 }
 
-std::vector<std::string> open_sessions(sqlite::Database& database) {
-  std::vector<std::string> ids;
+std::vector<store::OpenSession> open_sessions(sqlite::Database& database) {
+  std::vector<store::OpenSession> open;
   sqlite::Query rows = database.query(
-      "SELECT DISTINCT public_id FROM attempt JOIN session ON session.id = attempt.session "
+      "SELECT DISTINCT public_id, user FROM attempt JOIN session ON session.id = attempt.session "
       "WHERE ended_at IS NULL AND status <> 0");
-  while (rows.step()) ids.push_back(rows.text(0));
-  return ids;
+  while (rows.step()) open.push_back({rows.text(0), rows.text(1)});
+  return open;
+}
+
+std::vector<store::StoredSession> find_stored(sqlite::Database& database,
+                                              const std::vector<std::string>& ids) {
+  std::vector<store::StoredSession> stored;
+  for (const std::string& id : ids) {
+    sqlite::Query row = database.query(
+        "SELECT EXISTS (SELECT 1 FROM session WHERE public_id = ?1), "
+        "EXISTS (SELECT 1 FROM client_secret WHERE session = ?1)");
+    row.bind(id).step();
+    const bool session = row.integer(0) != 0;
+    if (session || row.integer(1) != 0) stored.push_back({id, !session});
+  }
+  return stored;
 }
 
 std::vector<store::Tail> tails_of(sqlite::Database& database, const std::string& id,

@@ -22,7 +22,9 @@ bool import_session(sqlite::Database& database, const store::MovedSession& sessi
 /// The attempt's events up to this number came from the database elsewhere.
 transcript::Sequence taken_upto(sqlite::Database& database, transcript::AttemptId attempt);
 void forget_session(sqlite::Database& database, const std::string& id);
-std::vector<std::string> open_sessions(sqlite::Database& database);
+std::vector<store::OpenSession> open_sessions(sqlite::Database& database);
+std::vector<store::StoredSession> find_stored(sqlite::Database& database,
+                                              const std::vector<std::string>& ids);
 std::vector<store::Tail> tails_of(sqlite::Database& database, const std::string& id,
                                   transcript::Sequence shipped);
 std::vector<store::AttemptName> pending_tails(sqlite::Database& database);

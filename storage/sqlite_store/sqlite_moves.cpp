@@ -29,15 +29,27 @@ void SqliteStore::import_session(store::MovedSession session, store::Done<bool> 
 }
 
 void SqliteStore::forget_session(std::string id, store::Done<> done) {
-  const auto work = [id = std::move(id)](sqlite::Database& database) {
-    rows::forget_session(database, id);
+  const auto work = [id](sqlite::Database& database) { rows::forget_session(database, id); };
+  if (!indexer_) return change(*journal_, work, std::move(done));
+  // Its words leave the search index too.
+  const auto next = [this, id, done](store::StoreResult<> forgotten) {
+    if (!forgotten) return done(std::move(forgotten));
+    indexer_->erase(id, done, [] {});
   };
-  change(*journal_, work, std::move(done));
+  change(*journal_, work, store::Done<>(next));
 }
 
-void SqliteStore::open_sessions(store::Done<std::vector<std::string>> done) {
+void SqliteStore::open_sessions(store::Done<std::vector<store::OpenSession>> done) {
   const auto read = [](rows::TranscriptStore& store) {
     return rows::open_sessions(store.database());
+  };
+  admission_.run({moves_read}, read, std::move(done));
+}
+
+void SqliteStore::find_stored(std::vector<std::string> ids,
+                              store::Done<std::vector<store::StoredSession>> done) {
+  const auto read = [ids = std::move(ids)](rows::TranscriptStore& store) {
+    return rows::find_stored(store.database(), ids);
   };
   admission_.run({moves_read}, read, std::move(done));
 }

@@ -101,7 +101,9 @@ class SqliteStore final : public store::Store {
   // MovingStore
   void import_session(store::MovedSession session, store::Done<bool> done) override;
   void forget_session(std::string id, store::Done<> done) override;
-  void open_sessions(store::Done<std::vector<std::string>> done) override;
+  void open_sessions(store::Done<std::vector<store::OpenSession>> done) override;
+  void find_stored(std::vector<std::string> ids,
+                   store::Done<std::vector<store::StoredSession>> done) override;
   void tails_of(std::string id, transcript::Sequence shipped,
                 store::Done<std::vector<store::Tail>> done) override;
   void pending_tails(store::Done<std::vector<store::AttemptName>> done) override;

@@ -32,6 +32,19 @@ struct Tail {
   std::vector<transcript::CopyTurn> turns;
 };
 
+struct OpenSession {
+  std::string id;
+  std::string user;
+  friend bool operator==(const OpenSession&, const OpenSession&) = default;
+};
+
+/// The part of a session that a store has.
+struct StoredSession {
+  std::string id;
+  bool tokens_alone = false;  ///< client tokens that were made for it, and nothing else
+  friend bool operator==(const StoredSession&, const StoredSession&) = default;
+};
+
 class MovingStore {
  public:
   virtual ~MovingStore() = default;
@@ -43,7 +56,9 @@ class MovingStore {
   /// Removes the session from this store alone: another node has it.
   virtual void forget_session(std::string id, Done<> done) = 0;
   /// Sessions with an attempt that a relay has begun and that has not ended.
-  virtual void open_sessions(Done<std::vector<std::string>> done) = 0;
+  virtual void open_sessions(Done<std::vector<OpenSession>> done) = 0;
+  /// Those of these sessions of which this store has anything.
+  virtual void find_stored(std::vector<std::string> ids, Done<std::vector<StoredSession>> done) = 0;
   /// The turns that came behind the number `shipped`, each with the turn before it. Attempts
   /// without such turns are left out.
   virtual void tails_of(std::string id, transcript::Sequence shipped,

@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 #include <future>
 
+#include "server/fleet/directory/home_queries.hpp"
 #include "server/fleet/ownership/session_reader.hpp"
 #include "server/fleet/reading/node_changes.hpp"
 #include "server/fleet/reading/session_rows.hpp"
@@ -238,6 +239,65 @@ TEST_CASE("a node that comes back finds what it lost, and its tail reaches the s
   CHECK(find_tails(a, 3)->empty());
   REQUIRE(remove_tail(fleet.b, tails->front()));
   CHECK(find_pending(fleet.b, attempts)->empty());
+}
+
+TEST_CASE("a node that comes back finds a session of which it has no tail, too",
+          "[P10][P14][fleet][takeover]") {
+  TwoNodes fleet;
+  fleet.sql("UPDATE attempt SET ended_at = 9");
+  REQUIRE(fleet.takes(fleet.b, 1, 2));
+  CHECK(fleet.sql("SELECT count(*) FROM tail") == "0");
+  fleet.enter(3, node_a, "1 hour");
+  Connection a = fleet.connect();
+  const auto lost = find_lost(a, {}, 3);
+  REQUIRE(lost);
+  REQUIRE(lost->size() == 1);
+  REQUIRE(leave_tails(a, lost->front(), {}, 3));
+  CHECK(find_lost(a, {}, 3)->empty());
+  // Taken back, it is not lost.
+  fleet.sql("UPDATE node SET lease_until = now() - interval '1 s' WHERE incarnation = 2");
+  fleet.sql("INSERT INTO lost SELECT node_id, 's1' FROM node WHERE incarnation = 3");
+  REQUIRE(fleet.takes(a, 2, 3));
+  CHECK(find_lost(a, {}, 3)->empty());
+  CHECK(fleet.sql("SELECT node_id FROM lost") == node_b);
+}
+
+TEST_CASE("a node finds an erasure until it has confirmed it, however old it is",
+          "[P10][P14][fleet][takeover]") {
+  TwoNodes fleet;
+  fleet.sql("INSERT INTO erased VALUES ('new', '" + node_b + "', now()), ('old', '" + node_b +
+            "', now() - interval '7 days')");
+  fleet.sql("INSERT INTO lost VALUES ('" + node_a + "', 'old')");
+  fleet.sql("UPDATE node SET alive = false WHERE incarnation = 1");
+  fleet.enter(3, node_a, "1 hour");
+  Connection a = fleet.connect();
+  CHECK(find_erasures(a, true, 3).value() == std::vector<std::string>{"old", "new"});
+  CHECK(find_erasures(a, false, 3).value() == std::vector<std::string>{"new"});
+  REQUIRE(confirm_erased(a, {"old", "unknown"}, 3));
+  CHECK(find_erasures(a, true, 3).value() == std::vector<std::string>{"new"});
+  CHECK(fleet.sql("SELECT session, node_id FROM erased_on") == "old|" + node_a);
+  CHECK(fleet.sql("SELECT count(*) FROM lost") == "0");
+  // One that was fenced confirms nothing.
+  fleet.sql("UPDATE node SET alive = false WHERE incarnation = 3");
+  REQUIRE(confirm_erased(a, {"new"}, 3));
+  CHECK(find_erasures(fleet.b, true, 2)->size() == 2);
+  CHECK(fleet.sql("SELECT count(*) FROM erased_on") == "1");
+}
+
+TEST_CASE("an erased session begins at a node, and is taken by one, only after it has followed",
+          "[P10][P14][fleet][takeover]") {
+  TwoNodes fleet;
+  fleet.sql("INSERT INTO erased VALUES ('gone', '" + node_a + "')");
+  REQUIRE(directory::claim(fleet.b, {"gone"}, 2));
+  CHECK(directory::find_homes(fleet.b, {"gone"}, 2)->empty());
+  // Its last relay had made it again and is dead.
+  fleet.sql("DELETE FROM session; INSERT INTO claim (session, node_id) VALUES ('s1', '" + node_a +
+            "'); INSERT INTO erased VALUES ('s1', '" + node_a + "')");
+  CHECK_FALSE(fleet.takes(fleet.b, 1, 2));
+  REQUIRE(confirm_erased(fleet.b, {"gone", "s1"}, 2));
+  CHECK(fleet.takes(fleet.b, 1, 2));
+  REQUIRE(directory::claim(fleet.b, {"gone"}, 2));
+  CHECK(directory::find_homes(fleet.b, {"gone"}, 2)->size() == 1);
 }
 
 TEST_CASE("no receipt waits for the tail of a node that an operator has forgotten",

@@ -16,6 +16,7 @@
 #include "server/relay/access/revocations.hpp"
 #include "server/relay/access/sealed.hpp"
 #include "server/relay/access/token_content.hpp"
+#include "server/relay/peers.hpp"
 #include "server/relay/session_registry.hpp"
 #include "session/protocol/clients/beta_shapes.hpp"
 #include "storage/store/session_store.hpp"
@@ -154,6 +155,27 @@ net::Awaitable<net::Result<Minted>> mint(const ApiServices& api, const RequestCo
   co_return Minted{std::move(value), std::move(claims)};
 }
 
+/// Revokes a token that this node does not have for all nodes of the fleet. The answer if that was
+/// not done.
+net::Awaitable<std::optional<net::HttpResponse>> revoke_elsewhere(const ApiServices& api,
+                                                                  const RequestContext& context) {
+  using relay::TokenRecord;
+  const auto record = api.peers == nullptr ? TokenRecord::nowhere
+                                           : co_await api.peers->revoke_token(
+                                                 context.executor(), context.id, now().wall);
+  switch (record) {
+    case TokenRecord::here:
+      break;
+    case TokenRecord::nowhere:
+      co_return net::problem(404, "not found", "There is no such client token.");
+    case TokenRecord::unknown:
+      co_return retry_later(net::problem(503, "fleet database unavailable",
+                                         "This node does not have the token, and the fleet's "
+                                         "database does not answer."));
+  }
+  co_return std::nullopt;
+}
+
 }  // namespace
 
 net::Awaitable<net::HttpResponse> create_client_secret(const ApiServices& api,
@@ -211,7 +233,9 @@ net::Awaitable<net::HttpResponse> revoke_client_secret(const ApiServices& api,
   const auto call = [&](auto done) { api.tokens.revoke_token(context.id, now().wall, done); };
   auto known = co_await ask_store<bool>(api, context, call);
   if (!known) co_return std::move(known).error();
-  if (!*known) co_return net::problem(404, "not found", "There is no such client token.");
+  if (!*known) {
+    if (auto answer = co_await revoke_elsewhere(api, context)) co_return *std::move(answer);
+  }
   // Durable first: a connection that is admitted from here on finds it in the store; one that was
   // admitted before finds it here, or is ended.
   api.revocations.add(context.id);

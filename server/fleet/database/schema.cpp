@@ -234,7 +234,26 @@ CREATE TABLE tail (
 CREATE INDEX tail_of_node ON tail (node_id);
 )sql";
 
-constexpr const char* steps[] = {step_1, step_2, step_3, step_4, step_5};
+/// Erasures, which every node follows. `lost`: sessions that were taken from a node, until it has
+/// given up its own copy.
+constexpr const char* step_6 = R"sql(
+CREATE INDEX erased_by_time ON erased (at);
+CREATE TABLE lost (
+  node_id uuid NOT NULL,
+  session text NOT NULL,
+  PRIMARY KEY (node_id, session)
+);
+)sql";
+
+/// Revocations, which every node follows. `revocation_seen`: the database's time at which it got
+/// the revocation.
+constexpr const char* step_7 = R"sql(
+ALTER TABLE client_secret ADD COLUMN revocation_seen timestamptz;
+CREATE INDEX client_secret_by_revocation ON client_secret (revocation_seen)
+  WHERE revocation_seen IS NOT NULL;
+)sql";
+
+constexpr const char* steps[] = {step_1, step_2, step_3, step_4, step_5, step_6, step_7};
 
 /// `oldest`: the lowest version of a program that may use the database as it is.
 constexpr const char* make_version_table = R"sql(

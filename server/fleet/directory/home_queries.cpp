@@ -28,6 +28,9 @@ INSERT INTO claim (session, node_id)
 SELECT wanted.id, me.node_id FROM unnest($1) AS wanted (id), node AS me
 WHERE me.incarnation = $2 AND me.alive
   AND NOT EXISTS (SELECT 1 FROM session AS made WHERE made.id = wanted.id)
+  AND NOT EXISTS (SELECT 1 FROM erased WHERE erased.session = wanted.id AND NOT EXISTS
+                  (SELECT 1 FROM erased_on WHERE erased_on.session = wanted.id AND
+                   erased_on.node_id = me.node_id))
 ON CONFLICT DO NOTHING)sql"};
 
 /// A session's own row takes the place of its claim. A claim without one was never used: its node

@@ -25,6 +25,7 @@ database::DatabaseResult<Homes> find_homes(database::Connection& connection,
                                            std::int64_t incarnation);
 
 /// Makes this node the home of those sessions that are nowhere. Of several nodes at once, one wins.
+/// Not of one that was erased, before this node has confirmed that it has no copy.
 database::DatabaseResult<> claim(database::Connection& connection,
                                  const std::vector<std::string>& session_ids,
                                  std::int64_t incarnation);

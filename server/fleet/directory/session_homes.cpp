@@ -123,7 +123,11 @@ void SessionHomes::answer(std::vector<Question> questions) {
     relay::SessionHome home;
     if (homes) {
       const auto found = homes->find(question.session_id);
-      home = found == homes->end() ? relay::SessionHome{Where::nowhere} : found->second;
+      // One that cannot be claimed now may not begin here: its erasure is not followed yet, or this
+      // node was fenced.
+      const bool may_not_begin = question.purpose == relay::Purpose::begin;
+      const Where otherwise = may_not_begin ? Where::unknown : Where::nowhere;
+      home = found == homes->end() ? relay::SessionHome{otherwise} : found->second;
     }
     question.done(std::move(home));
   }

@@ -29,6 +29,10 @@ constexpr int orphan_looks = 20;
 constexpr std::chrono::seconds store_patience{10};
 constexpr std::chrono::seconds release_patience{10};
 constexpr milliseconds release_look{10};
+/// Looks for all erasures that this node has not followed; between them for the latest ones.
+constexpr std::chrono::minutes all_erasures_interval{10};
+/// Rounds of one search for erasures: at most 500 sessions each. The next search continues.
+constexpr int erasure_rounds_max = 1000;
 
 }  // namespace
 
@@ -102,7 +106,10 @@ bool Ownership::is_ready(const OwnNode& own) {
     return false;
   }
   if (!has_given_up(own)) {
-    if (auto done = give_up_lost(own); !done) lose_connection(done.error());
+    erased_here_.clear();
+    auto done = follow_erasures(true, own);
+    if (done) done = give_up_lost(own);
+    if (!done) lose_connection(done.error());
   }
   return has_given_up(own) && connection_.is_open();
 }
@@ -262,40 +269,98 @@ void Ownership::note_taken(const store::Shipment& taken, std::int64_t from, bool
 
 /// Other nodes may have taken sessions over that this node's store has open.
 DatabaseResult<> Ownership::give_up_lost(const OwnNode& own) {
-  StoreCall<std::vector<std::string>> open(
+  StoreCall<std::vector<store::OpenSession>> open(
       [&](auto done) { parts_.moving.open_sessions(std::move(done)); });
   const auto stored = open.wait(store_patience);
   if (!stored) return tl::unexpected(stored.error());
   std::vector<std::string> ids = parts_.registry.ids();
-  ids.insert(ids.end(), stored->begin(), stored->end());
+  for (const store::OpenSession& one : *stored) ids.push_back(one.id);
   const auto lost = find_lost(*connection_, ids, own.incarnation);
   if (!lost) return tl::unexpected(lost.error());
   if (auto done = give_up(*lost, own); !done) return done;
-  for (const std::string& id : *stored) {
+  for (const store::OpenSession& open : *stored) {
     const bool gone = std::any_of(lost->begin(), lost->end(),
-                                  [&](const Lost& one) { return one.session_id == id; });
+                                  [&](const Lost& one) { return one.session_id == open.id; });
     // Taken over by a transaction of which the end was not known.
-    if (!gone && !parts_.registry.user_of(id)) parts_.suspended.add({id, {}, true});
+    if (!gone && !parts_.registry.user_of(open.id))
+      parts_.suspended.add({open.id, open.user, true});
   }
   given_up_by_ = own.incarnation;
   return {};
 }
 
 DatabaseResult<> Ownership::give_up(const std::vector<Lost>& lost, const OwnNode& own) {
-  for (const Lost& one : lost) {
-    parts_.suspended.forget(one.session_id);
-    parts_.registry.suspend(one.session_id, "another relay of the fleet has the session now");
+  std::vector<std::string> ids;
+  for (const Lost& one : lost) ids.push_back(one.session_id);
+  auto ended = end_here(ids, "another relay of the fleet has the session now");
+  if (!ended) return ended;
+  for (const Lost& one : lost)
+    if (auto left = leave_tails_of(one, own); !left) return left;
+  return {};
+}
+
+DatabaseResult<> Ownership::end_here(const std::vector<std::string>& session_ids,
+                                     const std::string& why) {
+  for (const std::string& id : session_ids) {
+    parts_.suspended.forget(id);
+    parts_.registry.suspend(id, why);
   }
   const auto until = Clock::now() + release_patience;
-  for (const Lost& one : lost) {
-    while (parts_.registry.user_of(one.session_id)) {
+  for (const std::string& id : session_ids) {
+    while (parts_.registry.user_of(id)) {
       if (Clock::now() >= until)
-        return database_error(Trouble::other, "a session that was taken over does not end here");
+        return database_error(Trouble::other, "a session of another relay does not end here");
       std::unique_lock lock(mutex_);
       if (changed_.wait_for(lock, release_look, [this] { return stopping_; }))
         return database_error(Trouble::unreachable, "stopping");
     }
-    if (auto left = leave_tails_of(one, own); !left) return left;
+  }
+  return {};
+}
+
+// --- following erasures -------------------------------------------------------------------------
+
+/// An erasure of a session that the store does not have is confirmed at once. An erasure in the
+/// store is a change of it: the shipper confirms that one, behind everything that it may still send
+/// of the session.
+DatabaseResult<> Ownership::follow_erasures(bool all, const OwnNode& own) {
+  for (int round = 0; round < erasure_rounds_max; ++round) {
+    auto found = find_erasures(*connection_, all, own.incarnation);
+    if (!found) return tl::unexpected(std::move(found.error()));
+    const bool more = found->size() == static_cast<std::size_t>(erasures_at_once);
+    std::erase_if(*found, [this](const std::string& id) { return erased_here_.contains(id); });
+    if (found->empty()) return {};
+    StoreCall<std::vector<store::StoredSession>> looking(
+        [&](auto done) { parts_.moving.find_stored(*found, std::move(done)); });
+    const auto stored = looking.wait(store_patience);
+    if (!stored) return tl::unexpected(stored.error());
+    if (auto erased = erase_here(*found, *stored); !erased) return erased;
+    std::erase_if(*found, [this](const std::string& id) { return erased_here_.contains(id); });
+    auto confirmed = confirm_erased(*connection_, *found, own.incarnation);
+    if (!confirmed || !more) return confirmed;
+  }
+  return {};
+}
+
+DatabaseResult<> Ownership::erase_here(const std::vector<std::string>& session_ids,
+                                       const std::vector<store::StoredSession>& stored) {
+  std::map<std::string, bool> tokens_alone;
+  std::vector<std::string> whole;
+  for (const store::StoredSession& one : stored) {
+    tokens_alone[one.id] = one.tokens_alone;
+    if (!one.tokens_alone) whole.push_back(one.id);
+  }
+  if (auto ended = end_here(whole, "another relay of the fleet has erased the session"); !ended)
+    return ended;
+  for (const std::string& id : session_ids) {
+    const bool here = tokens_alone.contains(id);
+    StoreCall<void> erasing([&](auto done) { parts_.erase(id, here, std::move(done)); });
+    if (const auto erased = erasing.wait(store_patience); !erased)
+      return tl::unexpected(erased.error());
+    if (!here || tokens_alone[id]) continue;
+    erased_here_.insert(id);
+    parts_.log.info("fleet.erased_here",
+                    {{"session", id}, {"why", "another relay of the fleet has erased it"}});
   }
   return {};
 }
@@ -328,6 +393,9 @@ DatabaseResult<> Ownership::leave_tails_of(const Lost& lost, const OwnNode& own)
 DatabaseResult<> Ownership::look(const OwnNode& own) {
   if (auto done = adopt_tails(own); !done) return done;
   if (auto done = end_pending_tails(); !done) return done;
+  const bool all = Clock::now() >= all_erasures_at_;
+  if (auto done = follow_erasures(all, own); !done) return done;
+  if (all) all_erasures_at_ = Clock::now() + all_erasures_interval;
   if (Clock::now() < orphans_at_) return {};
   orphans_at_ = Clock::now() + parts_.settings.dead_after / orphan_looks;
   return take_orphans(own);

@@ -2,7 +2,7 @@
 // those that others have taken. A thread and a connection of its own; nothing on a message's path.
 //
 // - A session is in this node's store before the database names this node as its home.
-// - A new incarnation first gives up what other nodes have taken meanwhile.
+// - A new incarnation first erases what other nodes have erased, and gives up what they have taken.
 #pragma once
 
 #include <atomic>
@@ -13,6 +13,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -42,6 +43,9 @@ struct OwnershipParts {
   std::function<OwnNode()> own;  ///< any thread
   store::MovingStore& moving;
   store::CopyStore& copies;
+  /// Erases a session from all files of this node: `stored`, else only what the store does not
+  /// have.
+  std::function<void(const std::string& id, bool stored, store::Done<> done)> erase;
   relay::Registry& registry;
   relay::SuspendedSessions& suspended;
   Log& log;
@@ -103,6 +107,15 @@ class Ownership {
   /// Whether this incarnation has given up all that other nodes took. Any thread.
   bool has_given_up(const OwnNode& own) const;
   database::DatabaseResult<> give_up_lost(const OwnNode& own);
+  /// Erases what is left here of sessions that other nodes have erased. `all`: else the latest
+  /// ones.
+  database::DatabaseResult<> follow_erasures(bool all, const OwnNode& own);
+  /// `stored`: those of them that the store has.
+  database::DatabaseResult<> erase_here(const std::vector<std::string>& session_ids,
+                                        const std::vector<store::StoredSession>& stored);
+  /// Ends these sessions here, and waits for that.
+  database::DatabaseResult<> end_here(const std::vector<std::string>& session_ids,
+                                      const std::string& why);
   database::DatabaseResult<> give_up(const std::vector<Lost>& lost, const OwnNode& own);
   database::DatabaseResult<> leave_tails_of(const Lost& lost, const OwnNode& own);
 
@@ -123,6 +136,8 @@ class Ownership {
   database::LastingConnection connection_;
   Clock::time_point look_at_{};
   Clock::time_point orphans_at_{};
+  Clock::time_point all_erasures_at_{};
+  std::set<std::string> erased_here_;  ///< the shipper confirms them, behind all it sends of them
   bool tails_pending_ = true;  ///< the store may have attempts of which another node has more
   LineLimit trouble_line_{1, std::chrono::seconds(10)};
   LineLimit alive_line_{1, std::chrono::seconds(10)};

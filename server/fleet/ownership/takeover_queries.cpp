@@ -39,7 +39,15 @@ constexpr Statement take_claim{"", R"sql(
 UPDATE claim SET node_id = me.node_id FROM node AS me
 WHERE claim.session = $1 AND claim.node_id = $2::text::uuid AND me.incarnation = $3
   AND NOT EXISTS (SELECT 1 FROM node AS again WHERE again.node_id = $2::text::uuid AND again.alive)
-  AND NOT EXISTS (SELECT 1 FROM session WHERE session.id = $1 AND session.node_id <> me.node_id))sql"};
+  AND NOT EXISTS (SELECT 1 FROM session WHERE session.id = $1 AND session.node_id <> me.node_id)
+  AND NOT EXISTS (SELECT 1 FROM erased WHERE erased.session = $1 AND NOT EXISTS
+                  (SELECT 1 FROM erased_on WHERE erased_on.session = $1 AND
+                   erased_on.node_id = me.node_id)))sql"};
+constexpr Statement note_lost{"", R"sql(
+INSERT INTO lost (node_id, session) VALUES ($2::text::uuid, $1) ON CONFLICT DO NOTHING)sql"};
+constexpr Statement not_lost{"", R"sql(
+DELETE FROM lost USING node AS me
+WHERE lost.session = $1 AND lost.node_id = me.node_id AND me.incarnation = $2)sql"};
 constexpr Statement expect_tail{"", R"sql(
 INSERT INTO tail (session, attempt, node_id, shipped)
 SELECT session, number, $2::text::uuid, $3 FROM attempt
@@ -61,7 +69,8 @@ FROM session, node AS me
 WHERE me.incarnation = $2 AND session.node_id <> me.node_id AND
   (session.id = ANY ($1) OR
    session.id IN (SELECT tail.session FROM tail
-                  WHERE tail.node_id = me.node_id AND tail.turns IS NULL)))sql"};
+                  WHERE tail.node_id = me.node_id AND tail.turns IS NULL) OR
+   session.id IN (SELECT lost.session FROM lost WHERE lost.node_id = me.node_id)))sql"};
 
 constexpr Statement leave_tail{"", R"sql(
 INSERT INTO tail (session, attempt, node_id, shipped, turns)
@@ -96,6 +105,29 @@ WHERE attempt.ended_at IS NULL AND attempt.status <> 0
   AND latest.lease_until < now() - $1 * interval '1 millisecond'
 LIMIT $2)sql"};
 
+// An erasure becomes visible when its transaction ends, and its time is that of the beginning. So
+// the recent ones are asked for again and again, by an index, and all of them now and then.
+constexpr Statement recent_erasures{"", R"sql(
+SELECT erased.session FROM erased, node AS me
+WHERE me.incarnation = $1 AND erased.at > now() - interval '15 minutes' AND NOT EXISTS
+  (SELECT 1 FROM erased_on WHERE erased_on.session = erased.session AND
+   erased_on.node_id = me.node_id)
+ORDER BY erased.at, erased.session LIMIT $2)sql"};
+constexpr Statement all_erasures{"", R"sql(
+SELECT erased.session FROM erased, node AS me
+WHERE me.incarnation = $1 AND NOT EXISTS
+  (SELECT 1 FROM erased_on WHERE erased_on.session = erased.session AND
+   erased_on.node_id = me.node_id)
+ORDER BY erased.at, erased.session LIMIT $2)sql"};
+constexpr Statement confirm_erasures{"", R"sql(
+INSERT INTO erased_on (session, node_id)
+SELECT erased.session, me.node_id FROM erased, node AS me
+WHERE erased.session = ANY ($1) AND me.incarnation = $2 AND me.alive
+ON CONFLICT DO NOTHING)sql"};
+constexpr Statement none_lost{"", R"sql(
+DELETE FROM lost USING node AS me
+WHERE lost.session = ANY ($1) AND lost.node_id = me.node_id AND me.incarnation = $2)sql"};
+
 Array texts(const std::vector<std::string>& values) {
   Array list(Array::Element::text);
   for (const std::string& value : values) list.add(value);
@@ -125,7 +157,8 @@ DatabaseResult<std::optional<Fenced>> fence(Connection& connection, std::int64_t
   if (rows->count() == 0) return std::optional<Fenced>();
   Fenced fenced{rows->text(0, 0), static_cast<transcript::Sequence>(rows->integer(0, 1)),
                 rows->flag(0, 2)};
-  fenced.expects_tail = !fenced.left && !rows->flag(0, 3);
+  fenced.forgotten = rows->flag(0, 3);
+  fenced.expects_tail = !fenced.left && !fenced.forgotten;
   return std::optional(std::move(fenced));
 }
 
@@ -138,6 +171,16 @@ DatabaseResult<bool> take(Connection& connection, const std::string& session_id,
   auto claim = connection.run(take_claim, of);
   if (!claim) return tl::unexpected(std::move(claim.error()));
   if (session->changed() == 0) return claim->changed() != 0;
+  Params own_name;
+  own_name.add_text(session_id).add(own);
+  if (auto noted = connection.run(not_lost, own_name); !noted)
+    return tl::unexpected(std::move(noted.error()));
+  if (!from.forgotten) {
+    Params other;
+    other.add_text(session_id).add_text(from.node_id);
+    if (auto noted = connection.run(note_lost, other); !noted)
+      return tl::unexpected(std::move(noted.error()));
+  }
   if (from.expects_tail) {
     Params tail;
     tail.add_text(session_id).add_text(from.node_id).add(static_cast<std::int64_t>(from.shipped));
@@ -176,8 +219,9 @@ DatabaseResult<> leave_tails(Connection& connection, const Lost& lost,
   }
   Params rest;
   rest.add_text(lost.session_id).add(own);
-  if (auto done = connection.run(no_more_tails, rest); !done)
-    return tl::unexpected(std::move(done.error()));
+  for (const Statement& statement : {no_more_tails, not_lost})
+    if (auto done = connection.run(statement, rest); !done)
+      return tl::unexpected(std::move(done.error()));
   return {};
 }
 
@@ -218,6 +262,27 @@ DatabaseResult<std::vector<store::AttemptName>> find_pending(
   for (int row = 0; row < rows->count(); ++row)
     pending.push_back({rows->text(row, 0), static_cast<int>(rows->integer(row, 1))});
   return pending;
+}
+
+DatabaseResult<std::vector<std::string>> find_erasures(Connection& connection, bool all,
+                                                       std::int64_t own) {
+  Params params;
+  params.add(own).add(erasures_at_once);
+  auto rows = connection.run(all ? all_erasures : recent_erasures, params);
+  if (!rows) return tl::unexpected(std::move(rows.error()));
+  std::vector<std::string> ids;
+  for (int row = 0; row < rows->count(); ++row) ids.push_back(rows->text(row, 0));
+  return ids;
+}
+
+DatabaseResult<> confirm_erased(Connection& connection, const std::vector<std::string>& session_ids,
+                                std::int64_t own) {
+  Params params;
+  params.add(texts(session_ids)).add(own);
+  for (const Statement& statement : {confirm_erasures, none_lost})
+    if (auto done = connection.run(statement, params); !done)
+      return tl::unexpected(std::move(done.error()));
+  return {};
 }
 
 DatabaseResult<std::vector<Orphan>> find_orphans(Connection& connection,

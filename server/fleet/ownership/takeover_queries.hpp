@@ -23,6 +23,7 @@ struct Fenced {
   std::string node_id;
   transcript::Sequence shipped = 0;  ///< its watermark: nothing of it comes later
   bool left = false;                 ///< it has left in order, and has shipped everything
+  bool forgotten = false;            ///< an operator has given it up: it never comes back
   bool expects_tail = true;          ///< it may have more, and no operator has given that up
 };
 /// Fences the node if its lease is over, and holds its row until the transaction ends: it can
@@ -34,6 +35,17 @@ database::DatabaseResult<std::optional<Fenced>> fence(database::Connection& conn
 /// that node has registered again. In the transaction of fence().
 database::DatabaseResult<bool> take(database::Connection& connection, const std::string& session_id,
                                     const Fenced& from, std::int64_t own);
+
+/// Erasures that one call of find_erasures() returns at most.
+inline constexpr std::int64_t erasures_at_once = 500;
+/// Sessions that were erased, and of which this node has not confirmed that it has no copy: the
+/// oldest ones. `all`: else the erasures of the last minutes.
+database::DatabaseResult<std::vector<std::string>> find_erasures(database::Connection& connection,
+                                                                 bool all, std::int64_t own);
+/// This node has no copy of these sessions.
+database::DatabaseResult<> confirm_erased(database::Connection& connection,
+                                          const std::vector<std::string>& session_ids,
+                                          std::int64_t own);
 
 /// A session that this node has, and whose home is another one by now.
 struct Lost {

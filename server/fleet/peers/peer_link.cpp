@@ -104,6 +104,17 @@ net::Awaitable<relay::SessionHome> PeerLink::home_of(net::Executor executor, std
   co_return co_await net::from_callback<relay::SessionHome>(executor, start);
 }
 
+net::Awaitable<relay::TokenRecord> PeerLink::bring_token(net::Executor executor, std::string id) {
+  const auto start = [&](auto done) { parts_.directory.bring_token(id, done); };
+  co_return co_await net::from_callback<relay::TokenRecord>(executor, start);
+}
+
+net::Awaitable<relay::TokenRecord> PeerLink::revoke_token(net::Executor executor, std::string id,
+                                                          TimeMs at) {
+  const auto start = [&](auto done) { parts_.directory.revoke_token(id, at, done); };
+  co_return co_await net::from_callback<relay::TokenRecord>(executor, start);
+}
+
 std::string PeerLink::token_for(const net::HttpRequest& request, const std::string& session_id,
                                 const relay::Node& node) const {
   return mint_peer_token(key(), {session_id, node.incarnation, now().wall / 1000, request.remote,

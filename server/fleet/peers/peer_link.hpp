@@ -52,6 +52,9 @@ class PeerLink final : public relay::Peers {
                                        std::function<void()> upgraded) override;
   net::Awaitable<relay::Asked> ask(net::Executor executor, net::HttpRequest request,
                                    std::string session_id, relay::Node node) override;
+  net::Awaitable<relay::TokenRecord> bring_token(net::Executor executor, std::string id) override;
+  net::Awaitable<relay::TokenRecord> revoke_token(net::Executor executor, std::string id,
+                                                  TimeMs at) override;
   void recognise(net::HttpRequest& request) const override;
   bool is_misdirected(const net::HttpRequest& request) const override;
 

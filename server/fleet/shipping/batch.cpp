@@ -97,7 +97,7 @@ class Sending {
     if (auto noted = send({sql::erase_note, sql::erase_again}, ids); !noted) return noted;
     for (const Statement& one : sql::erase_rows)
       if (auto sent = to_.send(one, ids); !sent) return sent;
-    return to_.send(sql::erase_confirm, ids);
+    return send({sql::erase_lost, sql::erase_confirm}, ids);
   }
 
   DatabaseResult<> sessions() {

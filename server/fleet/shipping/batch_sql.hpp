@@ -57,6 +57,8 @@ DELETE FROM attempt WHERE session = ANY ($1) AND NOT EXISTS
     {"", "DELETE FROM session WHERE id = ANY ($1) AND node_id = $2::text::uuid"},
 };
 /// This node has no copy of the session any more.
+inline constexpr Statement erase_lost{
+    "", "DELETE FROM lost WHERE session = ANY ($1) AND node_id = $2::text::uuid"};
 inline constexpr Statement erase_confirm{"", R"sql(
 INSERT INTO erased_on (session, node_id)
 SELECT erased.session, $2::text::uuid FROM erased WHERE erased.session = ANY ($1)
@@ -115,13 +117,17 @@ inline constexpr Statement tokens{"tokens",
                                   R"sql(
 INSERT INTO client_secret AS old
   (id, user_name, session, session_open, session_config, terms, private, created_at, expires_at,
-   revoked_at, made_by)
-SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+   revoked_at, made_by, revocation_seen)
+SELECT n.*, CASE WHEN n.revoked_at IS NOT NULL THEN now() END
+FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+  AS n (id, user_name, session, session_open, session_config, terms, private, created_at,
+        expires_at, revoked_at, made_by)
 ON CONFLICT (id) DO UPDATE SET
   user_name = excluded.user_name, session = excluded.session,
   session_open = excluded.session_open, session_config = excluded.session_config,
   terms = excluded.terms, private = excluded.private, expires_at = excluded.expires_at,
-  revoked_at = coalesce(old.revoked_at, excluded.revoked_at), made_by = excluded.made_by
+  revoked_at = coalesce(old.revoked_at, excluded.revoked_at), made_by = excluded.made_by,
+  revocation_seen = coalesce(old.revocation_seen, excluded.revocation_seen)
 WHERE NOT (excluded.session = '' AND EXISTS
   (SELECT 1 FROM session WHERE session.id = old.session AND
    session.node_id <> $12::text::uuid)))sql"};

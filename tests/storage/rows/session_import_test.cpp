@@ -84,7 +84,13 @@ TEST_CASE("a session that is taken over is the same attempt, and waits for its c
   REQUIRE(import(to, from.session()));
   const auto open =
       look(to, [](sqlite::Database& database) { return rows::open_sessions(database); });
-  CHECK(open == std::vector<std::string>{"own", "s1"});
+  REQUIRE(open.size() == 2);
+  CHECK(open[0].id == "own");
+  CHECK(open[1] == store::OpenSession{"s1", "ann"});
+  const auto stored = look(to, [](sqlite::Database& database) {
+    return rows::find_stored(database, {"s1", "s2", "own"});
+  });
+  CHECK(stored == std::vector<store::StoredSession>{{"s1", false}, {"own", false}});
   CHECK(text_of(to, "q1") == "How are you?");
   CHECK(text_of(to, "a1") == "Very ");
   CHECK(to.count("SELECT status FROM attempt WHERE number = 1 AND suspended_at = 5000") ==
