@@ -166,14 +166,18 @@ test('other processes of the user cannot dump or trace the relay, unless that is
   const user = process.getuid() === 0 ? 65534 : process.getuid();
   const owner = async (set) => {
     const directory = mkdtempSync(join(tmpdir(), 'verbatim-e2e-'));
-    t.after(() => rmSync(directory, { recursive: true, force: true }));
     if (process.getuid() === 0) chownSync(directory, user, user);
     const all = ['server.listen=127.0.0.1:0', `server.data_dir=${join(directory, 'data')}`, ...set];
     const child = spawn(binary, ['serve', ...all.flatMap((one) => ['--set', one])], {
       ...(process.getuid() === 0 ? { uid: user, gid: user } : {}),
       stdio: ['ignore', 'ignore', 'pipe'],
     });
-    t.after(() => child.kill('SIGKILL'));
+    const over = new Promise((resolve) => child.on('close', resolve));
+    t.after(async () => {
+      child.kill('SIGKILL');
+      await over; // it writes no more files there
+      rmSync(directory, { recursive: true, force: true });
+    });
     let log = '';
     await new Promise((resolve, reject) => {
       child.stderr.setEncoding('utf8').on('data', (text) => (log += text).includes('server.ready') && resolve());

@@ -34,7 +34,7 @@ async function conversation(t, relay, user, id, words) {
 
 test('a session of a node that died is shown by the others as that node showed it, and takes posts [P3][P13][P14]', async (t) => {
   const postgres = await Postgres.start(t);
-  const { nodes: { a, b }, url, sql, again } = await Fleet.start(t, { simulator, postgres, names: ['a', 'b'] });
+  const { nodes: { a, b }, url, sql, again } = await Fleet.start(t, { simulator, postgres, names: ['a', 'b'], set: ['fleet.peer_timeout=10s'] });
   const done = await conversation(t, a, 'ann', 'sess_done', ['Who keeps me?', 'And then?']);
   await done.close();
   await a.transcript('sess_done');
