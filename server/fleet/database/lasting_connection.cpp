@@ -33,6 +33,7 @@ DatabaseResult<> LastingConnection::connect() {
 
 void LastingConnection::close_and_pause(DatabaseError why) {
   connection_.reset();
+  if (Clock::now() < connect_at_) return;  // else users who go on asking would put it off for ever
   error_ = std::move(why);
   connect_at_ = Clock::now() + std::chrono::milliseconds(backoff_.pause());
   backoff_.failed();

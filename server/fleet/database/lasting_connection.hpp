@@ -40,7 +40,7 @@ class LastingConnection {
 
   /// The next connect() opens another one at once.
   void close() { connection_.reset(); }
-  /// The next connect() opens another one after a pause.
+  /// The next connect() opens another one after a pause. A pause that lasts is not made longer.
   void close_and_pause(DatabaseError why);
 
  private:
