@@ -140,7 +140,7 @@ struct App::Parts {
                                                settings.session.resume_window, log);
     if (!options.directory)
       options.directory = fleet_shipping.directory(
-          {settings, *store, registry, *suspended, capture.get(), credentials, log});
+          {settings.fleet, *store, registry, *suspended, *erasure, credentials, log});
     fleet.begin(in_force, credentials.authenticator(), std::move(options.directory), log);
     net::WebSocketLimits limits;
     limits.large = &large_messages;
@@ -174,6 +174,7 @@ struct App::Parts {
   ~Parts() {
     end_workers();
     fleet_shipping.finish(std::chrono::milliseconds(0));
+    capture.reset();  // an erasure that it has begun goes on in the store
     store.reset();
   }
 
@@ -457,8 +458,7 @@ struct App::Parts {
   relay::StorageWatch storage_watch;
   StoreStart store_start;
   std::unique_ptr<store::Store> store;
-  std::unique_ptr<transcript::Journal>
-      forwarding;  ///< null unless testing.forward_before_commit is set
+  std::unique_ptr<transcript::Journal> forwarding;  ///< testing.forward_before_commit; else null
   FleetShipping fleet_shipping;
   FleetReads fleet_reads;
   std::unique_ptr<webhooks::Webhooks> webhooks;

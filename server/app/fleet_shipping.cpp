@@ -5,7 +5,6 @@
 #include <iterator>
 #include <mutex>
 
-#include "base/clock.hpp"
 #include "server/fleet/directory/session_homes.hpp"
 #include "server/fleet/ownership/ownership.hpp"
 #include "server/fleet/shipping/confirmed_journal.hpp"
@@ -121,23 +120,16 @@ class FleetDirectory final : public relay::SessionDirectory {
   std::function<void(ownership::Ownership*)> show_;
 };
 
-/// Erases what this node has of a session: the captured stream first, as relay::Erasure does.
-std::function<void(const std::string&, bool, store::Done<>)> erasing(const DirectoryParts& of) {
-  return
-      [&store = of.store, capture = of.capture, window = of.settings.session.resume_window.count()](
-          const std::string& id, bool stored, store::Done<> done) {
-        const auto erase = [&store, window, id, stored, done](bool captured_gone) {
-          if (!captured_gone)
-            return done(tl::unexpected(store::StorageError(
-                store::Failure::other, "the captured events of a session cannot be removed")));
-          if (!stored) return done({});
-          const auto erased = [done](store::StoreResult<bool> outcome) {
-            outcome ? done({}) : done(tl::unexpected(std::move(outcome).error()));
-          };
-          store.erase_session(id, {now().wall, window}, erased, [] {});
-        };
-        capture ? capture->erase(id, erase) : erase(true);
-      };
+/// An erasure that other nodes have asked for.
+void erase_here(relay::Erasure& erasure, const std::string& id, bool stored, store::Done<> done) {
+  const auto erased = [done = std::move(done)](relay::Erased outcome) {
+    if (outcome.error) return done(tl::unexpected(*std::move(outcome.error)));
+    if (outcome.outcome == relay::Erased::Outcome::capture_failure)
+      return done(tl::unexpected(store::StorageError(
+          store::Failure::other, "the captured events of a session cannot be removed")));
+    done({});
+  };
+  erasure.remove(id, stored, erased, [] {});
 }
 
 }  // namespace
@@ -176,11 +168,18 @@ transcript::Journal& FleetShipping::begin(const config::Settings& settings, stor
 std::shared_ptr<relay::SessionDirectory> FleetShipping::directory(const DirectoryParts& of) {
   if (!parts_) return nullptr;
   Parts& parts = *parts_;
-  const config::Fleet& settings = of.settings.fleet;
-  ownership::OwnershipParts owner{settings,     [&parts] { return parts.own(); },
-                                  of.store,     of.store,
-                                  erasing(of),  of.registry,
-                                  of.suspended, of.log};
+  const config::Fleet& settings = of.settings;
+  ownership::OwnershipParts owner{
+      settings,
+      [&parts] { return parts.own(); },
+      of.store,
+      of.store,
+      [&erasure = of.erasure](const std::string& id, bool stored, store::Done<> done) {
+        erase_here(erasure, id, stored, std::move(done));
+      },
+      of.registry,
+      of.suspended,
+      of.log};
   return std::make_shared<FleetDirectory>(
       std::move(owner),
       tokens::FleetTokenParts{settings, of.store,

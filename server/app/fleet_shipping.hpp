@@ -10,10 +10,10 @@
 #include "config/settings.hpp"
 #include "server/app/credentials.hpp"
 #include "server/relay/peers.hpp"
+#include "server/relay/session_eraser.hpp"
 #include "server/relay/session_registry.hpp"
 #include "server/relay/storage_monitor.hpp"
 #include "server/relay/suspended_sessions.hpp"
-#include "server/relay/traffic_capture.hpp"
 #include "session/transcript/journal.hpp"
 #include "storage/store/store.hpp"
 
@@ -26,14 +26,13 @@ namespace verbatim::app {
 /// Throws config::ConfigError if fleet.url is set and the program was built without the fleet.
 void require_fleet_support(const config::Settings& settings);
 
-/// The parts that the directory of a fleet uses. They must outlive it. `capture`: null if capture
-/// is off.
+/// The parts that the directory of a fleet uses. They must outlive it.
 struct DirectoryParts {
-  const config::Settings& settings;
+  const config::Fleet& settings;
   store::Store& store;
   relay::Registry& registry;
   relay::SuspendedSessions& suspended;
-  relay::Capture* capture;
+  relay::Erasure& erasure;
   Credentials& credentials;
   Log& log;
 };

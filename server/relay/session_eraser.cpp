@@ -80,7 +80,10 @@ net::Awaitable<Erased> Erasure::erase(net::Executor executor, const std::string&
     co_return result;
   }
   const auto departure = std::make_shared<Departure>(executor, id, log_);
-  result = co_await erase_in_place(executor, id, departure);
+  const auto begin = [&](auto done) {
+    remove(id, true, done, [departure] { Departure::over(departure); });
+  };
+  result = co_await net::from_callback<Erased>(executor, begin);
   if (result.outcome == Erased::Outcome::erased) suspended_.forget(id);
   registry_.release(id);
   if (result.outcome != Erased::Outcome::erased) co_return result;
@@ -95,31 +98,23 @@ net::Awaitable<Erased> Erasure::erase(net::Executor executor, const std::string&
   co_return result;
 }
 
-/// Removes the captured stream first: if the process ends in between, or it cannot be removed, the
-/// session can still be found and erased again.
-net::Awaitable<Erased> Erasure::erase_in_place(net::Executor executor, const std::string& id,
-                                               std::shared_ptr<Departure> departure) {
-  Erased result;
-  if (capture_) {
-    const auto begin = [this, id](auto done) { capture_->erase(id, done); };
-    if (!co_await net::from_callback<bool>(executor, begin)) {
-      log_.error("capture.not_erased", {{"session", id}, {"now", "nothing of it was erased"}});
-      result.outcome = Erased::Outcome::capture_failure;
-      co_return result;
-    }
-  }
-  const store::TokenClock clock{now().wall, resume_window_.load().count()};
-  const auto start = [&](auto done) {
-    sessions_.erase_session(id, clock, done, [departure] { Departure::over(departure); });
+void Erasure::remove(const std::string& id, bool stored, std::function<void(Erased)> done,
+                     std::function<void()> gone) {
+  const auto erase_stored = [this, id, done, gone = std::move(gone)] {
+    const auto erased = [done](store::StoreResult<bool> outcome) {
+      if (!outcome) return done({Erased::Outcome::storage_failure, false, outcome.error()});
+      done({*outcome ? Erased::Outcome::erased : Erased::Outcome::not_found});
+    };
+    sessions_.erase_session(id, {now().wall, resume_window_.load().count()}, erased, gone);
   };
-  const auto erased = co_await net::from_callback<store::StoreResult<bool>>(executor, start);
-  if (!erased) {
-    result.error = erased.error();
-    result.outcome = Erased::Outcome::storage_failure;
-  } else if (*erased) {
-    result.outcome = Erased::Outcome::erased;
-  }
-  co_return result;
+  const auto captured_removed = [this, id, stored, done, erase_stored](bool removed) {
+    if (!removed) {
+      log_.error("capture.not_erased", {{"session", id}, {"now", "nothing of it was erased"}});
+      return done({Erased::Outcome::capture_failure});
+    }
+    stored ? erase_stored() : done({Erased::Outcome::not_found});
+  };
+  capture_ ? capture_->erase(id, captured_removed) : captured_removed(true);
 }
 
 /// A final session may still be closing its connections; a request waits for that. The search for

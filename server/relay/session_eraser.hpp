@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -33,7 +34,7 @@ struct Erased {
   };
   Outcome outcome = Outcome::not_found;
   bool gone = false;  ///< no file has its text; false: not yet, or it was not waited for
-  std::optional<store::StorageError> error;
+  std::optional<store::StorageError> error = std::nullopt;
 };
 
 class Erasure {
@@ -69,14 +70,19 @@ class Erasure {
     if (retention_changed_) retention_changed_->notify();
   }
 
+  /// Removes the session from the files of this relay, the captured stream first. If the process
+  /// ends in between, or that stream cannot be removed, the session can be found and erased again.
+  /// `stored`: false if the store does not have it. `done`: called once, on any thread, without
+  /// Erased::gone. `gone`: called once no file has its text, if it was erased.
+  void remove(const std::string& id, bool stored, std::function<void(Erased)> done,
+              std::function<void()> gone);
+
   /// Any thread.
   void add_metrics(MetricsPage& page) const;
 
  private:
   net::Awaitable<Admission> reserve_session(net::Executor executor, const std::string& id, Why why);
   class Departure;
-  net::Awaitable<Erased> erase_in_place(net::Executor executor, const std::string& id,
-                                        std::shared_ptr<Departure> departure);
   net::Awaitable<void> erase_ended_before(net::Executor executor, TimeMs time);
 
   store::SessionStore& sessions_;
