@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <type_traits>
 #include <utility>
 
@@ -13,6 +14,9 @@
 #include "storage/store/call.hpp"
 
 namespace verbatim::api {
+
+/// 503. `detail`: sentences for the caller.
+net::HttpResponse fleet_database_unavailable(const std::string& detail);
 
 /// 503. The error's message goes to the log: it names files.
 net::HttpResponse storage_problem(Log& log, const store::StorageError& error);

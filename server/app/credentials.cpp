@@ -65,21 +65,23 @@ void Credentials::use(std::shared_ptr<const access::Authenticator> next) {
   for (const std::string& id : next->key_ids()) revocations_.remove(access::credential_of_key(id));
   authenticator_.set(std::move(next));
   if (removed->empty()) return;
-  revocations_.add(*removed);
-  registry_.end_connections_of(removed);
-  feed_.wake_watchers();
+  end_uses_of(removed);
   log_.warn("back_end_key.revoked", {{"keys", removed->size()},
                                      {"why", "auth.api_keys no longer lists them"},
                                      {"now", "their connections and tokens end"}});
+}
+
+void Credentials::end_uses_of(std::shared_ptr<const std::unordered_set<std::string>> ids) {
+  revocations_.add(*ids);
+  registry_.end_connections_of(std::move(ids));
+  feed_.wake_watchers();
 }
 
 void Credentials::revoke_token(const std::string& id, store::TokenStore& tokens,
                                store::Done<> done) {
   tokens.revoke_token(id, now().wall, [this, id, done](const store::StoreResult<bool>& known) {
     if (!known) return done(tl::unexpected(known.error()));
-    revocations_.add(id);
-    registry_.end_connections_of(id);
-    feed_.wake_watchers();
+    end_uses_of(std::make_shared<std::unordered_set<std::string>>(std::unordered_set{id}));
     if (*known)
       log_.info("client_secret.revoked", {{"id", id}, {"by", "another relay of the fleet"}});
     done({});
@@ -103,9 +105,7 @@ net::Awaitable<void> Credentials::revoke_tokens_of_removed_keys(
   const auto ids =
       std::make_shared<std::unordered_set<std::string>>((*outcome)->begin(), (*outcome)->end());
   if (ids->empty()) co_return;
-  revocations_.add(*ids);
-  registry_.end_connections_of(ids);
-  feed_.wake_watchers();
+  end_uses_of(ids);
   log_.warn(
       "client_secret.revoked",
       {{"tokens", ids->size()}, {"why", "auth.api_keys no longer lists the key that minted them"}});

@@ -6,6 +6,8 @@
 
 #include <chrono>
 #include <memory>
+#include <string>
+#include <unordered_set>
 
 #include "base/log.hpp"
 #include "base/reloadable.hpp"
@@ -56,6 +58,9 @@ class Credentials {
                                                      std::chrono::milliseconds patience);
 
  private:
+  /// `ids`: of Principal::credential_id().
+  void end_uses_of(std::shared_ptr<const std::unordered_set<std::string>> ids);
+
   const DataDir& data_dir_;
   relay::Registry& registry_;
   access::Revocations& revocations_;

@@ -15,20 +15,12 @@ namespace {
 /// Value of Retry-After while the fleet's database cannot be asked.
 constexpr int fleet_retry_seconds = 2;
 
-tl::unexpected<access::NotAdmitted> token_unknown() {
-  return access::not_admitted(retry_later(
-      net::openai_error(503, "session_node_unknown",
-                        "Another node has made the token, and the fleet's database does not "
-                        "answer, so this node cannot know the token's settings."),
-      fleet_retry_seconds));
-}
-
-tl::unexpected<access::NotAdmitted> home_unknown() {
-  return access::not_admitted(retry_later(
-      net::openai_error(503, "session_node_unknown",
-                        "The fleet's database does not answer, so it cannot be known on which node "
-                        "the session is."),
-      fleet_retry_seconds));
+/// `what`: the fact that cannot be known.
+tl::unexpected<access::NotAdmitted> database_silent(const std::string& what) {
+  return access::not_admitted(
+      retry_later(net::openai_error(503, "session_node_unknown",
+                                    "The fleet's database does not answer, so " + what + "."),
+                  fleet_retry_seconds));
 }
 
 }  // namespace
@@ -101,7 +93,7 @@ RealtimeEndpoint::Step<std::optional<Node>> RealtimeEndpoint::node_of(
       break;
     case SessionHome::Where::unknown:
       if (parts_.suspended.waits(call.session_id) || !co_await is_known_here(call, worker))
-        co_return home_unknown();
+        co_return database_silent("it cannot be known on which node the session is");
       break;
     case SessionHome::Where::elsewhere:
       if (!from_peer) co_return std::move(home.node);
@@ -149,7 +141,8 @@ RealtimeEndpoint::Step<RealtimeEndpoint::Token> RealtimeEndpoint::token_of(
   auto found = co_await judge(use, worker);
   if (found && !found->stored && parts_.peers != nullptr && !claims.id.empty()) {
     const TokenRecord record = co_await parts_.peers->bring_token(worker.executor(), claims.id);
-    if (record == TokenRecord::unknown && claims.configured) co_return token_unknown();
+    if (record == TokenRecord::unknown && claims.configured)
+      co_return database_silent("this node cannot know the settings of a token that another made");
     if (record == TokenRecord::here) found = co_await judge(use, worker);
   }
   if (!found) {

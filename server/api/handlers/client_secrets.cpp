@@ -169,9 +169,8 @@ net::Awaitable<std::optional<net::HttpResponse>> revoke_elsewhere(const ApiServi
     case TokenRecord::nowhere:
       co_return net::problem(404, "not found", "There is no such client token.");
     case TokenRecord::unknown:
-      co_return retry_later(net::problem(503, "fleet database unavailable",
-                                         "This node does not have the token, and the fleet's "
-                                         "database does not answer."));
+      co_return fleet_database_unavailable(
+          "This node does not have the token, and the fleet's database does not answer.");
   }
   co_return std::nullopt;
 }

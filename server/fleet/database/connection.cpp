@@ -48,6 +48,11 @@ std::string Rows::text(int row, int column) const {
   return {PQgetvalue(result_.get(), row, column),
           static_cast<std::size_t>(PQgetlength(result_.get(), row, column))};
 }
+std::vector<std::string> Rows::texts(int column) const {
+  std::vector<std::string> all;
+  for (int row = 0; row < count(); ++row) all.push_back(text(row, column));
+  return all;
+}
 std::int64_t Rows::integer(int row, int column) const {
   const std::string digits = text(row, column);
   std::int64_t number = 0;

@@ -39,6 +39,8 @@ class Rows {
   std::int64_t changed() const;
   bool is_null(int row, int column) const;
   std::string text(int row, int column) const;
+  /// A column of all rows.
+  std::vector<std::string> texts(int column) const;
   std::int64_t integer(int row, int column) const;
   bool flag(int row, int column) const;
   /// A column of type bytea.

@@ -107,7 +107,8 @@ bool Ownership::is_ready(const OwnNode& own) {
   }
   if (!has_given_up(own)) {
     erased_here_.clear();
-    auto done = follow_erasures(true, own);
+    all_erasures_at_ = {};
+    auto done = follow_erasures(own);
     if (done) done = give_up_lost(own);
     if (!done) lose_connection(done.error());
   }
@@ -323,30 +324,32 @@ DatabaseResult<> Ownership::end_here(const std::vector<std::string>& session_ids
 /// An erasure of a session that the store does not have is confirmed at once. An erasure in the
 /// store is a change of it: the shipper confirms that one, behind everything that it may still send
 /// of the session.
-DatabaseResult<> Ownership::follow_erasures(bool all, const OwnNode& own) {
-  for (int round = 0; round < erasure_rounds_max; ++round) {
+DatabaseResult<> Ownership::follow_erasures(const OwnNode& own) {
+  const bool all = Clock::now() >= all_erasures_at_;
+  bool more = true;
+  for (int round = 0; more && round < erasure_rounds_max; ++round) {
     auto found = find_erasures(*connection_, all, own.incarnation);
     if (!found) return tl::unexpected(std::move(found.error()));
-    const bool more = found->size() == static_cast<std::size_t>(erasures_at_once);
+    more = found->size() == static_cast<std::size_t>(erasures_at_once);
     std::erase_if(*found, [this](const std::string& id) { return erased_here_.contains(id); });
-    if (found->empty()) return {};
-    StoreCall<std::vector<store::StoredSession>> looking(
-        [&](auto done) { parts_.moving.find_stored(*found, std::move(done)); });
-    const auto stored = looking.wait(store_patience);
-    if (!stored) return tl::unexpected(stored.error());
-    if (auto erased = erase_here(*found, *stored); !erased) return erased;
+    if (found->empty()) break;
+    if (auto erased = erase_here(*found); !erased) return erased;
     std::erase_if(*found, [this](const std::string& id) { return erased_here_.contains(id); });
-    auto confirmed = confirm_erased(*connection_, *found, own.incarnation);
-    if (!confirmed || !more) return confirmed;
+    if (auto confirmed = confirm_erased(*connection_, *found, own.incarnation); !confirmed)
+      return confirmed;
   }
+  if (all) all_erasures_at_ = Clock::now() + all_erasures_interval;
   return {};
 }
 
-DatabaseResult<> Ownership::erase_here(const std::vector<std::string>& session_ids,
-                                       const std::vector<store::StoredSession>& stored) {
+DatabaseResult<> Ownership::erase_here(const std::vector<std::string>& session_ids) {
+  StoreCall<std::vector<store::StoredSession>> looking(
+      [&](auto done) { parts_.moving.find_stored(session_ids, std::move(done)); });
+  const auto stored = looking.wait(store_patience);
+  if (!stored) return tl::unexpected(stored.error());
   std::map<std::string, bool> tokens_alone;
   std::vector<std::string> whole;
-  for (const store::StoredSession& one : stored) {
+  for (const store::StoredSession& one : *stored) {
     tokens_alone[one.id] = one.tokens_alone;
     if (!one.tokens_alone) whole.push_back(one.id);
   }
@@ -393,9 +396,7 @@ DatabaseResult<> Ownership::leave_tails_of(const Lost& lost, const OwnNode& own)
 DatabaseResult<> Ownership::look(const OwnNode& own) {
   if (auto done = adopt_tails(own); !done) return done;
   if (auto done = end_pending_tails(); !done) return done;
-  const bool all = Clock::now() >= all_erasures_at_;
-  if (auto done = follow_erasures(all, own); !done) return done;
-  if (all) all_erasures_at_ = Clock::now() + all_erasures_interval;
+  if (auto done = follow_erasures(own); !done) return done;
   if (Clock::now() < orphans_at_) return {};
   orphans_at_ = Clock::now() + parts_.settings.dead_after / orphan_looks;
   return take_orphans(own);

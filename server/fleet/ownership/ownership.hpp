@@ -107,12 +107,10 @@ class Ownership {
   /// Whether this incarnation has given up all that other nodes took. Any thread.
   bool has_given_up(const OwnNode& own) const;
   database::DatabaseResult<> give_up_lost(const OwnNode& own);
-  /// Erases what is left here of sessions that other nodes have erased. `all`: else the latest
-  /// ones.
-  database::DatabaseResult<> follow_erasures(bool all, const OwnNode& own);
-  /// `stored`: those of them that the store has.
-  database::DatabaseResult<> erase_here(const std::vector<std::string>& session_ids,
-                                        const std::vector<store::StoredSession>& stored);
+  /// Erases what is left here of sessions that other nodes have erased: of the latest erasures, and
+  /// now and then of all.
+  database::DatabaseResult<> follow_erasures(const OwnNode& own);
+  database::DatabaseResult<> erase_here(const std::vector<std::string>& session_ids);
   /// Ends these sessions here, and waits for that.
   database::DatabaseResult<> end_here(const std::vector<std::string>& session_ids,
                                       const std::string& why);

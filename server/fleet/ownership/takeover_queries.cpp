@@ -270,9 +270,7 @@ DatabaseResult<std::vector<std::string>> find_erasures(Connection& connection, b
   params.add(own).add(erasures_at_once);
   auto rows = connection.run(all ? all_erasures : recent_erasures, params);
   if (!rows) return tl::unexpected(std::move(rows.error()));
-  std::vector<std::string> ids;
-  for (int row = 0; row < rows->count(); ++row) ids.push_back(rows->text(row, 0));
-  return ids;
+  return rows->texts(0);
 }
 
 DatabaseResult<> confirm_erased(Connection& connection, const std::vector<std::string>& session_ids,

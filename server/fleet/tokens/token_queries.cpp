@@ -59,9 +59,7 @@ DatabaseResult<std::vector<std::string>> find_revoked(Connection& connection, bo
   params.add_text(after).add(revoked_at_once);
   auto rows = connection.run(all ? all_statement : recent_statement, params);
   if (!rows) return tl::unexpected(std::move(rows.error()));
-  std::vector<std::string> ids;
-  for (int row = 0; row < rows->count(); ++row) ids.push_back(rows->text(row, 0));
-  return ids;
+  return rows->texts(0);
 }
 
 }  // namespace verbatim::tokens
