@@ -40,6 +40,58 @@ void erase(SearchFile& index, const std::vector<std::int64_t>& sessions) {
   REQUIRE(index.scrub());
 }
 
+/// A store that an older version has written, with one session. It is indexed in the background.
+class OlderStore {
+ public:
+  OlderStore() {
+    const auto file = dir_ / "v.db";
+    {
+      const sqlite::Schema version_8{sqlite::application_id, sqlite::schema_steps().first(8)};
+      sqlite::Database old(file, {.access = sqlite::Access::create, .schema = &version_8});
+      old.run(
+          "INSERT INTO session (id, public_id, user, metadata, created_at) "
+          "VALUES (4, 'old', 'ann', '{}', 1);"
+          "INSERT INTO attempt (id, session, number, status, started_at, ended_at, close_reason, "
+          "model, first_seq) VALUES (9, 4, 1, 3, 1, 2, 1, 'm', 0);"
+          "INSERT INTO turn (attempt, item_id, ordinal, role, status, text, reason, deleted, "
+          "response_id, writers) VALUES (9, 'i', 1, 1, 1, 'said long ago', '', 0, '', '[]')");
+    }
+    maintenance::recover(file, 1000);
+    sqlite_store::SqliteStoreOptions options;
+    options.journal.file = file;
+    store_ = std::make_unique<sqlite_store::SqliteStore>(std::move(options), watch_, log_);
+  }
+  ~OlderStore() { CHECK(store_->shut_down(test::patience)); }
+  OlderStore(const OlderStore&) = delete;
+  OlderStore& operator=(const OlderStore&) = delete;
+
+  sqlite_store::SqliteStore* operator->() { return store_.get(); }
+  std::filesystem::path index() const { return dir_ / "search.index"; }
+
+  /// The answer to a search, once the index is complete.
+  store::SessionPage find(const std::string& question) {
+    store::SessionFilter filter;
+    filter.question = question;
+    store::SessionPage page;
+    const auto until = std::chrono::steady_clock::now() + test::patience;
+    do {
+      std::promise<store::SessionPage> answer;
+      store_->list_sessions(
+          filter, {"a search"},
+          [&](store::StoreResult<store::SessionPage> found) { answer.set_value(found.value()); });
+      page = answer.get_future().get();
+      if (!page.search_complete) std::this_thread::yield();
+    } while (!page.search_complete && std::chrono::steady_clock::now() < until);
+    return page;
+  }
+
+ private:
+  const test::TempDir dir_;
+  test::JournalWatch watch_;
+  Log log_{LogOptions{LogLevel::error}};
+  std::unique_ptr<sqlite_store::SqliteStore> store_;
+};
+
 }  // namespace
 
 TEST_CASE("erased words are in no page of the index, others stay", "[P10][search]") {
@@ -107,39 +159,21 @@ TEST_CASE("a file that cannot be used is replaced, and one in use by this versio
 
 TEST_CASE("a store of an older version is indexed in the background once it is opened",
           "[P7][search][migration]") {
-  const test::TempDir dir;
-  const auto file = dir / "v.db";
-  {
-    const sqlite::Schema version_8{sqlite::application_id, sqlite::schema_steps().first(8)};
-    sqlite::Database old(file, {.access = sqlite::Access::create, .schema = &version_8});
-    old.run(
-        "INSERT INTO session (id, public_id, user, metadata, created_at) "
-        "VALUES (4, 'old', 'ann', '{}', 1);"
-        "INSERT INTO attempt (id, session, number, status, started_at, ended_at, close_reason, "
-        "model, first_seq) VALUES (9, 4, 1, 3, 1, 2, 1, 'm', 0);"
-        "INSERT INTO turn (attempt, item_id, ordinal, role, status, text, reason, deleted, "
-        "response_id, writers) VALUES (9, 'i', 1, 1, 1, 'said long ago', '', 0, '', '[]')");
-  }
-  maintenance::recover(file, 1000);
-  sqlite_store::SqliteStoreOptions options;
-  options.journal.file = file;
-  test::JournalWatch watch;
-  Log log{LogOptions{LogLevel::error}};
-  sqlite_store::SqliteStore store(std::move(options), watch, log);
-  store::SessionFilter filter;
-  filter.question = "LONG ago";
-  store::SessionPage page;
-  const auto until = std::chrono::steady_clock::now() + test::patience;
-  do {
-    std::promise<store::SessionPage> answer;
-    store.list_sessions(filter, {"a search"}, [&](store::StoreResult<store::SessionPage> found) {
-      answer.set_value(found.value());
-    });
-    page = answer.get_future().get();
-    if (!page.search_complete) std::this_thread::yield();
-  } while (!page.search_complete && std::chrono::steady_clock::now() < until);
+  OlderStore store;
+  const store::SessionPage page = store.find("LONG ago");
   REQUIRE(page.sessions.size() == 1);
   CHECK(page.sessions[0].id == "old");
   CHECK(page.hits[0]->snippet == "said long ago");
-  REQUIRE(store.shut_down(test::patience));
+}
+
+TEST_CASE("a session that another node has leaves no word in the index of this one",
+          "[P10][P14][search]") {
+  OlderStore store;
+  REQUIRE(store.find("ago").sessions.size() == 1);
+  REQUIRE(SearchFile(store.index()).rows_named("old") == std::vector<std::int64_t>{4});
+  std::promise<bool> forgotten;
+  store->forget_session("old",
+                        [&](store::StoreResult<> done) { forgotten.set_value(done.has_value()); });
+  REQUIRE(forgotten.get_future().get());
+  CHECK(SearchFile(store.index()).rows_named("old").empty());
 }
