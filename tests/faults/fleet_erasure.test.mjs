@@ -1,22 +1,15 @@
 // A session that moved from one relay of a fleet to another: the copy that the first one still has (P3, P10, P14). Real
 // relays, and a real PostgreSQL that they share.
 import assert from 'node:assert/strict';
-import { before, describe, test as run } from 'node:test';
+import { describe } from 'node:test';
 import { eventually, sharedSimulator } from '../e2e/support/cell.mjs';
-import { wholeFile } from '../e2e/support/file.mjs';
 import { holders } from '../e2e/support/holders.mjs';
-import { Postgres, missing } from '../e2e/support/postgres.mjs';
-import { Client, run as command } from '../e2e/support/verbatim.mjs';
-import { Fleet } from './fleet/nodes.mjs';
+import { Client, run as command, temporaryDirectory } from '../e2e/support/verbatim.mjs';
+import { Fleet, fleetTest as test, sharedServer } from './fleet/nodes.mjs';
 
-const test = (name, body) => run(name, { skip: missing ?? false, timeout: 120_000 }, body);
 const simulator = sharedSimulator();
 
-let postgres;
-const file = wholeFile();
-before(async () => {
-  if (!missing) postgres = await Postgres.start(file);
-});
+const server = sharedServer();
 
 const end = async (relay, client, id) => {
   await client.close();
@@ -24,9 +17,9 @@ const end = async (relay, client, id) => {
 };
 
 /** Two relays. The first attempt of the session was at `a`, which is dead; the second has ended at `b`. */
-async function moved(t, name) {
+async function moved(t, name, env) {
   const id = 'sess_1';
-  const fleet = await Fleet.start(t, { simulator, postgres, names: ['a', 'b'] });
+  const fleet = await Fleet.start(t, { simulator, postgres: server.postgres, names: ['a', 'b'], env });
   const { nodes, comes, mayFence } = fleet;
   const token = await nodes.a.mint({ user: name, session_id: id });
   const first = await Client.connect(t, nodes.a, { token });
@@ -58,14 +51,15 @@ describe('a relay that lost a session', { concurrency: 2 }, () => {
   });
 
   test('erases its old copy when it comes back, if the session was erased meanwhile [P10][P14]', async (t) => {
-    const { nodes, sql, comes, again, path } = await moved(t, 'narwhal');
+    const captured = temporaryDirectory(t);
+    const { nodes, sql, comes, again, path } = await moved(t, 'narwhal', { a: { VERBATIM_CAPTURE_DIR: captured } });
     assert.equal((await nodes.b.request(path, { method: 'DELETE' })).status, 204);
     await comes('SELECT count(*) FROM session', '0', 'the erasure');
-    assert.notEqual(holders([nodes.a.dataDir], 'narwhal').length, 0);
+    for (const directory of [nodes.a.dataDir, captured]) assert.notEqual(holders([directory], 'narwhal').length, 0);
     sql("UPDATE erased SET at = at - interval '7 days'");
     const a = await again('a');
     await comes('SELECT count(*) FROM erased_on', '2', 'the confirmation of the first relay');
-    await eventually(() => holders([a.dataDir], 'narwhal').length === 0, 'the first relay without the words');
+    await eventually(() => holders([a.dataDir, captured], 'narwhal').length === 0, 'the first relay without the words');
     assert.equal((await a.request(path)).status, 404);
     assert.equal((await nodes.b.request(path)).status, 404);
     for (const table of ['session', 'attempt', 'turn', 'event', 'copy']) assert.equal(sql(`SELECT count(*) FROM ${table}`), '0', table);

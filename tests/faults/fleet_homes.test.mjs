@@ -1,23 +1,16 @@
 // Two relays and their database: a client or a request may come to either, and each session lives on one (P14).
 import assert from 'node:assert/strict';
-import { before, test as run } from 'node:test';
 import { eventually, sharedSimulator } from '../e2e/support/cell.mjs';
-import { wholeFile } from '../e2e/support/file.mjs';
-import { Postgres, missing } from '../e2e/support/postgres.mjs';
+import { Postgres } from '../e2e/support/postgres.mjs';
 import { Client, refusal, within } from '../e2e/support/verbatim.mjs';
-import { Fleet } from './fleet/nodes.mjs';
+import { Fleet, fleetTest as test, sharedServer } from './fleet/nodes.mjs';
 
-const test = (name, body) => run(name, { skip: missing ?? false }, body);
 const simulator = sharedSimulator();
 
-let shared;
-const file = wholeFile();
-before(async () => {
-  if (!missing) shared = await Postgres.start(file);
-});
+const server = sharedServer();
 
 /** Relays `a` and `b` with one database; `again(name)` starts the next process on a relay's data. */
-async function fleet(t, postgres = shared) {
+async function fleet(t, postgres = server.postgres) {
   const { nodes, sql, again } = await Fleet.start(t, { simulator, postgres, names: ['a', 'b'], set: ['fleet.peer_timeout=10s'] });
   return { ...nodes, sql, again };
 }

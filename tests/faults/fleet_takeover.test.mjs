@@ -2,26 +2,20 @@
 // relays, a real PostgreSQL that they share, and the simulated provider.
 import assert from 'node:assert/strict';
 import { rmSync } from 'node:fs';
-import { before, describe, test as run } from 'node:test';
+import { describe } from 'node:test';
 import { eventually, sharedSimulator } from '../e2e/support/cell.mjs';
-import { wholeFile } from '../e2e/support/file.mjs';
-import { Postgres, missing } from '../e2e/support/postgres.mjs';
+import { Postgres } from '../e2e/support/postgres.mjs';
 import { Receiver, targets } from '../e2e/support/receiver.mjs';
 import { Client, refusal, within } from '../e2e/support/verbatim.mjs';
-import { Fleet } from './fleet/nodes.mjs';
+import { Fleet, fleetTest as test, sharedServer } from './fleet/nodes.mjs';
 import { Shim } from './shim.mjs';
 
-const test = (name, body) => run(name, { skip: missing ?? false, timeout: 120_000 }, body);
 const simulator = sharedSimulator();
 const instructions = 'Answer like a pirate.';
 
-let postgres;
-const file = wholeFile();
-before(async () => {
-  if (!missing) postgres = await Postgres.start(file);
-});
+const server = sharedServer();
 
-const fleet = (t, names, options) => Fleet.start(t, { simulator, postgres, names, ...options });
+const fleet = (t, names, options) => Fleet.start(t, { simulator, postgres: server.postgres, names, ...options });
 
 /** A person whose session is at `relay`, with settings that only its events have. */
 async function meet(t, relay, name) {

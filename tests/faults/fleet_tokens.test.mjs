@@ -1,25 +1,18 @@
 // Client tokens that one relay of a fleet has minted, used and revoked at another (P8, P10, P14). Real relays, and a real
 // PostgreSQL that they share.
 import assert from 'node:assert/strict';
-import { before, describe, test as run } from 'node:test';
+import { describe } from 'node:test';
 import { eventually, sharedSimulator } from '../e2e/support/cell.mjs';
-import { wholeFile } from '../e2e/support/file.mjs';
 import { holders } from '../e2e/support/holders.mjs';
-import { Postgres, missing } from '../e2e/support/postgres.mjs';
 import { Client, refusal, within } from '../e2e/support/verbatim.mjs';
-import { Fleet } from './fleet/nodes.mjs';
+import { Fleet, fleetTest as test, sharedServer } from './fleet/nodes.mjs';
 
-const test = (name, body) => run(name, { skip: missing ?? false, timeout: 120_000 }, body);
 const simulator = sharedSimulator();
 
-let postgres;
-const file = wholeFile();
-before(async () => {
-  if (!missing) postgres = await Postgres.start(file);
-});
+const server = sharedServer();
 
 const two = async (t) => {
-  const fleet = await Fleet.start(t, { simulator, postgres, names: ['a', 'b'] });
+  const fleet = await Fleet.start(t, { simulator, postgres: server.postgres, names: ['a', 'b'] });
   return { ...fleet, ...fleet.nodes };
 };
 

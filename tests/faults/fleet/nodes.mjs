@@ -1,10 +1,26 @@
 // The relays of a fleet, with a database of their own on a server.
+import { before, test } from 'node:test';
+import { wholeFile } from '../../e2e/support/file.mjs';
 import { membership } from '../../e2e/support/fleet.mjs';
 import { Line } from '../../e2e/support/line.mjs';
+import { Postgres, missing } from '../../e2e/support/postgres.mjs';
 import { eventually, freePort } from '../../e2e/support/process.mjs';
 import { makeKey, startRelay, temporaryDirectory } from '../../e2e/support/verbatim.mjs';
 
 let databases = 0;
+
+/** A test that needs PostgreSQL. */
+export const fleetTest = (name, body) => test(name, { skip: missing ?? false, timeout: 120_000 }, body);
+
+/** The server of all tests of a file: `postgres` of the result, once they run. */
+export function sharedServer() {
+  const shared = {};
+  const file = wholeFile();
+  before(async () => {
+    if (!missing) shared.postgres = await Postgres.start(file);
+  });
+  return shared;
+}
 
 export class Fleet {
   /**
