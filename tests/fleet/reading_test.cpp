@@ -149,6 +149,30 @@ store::PostedCopy copy_of(const std::string& session, const std::string& writer,
   return posted;
 }
 
+TEST_CASE("an incarnation names its node, also if the id of another begins with it", "[P14]") {
+  relay::FleetNode first;
+  first.node_id = "2a000000-0000-4000-8000-000000000000";
+  first.incarnation = 1;
+  first.url = "ws://10.0.0.1:8081";
+  relay::FleetNode second;
+  second.node_id = "1b000000-0000-4000-8000-000000000000";
+  second.incarnation = 2;
+  const relay::Fleet fleet{{first, second}, 1};
+  const auto named = [&](const std::string& name) {
+    std::vector<std::int64_t> found;
+    for (const relay::FleetNode& node : nodes_named(fleet, name)) found.push_back(node.incarnation);
+    return found;
+  };
+  using Found = std::vector<std::int64_t>;
+  CHECK(named("1") == Found{1});
+  CHECK(named("2") == Found{2});
+  CHECK(named(first.url) == Found{1});
+  CHECK(named(second.node_id) == Found{2});
+  CHECK(named("1b000000") == Found{2});
+  CHECK(named("1b00000").empty());
+  CHECK(named("3").empty());
+}
+
 }  // namespace
 
 TEST_CASE("the database has every session as its node shows it, in lists and in every form",

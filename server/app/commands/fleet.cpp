@@ -24,7 +24,9 @@ struct NodeOptions {
 };
 
 void add_node_options(CLI::App& parser, NodeOptions& options) {
-  parser.add_option("node", options.node, "a node's id, its beginning, its number or its URL")
+  parser
+      .add_option("node", options.node,
+                  "a node's id or 8 of its characters, its incarnation or its URL")
       ->required()
       ->check(not_empty());
   parser.add_flag("--force", options.force, "also if the node holds its lease");
@@ -90,11 +92,6 @@ int show_status(const Common& common) {
   return exit_code::ok;
 }
 
-bool is_named(const relay::FleetNode& node, const std::string& name) {
-  return node.node_id.starts_with(name) || std::to_string(node.incarnation) == name ||
-         node.url == name;
-}
-
 /// The node that the operator names, if it may be changed; else the exit code, with the reason
 /// printed.
 struct Chosen {
@@ -104,14 +101,15 @@ struct Chosen {
 Chosen choose_node(Connection& connection, const NodeOptions& options, const char* first) {
   const auto fleet = reading::list_nodes(connection);
   if (!fleet) return {std::nullopt, fail_at_database(fleet.error())};
-  std::vector<relay::FleetNode> found;
-  for (const relay::FleetNode& node : fleet->nodes)
-    if (is_named(node, options.node)) found.push_back(node);
+  const auto found = reading::nodes_named(*fleet, options.node);
   if (found.empty())
     return {std::nullopt, fail("there is no node " + options.node + ": see verbatim fleet status",
                                exit_code::not_found)};
   if (found.size() > 1)
-    return {std::nullopt, fail(options.node + " names more than one node", exit_code::bad_usage)};
+    return {
+        std::nullopt,
+        fail(options.node + " names more than one node: give a whole id, see verbatim fleet status",
+             exit_code::bad_usage)};
   const relay::FleetNode& node = found.front();
   if (node.alive && node.lease_ms >= 0 && !options.force)
     return {std::nullopt,

@@ -59,6 +59,19 @@ DatabaseResult<relay::Fleet> list_nodes(Connection& connection) {
   return fleet;
 }
 
+std::vector<relay::FleetNode> nodes_named(const relay::Fleet& fleet, const std::string& name) {
+  constexpr std::size_t shortest_beginning = 8;  // the first group of a UUID
+  std::vector<relay::FleetNode> whole;
+  std::vector<relay::FleetNode> begin;
+  for (const relay::FleetNode& node : fleet.nodes) {
+    if (node.node_id == name || std::to_string(node.incarnation) == name || node.url == name)
+      whole.push_back(node);
+    else if (name.size() >= shortest_beginning && node.node_id.starts_with(name))
+      begin.push_back(node);
+  }
+  return whole.empty() ? begin : whole;
+}
+
 void NodeList::read(store::Done<relay::Fleet> done) {
   reader_.run<relay::Fleet>({}, true, list_nodes, [done](DatabaseResult<relay::Fleet> fleet) {
     if (fleet) return done(*std::move(fleet));

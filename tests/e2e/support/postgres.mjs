@@ -71,8 +71,11 @@ export class Postgres {
     if (!this.#running) return;
     this.#running = false;
     const pid = Number(readFileSync(join(this.data, 'postmaster.pid'), 'utf8').split('\n')[0]);
-    for (const one of [pid, ...this.#children(pid)]) signal(one, 'SIGKILL');
-    while (signal(pid, 0)) spawnSync('true');
+    signal(pid, 'SIGSTOP'); // it starts no child while they are counted
+    const all = [pid, ...this.#children(pid)];
+    for (const one of all) signal(one, 'SIGKILL');
+    // The next start is refused while one of them still has the shared memory.
+    while (all.some((one) => signal(one, 0))) spawnSync('true');
   }
 
   #children(pid) {

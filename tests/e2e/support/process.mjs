@@ -1,5 +1,6 @@
 // The program as a child process: starts it, waits for it, stops it by its pid, reads its output.
 import { spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, readdirSync, readlinkSync, rmSync, watch } from 'node:fs';
 import { createServer } from 'node:net';
@@ -45,14 +46,26 @@ function cleanEnvironment(extra) {
   return { ...Object.fromEntries(inherited), ...extra };
 }
 
-/** A port that is free now. */
+/**
+ * A port that is free now, below those that the kernel gives to connections (from 32,768): a server that is started
+ * again on it later finds it free, unless another test has chosen the same.
+ */
 export async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
+  for (let attempt = 0; attempt < 100; ++attempt) {
+    const server = createServer();
+    try {
+      server.listen(randomInt(10_000, 32_768), '127.0.0.1');
+      await once(server, 'listening');
+    } catch (error) {
+      if (error.code !== 'EADDRINUSE') throw error;
+      continue;
+    }
+    const { port } = server.address();
+    server.close();
+    await once(server, 'close');
+    return port;
+  }
+  throw new Error('no free port below 32,768');
 }
 
 export class Program {
