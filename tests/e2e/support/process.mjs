@@ -47,8 +47,8 @@ function cleanEnvironment(extra) {
 }
 
 /**
- * A port that is free now, below those that the kernel gives to connections (from 32,768): a server that is started
- * again on it later finds it free, unless another test has chosen the same.
+ * A port that is free now. The kernel gives those from 32,768 to connections. This one is below them, so that a
+ * server that starts on it again later finds it free.
  */
 export async function freePort() {
   for (let attempt = 0; attempt < 100; ++attempt) {
