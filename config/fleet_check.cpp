@@ -57,6 +57,9 @@ std::vector<Contradiction> contradictions_of_fleet(const Settings& settings) {
     add("fleet.peer_url", "auth.token_secret",
         "is set without auth.token_secret_file: relays know each other, and the tokens of clients, "
         "by this secret, which must be the same on all of them");
+  // Its files and their index stay at one relay: another one could neither show nor erase them.
+  if (settings.recording.enabled != Record::no)
+    add("recording.enabled", "fleet.url", "is not `no`: a fleet does not ship recordings");
   if (fleet.ship == Ship::before && settings.testing.forward_before_commit)
     add("fleet.ship", "testing.forward_before_commit",
         "is before, but testing.forward_before_commit sends text on before it is stored anywhere");

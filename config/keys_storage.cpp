@@ -161,6 +161,24 @@ std::vector<Key> make_storage_keys() {
               {{"always", CaptureStart::always}, {"on_request", CaptureStart::on_request}}),
           "`always`: every attempt is captured. `on_request`: an attempt is captured from the "
           "moment a back end asks for it (POST /v1/sessions/{id}/captured)."),
+      key("recording.enabled", &S::recording, &Recording::enabled, Record::no,
+          choice<Record>({{"no", Record::no}, {"yes", Record::yes}, {"token", Record::token}}),
+          "Which conversations are recorded, both speakers' audio: none, all, or those whose "
+          "client "
+          "token has `verbatim.recording` = true. With `yes` a token may still say false. Ask "
+          "people first where the law requires it (docs/recording.md)."),
+      key("recording.dir", &S::recording, &Recording::dir, {}, path("a directory, or nothing"),
+          "The directory of the recordings. A minute of both speakers takes 5.8 MB (24 kHz PCM) or "
+          "1 MB (G.711). Empty: `recordings` in server.data_dir."),
+      key("recording.retention", &S::recording, &Recording::retention, 0s,
+          duration(0s, 36'500 * day),
+          "Recordings of sessions that ended longer ago than this are removed; the transcripts "
+          "stay. The check interval is a tenth of this time, from one second to ten minutes. 0s: "
+          "a recording stays as long as its session."),
+      key("recording.free_space_min", &S::recording, &Recording::free_space_min, GiB,
+          bytes(0, 1024 * GiB),
+          "Below this much free space in recording.dir the recording of a session stops, so that "
+          "transcripts can still be written; at most a tenth of the disk."),
   };
 }
 

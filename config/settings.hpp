@@ -222,6 +222,16 @@ struct Capture {
   CaptureStart start{};
 };
 
+/// Which conversations are recorded: none, all, or those whose token says so.
+enum class Record { no, yes, token };
+
+struct Recording {
+  Record enabled{};
+  std::filesystem::path dir;       ///< empty: `recordings` in server.data_dir
+  milliseconds retention{};        ///< 0: as long as the session
+  std::size_t free_space_min = 0;  ///< below it recording stops
+};
+
 /// Prices of a model's tokens, each for a million of them.
 struct ModelPrices {
   std::string model;  ///< its name, or the beginning of it
@@ -341,6 +351,7 @@ struct Settings {
   Posts posts;
   Events events;
   Capture capture;
+  Recording recording;
   Console console;
   Trace trace;
   Fleet fleet;

@@ -51,6 +51,7 @@ RealtimeSession::RealtimeSession(SessionIdentity identity, SessionOptions option
   if (const auto wanted = provider().read_session(options_.session_config_json).wants_transcription)
     settings_.hide_transcription(!*wanted);
   dialogue_.transcribes = options_.transcription;
+  if (options_.recording) begin_recording(now);
   transcript_.not_before(identity_.started_at);
   pace_.time_passed(now.mono_ms);  // the user's other sessions may be above the rate
 }
@@ -84,6 +85,8 @@ void RealtimeSession::handle_client(protocol::Message& message, Moment now) {
   if (said.traffic == protocol::Traffic::audio) {
     audio_uncommitted_ = true;
     meter_.client_sent(said.audio_bytes);
+    if (recorder_) record_client_audio(message.bytes, now);
+    if (ended()) return;
     upstream_.push(std::move(message));
     spend(now);
     return;
@@ -199,6 +202,7 @@ Changes RealtimeSession::queue_first(protocol::Message message) {
 
 Changes RealtimeSession::client_gone(const LinkEnd& link, Moment now) {
   if (!client_.attached()) return take_changes();
+  if (recorder_) recorder_->client_gone();
   const bool may_return = client_.gone(link, !ended());
   if (ended()) return take_changes();
   const transcript::CloseReason reason = link.refused ? transcript::CloseReason::policy
@@ -252,13 +256,15 @@ Changes RealtimeSession::client_returned(const ClientReturn& how, Moment now) {
   }
   if (!how.extension_events) return take_changes();
   const ResumeInfo resume{true, replayed, client_.outbox().next_number() - 1};
-  client_.push_first(protocol::own_message(session_event(
-      identity_.session_id, identity_.attempt_number, options_.resume_window_ms, resume)));
+  client_.push_first(protocol::own_message(
+      session_event(identity_.session_id, identity_.attempt_number, options_.resume_window_ms,
+                    resume, options_.recording != nullptr)));
   return take_changes();
 }
 
 void RealtimeSession::resync(const ClientReturn& how, Moment now) {
   client_.restart(how.after.value_or(0));
+  if (recorder_ && !keep_runs(recorder_->skip_unsent(), now)) return;
   journal_.take_settled_turns();  // the snapshot shows them
   // the provider's session is still to come
   if ((settings_.empty() || dialogue_.held_created) && !how.after) return;
@@ -290,6 +296,8 @@ std::optional<transcript::Sequence> RealtimeSession::record(transcript::Event ev
   }
   if (options_.observer && recorded->needs != 0) options_.observer->recorded(event, now);
   if (recorded->needs != 0 && !may_journal(recorded->bytes, now)) return std::nullopt;
+  if (recorder_ && recorded->needs != 0 && !keep_runs(recorder_->see(event), now))
+    return std::nullopt;
   return recorded->needs;
 }
 

@@ -37,6 +37,7 @@
 #include "session/protocol/secret_filter.hpp"
 #include "session/protocol/session_settings.hpp"
 #include "session/session_journal.hpp"
+#include "session/session_recorder.hpp"
 #include "session/settings_dialogue.hpp"
 #include "session/transcript/close_reason.hpp"
 #include "session/transcript/journal.hpp"
@@ -79,6 +80,7 @@ struct SessionOptions {
   BudgetLimits budget;                       ///< without the two clocks, which are set above
   std::shared_ptr<SharedUsage> users_usage;  ///< null: the user has no limits
   std::shared_ptr<Observer> observer;        ///< null: nothing watches the session
+  std::shared_ptr<AudioSink> recording;      ///< null: its audio is not recorded
 
   std::int64_t resume_window_ms = 0;  ///< how long a lost client may return; 0: the session ends
   /// bytes of messages retained for a client that returns
@@ -162,6 +164,10 @@ class RealtimeSession {
   std::optional<std::int64_t> audio_sent(std::int64_t received_us, std::int64_t sent_us) {
     return first_audio_.sent(received_us, sent_us);
   }
+
+  /// Whether recorded audio waits to be sent: call recorded_audio_sent() for audio that was sent.
+  bool awaits_recorded_audio() const { return recorder_ && recorder_->awaits_sending(); }
+  void recorded_audio_sent(std::int64_t received_us, Moment now);
 
   // --- Outputs ---
   /// The changes that no input has returned: those of take_dial(), take_for() and
@@ -254,6 +260,15 @@ class RealtimeSession {
   /// for; nullopt: the journal refused it.
   std::optional<transcript::Sequence> record(transcript::Event event, Moment now);
   bool may_journal(std::size_t bytes, Moment now);
+  void begin_recording(Moment now);
+  /// Journals where recorded audio stands. False: the journal refused it, and the session has
+  /// ended.
+  bool keep_runs(AudioPlacement::Runs runs, Moment now);
+  void record_client_audio(std::string_view message, Moment now);
+  void record_answer_audio(const transcript::AudioDelta& audio, const protocol::Message& message,
+                           Moment now);
+  /// The recording ends with this process's part of the attempt.
+  void end_recording(Moment now);
   const protocol::ProviderDialect& provider() const { return *options_.provider; }
   /// The facts in a message's session object.
   protocol::SessionFacts facts_in(std::string_view message) const {
@@ -336,6 +351,7 @@ class RealtimeSession {
   Pace pace_;
   Meter meter_;
   FirstAudioTimer first_audio_;
+  std::unique_ptr<SessionRecorder> recorder_;  ///< null: the audio is not recorded
 
   Unanswered unanswered_;
   std::unique_ptr<protocol::OpenAnswers> answers_;

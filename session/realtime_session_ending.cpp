@@ -83,6 +83,7 @@ void RealtimeSession::finish(transcript::CloseReason reason, const std::string& 
   // does not.
   const transcript::CloseReason first = pending_reason_.value_or(reason);
   why_ = pending_reason_ ? pending_why_ : why;
+  end_recording(now);
   transcript_.apply({{}, meter_.audio()}, now.wall);
   try {
     for (transcript::AnswerAudio& sent : transcript_.unrecorded_audio())
@@ -123,6 +124,7 @@ Changes RealtimeSession::suspend(const std::string& why, Moment now) {
   if (!record_audio(now) || !record_first_audio(now)) return take_changes();
   if (const auto audio = meter_.unwritten(); audio && !record({{}, *audio}, now))
     return take_changes();
+  end_recording(now);
   budget_.hand_on(transcript_.used());
   if (!journal_.suspend({settings_.to_json(), now.wall}))
     return end(transcript::CloseReason::storage_failure, "the transcript cannot be saved", now);

@@ -119,8 +119,12 @@ bool RealtimeSession::is_for_relay(const transcript::Event& event, const protoco
 /// `event`: of the audio; nullopt: the message has none.
 void RealtimeSession::pass_audio(protocol::Message message,
                                  const std::optional<transcript::Event>& event, Moment now) {
-  if (event && !transcript_.apply(*event, now.wall).repeat)
-    audio_said(std::get<transcript::AudioDelta>(event->body), message.received_us);
+  if (event && !transcript_.apply(*event, now.wall).repeat) {
+    const auto& audio = std::get<transcript::AudioDelta>(event->body);
+    audio_said(audio, message.received_us);
+    if (recorder_) record_answer_audio(audio, message, now);
+    if (ended()) return;
+  }
   budget_.active(now.mono_ms);
   dialogue().release_created();
   client_.answer(std::move(message));

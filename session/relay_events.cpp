@@ -18,12 +18,13 @@ bool binds_settings(std::string_view config_json) {
 }
 
 std::string session_event(const std::string& session_id, int attempt, std::int64_t resume_window_ms,
-                          const ResumeInfo& resume) {
+                          const ResumeInfo& resume, bool recording) {
   return Json{
       {"type", "verbatim.session"}, {"event_id", std::string(own_event_prefix) + session_id},
       {"session_id", session_id},   {"attempt", attempt},
       {"resumed", resume.resumed},  {"replayed", resume.replayed},
-      {"after", resume.after},      {"resume_window_ms", resume_window_ms}}
+      {"after", resume.after},      {"resume_window_ms", resume_window_ms},
+      {"recording", recording}}
       .dump();
 }
 

@@ -36,8 +36,9 @@ struct ResumeInfo {
   bool replayed = false;    ///< the missed messages follow; false: the conversation's items follow
   std::uint64_t after = 0;  ///< the number of the message before this one
 };
+/// `recording`: the conversation's audio is recorded.
 std::string session_event(const std::string& session_id, int attempt, std::int64_t resume_window_ms,
-                          const ResumeInfo& resume = {});
+                          const ResumeInfo& resume = {}, bool recording = false);
 std::string upstream_event(std::string_view state, std::string_view reason,
                            std::string_view event_id);
 /// verbatim.upstream, state `restored`: lists the items that the provider lacks.

@@ -25,6 +25,8 @@ void Meter::configured(const protocol::AudioFormats& formats) {
 void Meter::take_formats(const protocol::AudioFormats& formats) {
   input_bytes_per_second_ = formats.input_bytes_per_second.value_or(input_bytes_per_second_);
   output_bytes_per_second_ = formats.output_bytes_per_second.value_or(output_bytes_per_second_);
+  input_format_ = formats.input.value_or(input_format_);
+  output_format_ = formats.output.value_or(output_format_);
 }
 
 void Meter::provider_sent(const transcript::AudioDelta& audio) {

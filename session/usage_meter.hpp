@@ -25,6 +25,10 @@ class Meter {
   void configured(const protocol::AudioFormats& formats);
   void provider_sent(const transcript::AudioDelta& audio);
 
+  /// The formats in force.
+  const transcript::AudioFormat& input_format() const { return input_format_; }
+  const transcript::AudioFormat& output_format() const { return output_format_; }
+
   /// The total so far.
   transcript::AudioMetered audio() const { return {input_us_ / 1000, output_us_ / 1000}; }
   /// The total, if the journal does not have it yet. It is recorded by the end of each response, so
@@ -36,6 +40,8 @@ class Meter {
 
   std::int64_t input_bytes_per_second_ = 48000;
   std::int64_t output_bytes_per_second_ = 48000;
+  transcript::AudioFormat input_format_;
+  transcript::AudioFormat output_format_;
   bool provider_named_formats_ = false;
   std::int64_t input_us_ = 0;
   std::int64_t output_us_ = 0;

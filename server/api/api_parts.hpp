@@ -25,6 +25,7 @@ class Capture;
 class Erasure;
 class Metrics;
 class Peers;
+class Recordings;
 class Registry;
 class SessionEnder;
 class StorageWatch;
@@ -33,6 +34,7 @@ class Upstream;
 
 namespace verbatim::store {
 class CopyStore;
+class RecordingStore;
 class SessionStore;
 class StoreHealth;
 class TailStore;
@@ -82,8 +84,9 @@ struct ApiParts {
   net::AnswerMemory& answers;
   relay::Capture* capture;  ///< null: nothing is captured
   Log& log;
-  relay::Peers* peers = nullptr;        ///< the other nodes of the fleet; null: this relay is alone
-  const SharedStore* shared = nullptr;  ///< the fleet's database; null: there is none
+  relay::Peers* peers = nullptr;  ///< the other nodes of the fleet; null: this relay is alone
+  relay::Recordings* recordings = nullptr;  ///< null: there are none
+  const SharedStore* shared = nullptr;      ///< the fleet's database; null: there is none
 };
 
 /// The stores that answer: this node's own, or those of the fleet's database. Each outlives the
@@ -93,6 +96,7 @@ struct ApiStores {
   store::CopyStore& copies;
   store::TokenStore& tokens;
   store::TailStore& tails;
+  store::RecordingStore& recorded;
 };
 
 /// Both, and the parts that the API itself owns.

@@ -1,6 +1,8 @@
 #include "server/api/session_json.hpp"
 
 #include <algorithm>
+
+#include "base/clock.hpp"
 #include "base/json/dump.hpp"
 #include "base/json/tree.hpp"
 
@@ -158,6 +160,25 @@ Json to_json(const store::AttemptSummary& attempt, Detail detail) {
   return shown;
 }
 
+/// Whether there is recorded audio, and until when it is kept.
+Json recording_of(const store::SessionSummary& session, std::chrono::milliseconds kept) {
+  auto recorded = store::Recorded::no;
+  for (const store::AttemptSummary& one : session.attempts)
+    recorded = std::max(recorded, one.recorded);
+  Json shown = {{"state", "none"}, {"until", nullptr}};
+  if (recorded == store::Recorded::no) return shown;
+  const store::AttemptSummary& latest = session.attempts.back();
+  const std::optional<TimeMs> ended_at = latest.ended_at;
+  const bool goes_on = !ended_at && latest.recorded == store::Recorded::yes;
+  shown["state"] = goes_on                                ? "recording"
+                   : recorded == store::Recorded::stopped ? "stopped"
+                                                          : "kept";
+  if (!ended_at || kept.count() == 0) return shown;
+  shown["until"] = iso_time(*ended_at + kept.count());
+  if (*ended_at + kept.count() <= now().wall) shown["state"] = "expired";
+  return shown;
+}
+
 /// The text may hold half of a surrogate pair; dump() replaces it.
 void add_hit(Json& shown, const std::optional<store::SearchHit>& hit) {
   shown["snippet"] = hit ? Json(hit->snippet) : Json(nullptr);
@@ -180,17 +201,18 @@ Json only(const Json& whole, const std::vector<std::string>& fields) {
 
 std::span<const std::string_view> listed_members() {
   static constexpr std::string_view names[] = {
-      "id",           "user",       "status",   "created_at", "ended_at", "close_reason",
-      "complete",     "turns",      "usage",    "responses",  "attempt",  "current_attempt",
-      "metadata",     "private",    "attempts", "snippet",    "match",    "provider",
-      "tail_pending", "first_words"};
+      "id",           "user",        "status",   "created_at", "ended_at", "close_reason",
+      "complete",     "turns",       "usage",    "responses",  "attempt",  "current_attempt",
+      "metadata",     "private",     "attempts", "snippet",    "match",    "provider",
+      "tail_pending", "first_words", "recording"};
   return names;
 }
 
-Json to_json(const store::SessionPage& page, const std::vector<std::string>& fields) {
+Json to_json(const store::SessionPage& page, const std::vector<std::string>& fields,
+             std::chrono::milliseconds recording_kept) {
   Json sessions = Json::array();
   for (std::size_t i = 0; i < page.sessions.size(); ++i) {
-    Json shown = to_json(page.sessions[i], Detail::listed);
+    Json shown = to_json(page.sessions[i], Detail::listed, recording_kept);
     if (i < page.hits.size()) add_hit(shown, page.hits[i]);
     sessions.push_back(only(shown, fields));
   }
@@ -202,7 +224,8 @@ Json to_json(const store::SessionPage& page, const std::vector<std::string>& fie
   return shown;
 }
 
-Json to_json(const store::SessionSummary& session, Detail detail) {
+Json to_json(const store::SessionSummary& session, Detail detail,
+             std::chrono::milliseconds recording_kept) {
   Json attempts = Json::array();
   for (const auto& attempt : session.attempts) attempts.push_back(to_json(attempt, detail));
   const bool any = !session.attempts.empty();
@@ -226,6 +249,7 @@ Json to_json(const store::SessionSummary& session, Detail detail) {
                 {"provider", any ? attempts.back()["provider"] : provider_of(Json::array())},
                 {"attempt", any ? attempts.back()["attempt"] : Json(1)},
                 {"current_attempt", any ? attempts.back()["attempt"] : Json(0)},
+                {"recording", recording_of(session, recording_kept)},
                 {"metadata", parsed(session.metadata_json, Json::object())},
                 {"private", parsed(session.private_json, Json::object())},
                 {"attempts", attempts}};

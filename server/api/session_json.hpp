@@ -1,6 +1,7 @@
 // Sessions as JSON, for the API and the command line alike. Shapes: openapi.json.
 #pragma once
 
+#include <chrono>
 #include <span>
 #include <string>
 #include <string_view>
@@ -14,10 +15,13 @@ namespace verbatim::api {
 /// A session alone also has the usage of each response and the incidents of each attempt.
 enum class Detail { listed, whole };
 
-Json to_json(const store::SessionSummary& session, Detail detail = Detail::whole);
+/// `recording_kept`: recording.retention; 0: as long as the session.
+Json to_json(const store::SessionSummary& session, Detail detail = Detail::whole,
+             std::chrono::milliseconds recording_kept = {});
 
 /// A page of a list or of a search. `fields`: the members that each session has; empty: all.
-Json to_json(const store::SessionPage& page, const std::vector<std::string>& fields);
+Json to_json(const store::SessionPage& page, const std::vector<std::string>& fields,
+             std::chrono::milliseconds recording_kept = {});
 
 /// The members of a session in a list.
 std::span<const std::string_view> listed_members();

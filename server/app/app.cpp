@@ -34,6 +34,7 @@
 #include "server/relay/access/misplaced_secret.hpp"
 #include "server/relay/journal_shares.hpp"
 #include "server/relay/metrics.hpp"
+#include "server/relay/recordings.hpp"
 #include "server/relay/session_ender.hpp"
 #include "server/relay/session_eraser.hpp"
 #include "server/relay/storage_monitor.hpp"
@@ -120,7 +121,10 @@ struct App::Parts {
     storage_watch.watch(*store);
     storage_watch.look();
     feed.start(*workers.front(), store->journal(), *store, log);
-    if (settings.testing.forward_before_commit) promise_nothing();
+    if (settings.testing.forward_before_commit) {  // for tests that must fail without write-ahead
+      require_safe_testing(settings);
+      forwarding = promise_nothing(store->journal(), log);
+    }
     transcript::Journal& conversations =
         fleet_shipping.begin(settings, *store, forwarding ? *forwarding : store->journal(),
                              storage_watch, registry, log);
@@ -130,14 +134,15 @@ struct App::Parts {
     in_force.set(std::make_shared<const config::Settings>(settings));
     if (!settings.capture.dir.empty())
       capture = std::make_unique<relay::Capture>(settings.capture.dir, settings.capture.start);
+    recordings = relay::Recordings::open_if_any(settings, log);
     suspended = std::make_unique<relay::SuspendedSessions>(*store, store->journal(), registry,
                                                            settings.session.resume_window,
                                                            settings.session.items_in_memory, log);
     suspended->expect(store_start.waiting());
     ender = std::make_unique<relay::SessionEnder>(registry, *suspended);
-    erasure = std::make_unique<relay::Erasure>(*store, registry, *suspended, capture.get(),
-                                               3 * settings.session.close_timeout,
-                                               settings.session.resume_window, log);
+    erasure = std::make_unique<relay::Erasure>(
+        *store, registry, *suspended, capture.get(), 3 * settings.session.close_timeout,
+        settings.session.resume_window, log, recordings.get());
     if (!options.directory)
       options.directory = fleet_shipping.directory(
           {settings.fleet, *store, registry, *suspended, *erasure, credentials, log});
@@ -158,14 +163,16 @@ struct App::Parts {
                           id_guard,      answers,
                           capture.get(), log};
     for_api.peers = fleet.get();
+    for_api.recordings = recordings.get();
     for_api.shared = fleet_reads.shared();
-    const api::ApiStores stores{fleet_reads.sessions(*store), *store, *store, *store};
+    const api::ApiStores stores{fleet_reads.sessions(*store), *store, *store, *store, *store};
     api = std::make_unique<api::Api>(for_api, stores);
     realtime = std::make_unique<relay::RealtimeEndpoint>(relay::RealtimeParts{
         in_force, credentials.authenticator(), *upstream, *store, conversations, storage_watch,
         registry, revocations, *suspended, admission_control, journal_shares, descriptors,
         large_messages, requests, id_guard, relay::TapSources{capture.get()}, &tracer, fleet.get(),
         log});
+    realtime->record(recordings.get());
     listen();
     make_reloader();
     for (const int signal : {SIGTERM, SIGINT, SIGHUP}) signals.add(signal);
@@ -182,6 +189,7 @@ struct App::Parts {
   void end_workers() {
     provider.reset();
     for (const auto& worker : workers) worker->join();
+    if (recordings) recordings->finish();
     fleet.finish();
     fleet_reads.finish();
     webhooks.reset();
@@ -217,16 +225,6 @@ struct App::Parts {
   void begin_tracing() {
     tracer.use(traces::Tracer::setup(settings.trace, settings.upstream.url));
     tracer.recovered(store_start.recovered());
-  }
-
-  /// For tests that must fail without write-ahead.
-  void promise_nothing() {
-    require_safe_testing(settings);
-    log.error("testing.forward_before_commit",
-              {{"meaning",
-                "UNSAFE: text is sent on before it is stored, so a crash loses it. For tests "
-                "only (testing.forward_before_commit)"}});
-    forwarding = std::make_unique<ForwardBeforeCommit>(store->journal());
   }
 
   void choose_provider() {
@@ -355,6 +353,7 @@ struct App::Parts {
                    erasure->keep_for_retention(control.get_executor(), in_force), asio::detached);
     asio::co_spawn(control.get_executor(), suspended->end_those_left(control.get_executor()),
                    asio::detached);
+    if (recordings) recordings->keep_for_retention(control.get_executor(), *store);
     fleet_reads.take_left_copies(control.get_executor());
     listener->start();
     if (metrics_listener) metrics_listener->start();
@@ -448,7 +447,8 @@ struct App::Parts {
   api::LiveFeed feed;  ///< before the workers: subscribers leave it when workers are destroyed
   traces::Tracer tracer{log};           ///< before the workers: their sessions make spans
   relay::JournalShares journal_shares;  ///< before the workers: their sessions hold shares
-  FleetPeers fleet;                     ///< before the workers: they carry its connections
+  std::unique_ptr<relay::Recordings> recordings;  ///< before the workers: their sessions hold files
+  FleetPeers fleet;  ///< before the workers: they carry its connections
   Workers workers;
   relay::Registry registry;
   access::Revocations revocations;

@@ -27,7 +27,7 @@ struct FleetReads::Parts {
         incarnation([&shipped] { return shipped.figures().incarnation; }),
         nodes(database.reader(), incarnation),
         copies(database.writer(), own, incarnation, log),
-        shared{{database, database, database, database}, nodes} {}
+        shared{{database, database, database, database, own}, nodes} {}
 
   reading::DatabaseStore database;
   reading::FleetSessions sessions;

@@ -124,9 +124,10 @@ class FleetDirectory final : public relay::SessionDirectory {
 void erase_here(relay::Erasure& erasure, const std::string& id, bool stored, store::Done<> done) {
   const auto erased = [done = std::move(done)](relay::Erased outcome) {
     if (outcome.error) return done(tl::unexpected(*std::move(outcome.error)));
-    if (outcome.outcome == relay::Erased::Outcome::capture_failure)
+    if (outcome.outcome == relay::Erased::Outcome::capture_failure ||
+        outcome.outcome == relay::Erased::Outcome::recording_failure)
       return done(tl::unexpected(store::StorageError(
-          store::Failure::other, "the captured events of a session cannot be removed")));
+          store::Failure::other, "captured events or recorded audio cannot be removed")));
     done({});
   };
   erasure.remove(id, stored, erased, [] {});

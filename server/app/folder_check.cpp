@@ -200,6 +200,8 @@ void check_folders(const config::Settings& settings, Findings& findings) {
   check_fallback(settings, findings);
   if (!settings.capture.dir.empty())
     FolderCheck("capture.dir", settings.capture.dir, true, findings).check();
+  if (settings.recording.enabled != config::Record::no && !settings.recording.dir.empty())
+    FolderCheck("recording.dir", settings.recording.dir, true, findings).check();
   const fs::path& recordings = settings.simulator.recordings_dir;
   std::error_code ec;
   if (!recordings.empty() && !fs::is_directory(recordings, ec))

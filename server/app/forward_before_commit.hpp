@@ -6,8 +6,10 @@
 // does.
 #pragma once
 
+#include <memory>
 #include <utility>
 
+#include "base/log.hpp"
 #include "session/transcript/journal.hpp"
 
 namespace verbatim::app {
@@ -47,5 +49,15 @@ class ForwardBeforeCommit final : public transcript::Journal {
 
   transcript::Journal& journal_;
 };
+
+/// Says it loudly.
+inline std::unique_ptr<transcript::Journal> promise_nothing(transcript::Journal& journal,
+                                                            Log& log) {
+  log.error("testing.forward_before_commit",
+            {{"meaning",
+              "UNSAFE: text is sent on before it is stored, so a crash loses it. For tests "
+              "only (testing.forward_before_commit)"}});
+  return std::make_unique<ForwardBeforeCommit>(journal);
+}
 
 }  // namespace verbatim::app

@@ -4,6 +4,7 @@
 // Plain values: any thread. No function throws on what a peer sends.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -46,6 +47,7 @@ struct HttpResponse {
   std::string body;
   HeaderList headers;
   std::shared_ptr<BodySource> source;  ///< produces the body while it is sent; null: use `body`
+  std::optional<std::uint64_t> source_bytes;  ///< length of what `source` produces, if known
   bool of_peer = false;  ///< another node of the fleet made it, in the form of its path
   /// Share of the memory of all answers (server/net/answer_memory.hpp); null: not counted.
   std::shared_ptr<void> memory;

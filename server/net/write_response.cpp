@@ -80,6 +80,7 @@ Awaitable<bool> write_response(Transport& stream, HttpResponse answer, Wanted wa
   response.body() = std::move(answer.body);
   // The length of a body that is produced while it is sent is unknown.
   if (!answer.source) response.prepare_payload();
+  if (answer.source_bytes) response.content_length(*answer.source_bytes);
   if (wanted.head) {
     std::string().swap(response.body());
     answer.memory.reset();
@@ -93,7 +94,12 @@ Awaitable<bool> write_response(Transport& stream, HttpResponse answer, Wanted wa
 Awaitable<void> write_from(Transport& stream, const HttpResponse& answer, bool chunked, Log& log) {
   BodySource& source = *answer.source;
   auto response = head_of<http::empty_body>(answer, false);
-  if (chunked) response.chunked(true);
+  if (answer.source_bytes) {
+    chunked = false;
+    response.content_length(*answer.source_bytes);
+  } else if (chunked) {
+    response.chunked(true);
+  }
   http::serializer<false, http::empty_body> serializer(response);
   // Only the head: writing the body would end it.
   const Executor executor = stream.socket().get_executor();

@@ -207,7 +207,8 @@ RealtimeEndpoint::Step<RealtimeEndpoint::Permits> RealtimeEndpoint::take_permits
                     static_cast<int>(wait_s)),
         access::AdmissionLimit::journal_bytes);
   }
-  auto descriptors = parts_.descriptors.take(net::Descriptors::of_a_conversation);
+  auto descriptors = parts_.descriptors.take(net::Descriptors::of_a_conversation +
+                                             (recordings_ ? Recordings::files_of_a_session : 0));
   if (!descriptors) {
     co_return access::not_admitted(too_few_descriptors(), access::AdmissionLimit::descriptors);
   }
@@ -344,6 +345,9 @@ std::unique_ptr<SessionDriver> RealtimeEndpoint::driver_for(
       observe(parts_.observers, call, opened, begun.taken.has_value(), settings.upstream.model);
   options.observer = observer;
   access::apply_terms(settings, token.terms_json, options);
+  if (recordings_ && access::is_recorded(settings.recording, token.terms_json))
+    options.recording = recordings_->open(call.session_id, opened.number);
+  const bool recording = options.recording != nullptr;
   session::SessionIdentity identity{call.session_id,       opened.attempt, opened.number,
                                     call.extension_events, call.dialect,   opened.started_at};
   session::RealtimeSession session(std::move(identity), std::move(options), parts_.journal, now());
@@ -378,8 +382,8 @@ std::unique_ptr<SessionDriver> RealtimeEndpoint::driver_for(
       std::make_unique<SessionDriver>(worker, std::move(session), parts_.journal, std::move(client),
                                       parts_.upstream, std::move(driver_options), parts_.log);
   if (call.extension_events && !begun.taken) {
-    driver->queue_first(session::session_event(call.session_id, opened.number,
-                                               settings.session.resume_window.count()));
+    driver->queue_first(session::session_event(
+        call.session_id, opened.number, settings.session.resume_window.count(), {}, recording));
   }
   return driver;
 }

@@ -24,6 +24,7 @@
 #include "server/relay/journal_shares.hpp"
 #include "server/relay/observer.hpp"
 #include "server/relay/peers.hpp"
+#include "server/relay/recordings.hpp"
 #include "server/relay/session_registry.hpp"
 #include "server/relay/storage_monitor.hpp"
 #include "server/relay/suspended_sessions.hpp"
@@ -62,6 +63,9 @@ class RealtimeEndpoint {
       : parts_(parts),
         origins_(std::make_shared<const access::OriginRules>(parts.settings.get()->server)),
         secrets_(parts.upstream.secrets()) {}
+
+  /// Conversations may be recorded; null: they are not. Call it before the first upgrade.
+  void record(Recordings* recordings) { recordings_ = recordings; }
 
   /// Takes over the settings that it keeps in another form. Any thread.
   void reload() {
@@ -136,6 +140,7 @@ class RealtimeEndpoint {
                   Worker& worker) const;
 
   RealtimeParts parts_;
+  Recordings* recordings_ = nullptr;
   Reloadable<const access::OriginRules> origins_;
   std::shared_ptr<const protocol::SecretFilter>
       secrets_;  ///< to remove from the provider's messages

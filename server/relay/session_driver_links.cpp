@@ -61,6 +61,9 @@ void SessionDriver::count_relayed(const Link& link, std::span<const protocol::Me
     if (session_.awaits_first_audio() && message->kind == protocol::MessageKind::audio &&
         link.is_client())
       first_audio(message->received_us, sent_us);
+    if (session_.awaits_recorded_audio() && message->kind == protocol::MessageKind::audio &&
+        link.is_client())
+      session_.recorded_audio_sent(message->received_us, now());
   }
 }
 

@@ -107,12 +107,19 @@ void Erasure::remove(const std::string& id, bool stored, std::function<void(Eras
     };
     sessions_.erase_session(id, {now().wall, resume_window_.load().count()}, erased, gone);
   };
-  const auto captured_removed = [this, id, stored, done, erase_stored](bool removed) {
+  const auto recording_removed = [this, id, stored, done, erase_stored](bool removed) {
+    if (!removed) {
+      log_.error("recording.not_erased", {{"session", id}, {"now", "its record was not erased"}});
+      return done({Erased::Outcome::recording_failure});
+    }
+    stored ? erase_stored() : done({Erased::Outcome::not_found});
+  };
+  const auto captured_removed = [this, id, done, recording_removed](bool removed) {
     if (!removed) {
       log_.error("capture.not_erased", {{"session", id}, {"now", "nothing of it was erased"}});
       return done({Erased::Outcome::capture_failure});
     }
-    stored ? erase_stored() : done({Erased::Outcome::not_found});
+    recordings_ ? recordings_->erase(id, recording_removed) : recording_removed(true);
   };
   capture_ ? capture_->erase(id, captured_removed) : captured_removed(true);
 }

@@ -14,6 +14,7 @@
 
 #include "base/log.hpp"
 #include "config/settings.hpp"
+#include "server/relay/recordings.hpp"
 #include "server/relay/session_registry.hpp"
 #include "server/relay/suspended_sessions.hpp"
 #include "server/relay/traffic_capture.hpp"
@@ -30,7 +31,8 @@ struct Erased {
     live,
     busy,
     storage_failure,
-    capture_failure  ///< the captured stream could not be removed; all other data is still there
+    capture_failure,   ///< the captured stream could not be removed; all other data is still there
+    recording_failure  ///< the same of the recorded audio
   };
   Outcome outcome = Outcome::not_found;
   bool gone = false;  ///< no file has its text; false: not yet, or it was not waited for
@@ -45,17 +47,19 @@ class Erasure {
   /// `suspended`: an erased session no longer waits for its client.
   /// `capture`: null if capture is off.
   /// `closing_max`: how long an ended session may take to close its connections.
+  /// `recordings`: null if there are none.
   /// `resume_window`: how long an expired token stays valid after the end of its session.
   Erasure(store::SessionStore& sessions, Registry& registry, SuspendedSessions& suspended,
           Capture* capture, config::milliseconds closing_max, config::milliseconds resume_window,
-          Log& log)
+          Log& log, Recordings* recordings = nullptr)
       : sessions_(sessions),
         registry_(registry),
         suspended_(suspended),
         capture_(capture),
         closing_max_(closing_max),
         resume_window_(resume_window),
-        log_(log) {}
+        log_(log),
+        recordings_(recordings) {}
 
   /// `patience`: how long to wait until no file has the session's text.
   net::Awaitable<Erased> erase(net::Executor executor, const std::string& id, Why why,
@@ -70,10 +74,11 @@ class Erasure {
     if (retention_changed_) retention_changed_->notify();
   }
 
-  /// Removes the session from the files of this relay, the captured stream first. If the process
-  /// ends in between, or that stream cannot be removed, the session can be found and erased again.
-  /// `stored`: false if the store does not have it. `done`: called once, on any thread, without
-  /// Erased::gone. `gone`: called once no file has its text, if it was erased.
+  /// Removes the session from the files of this relay, the captured stream and the recorded
+  /// audio first. If the process ends in between, or one of these cannot be removed, the session
+  /// can be found and erased again. `stored`: false if the store does not have it. `done`: called
+  /// once, on any thread, without Erased::gone. `gone`: called once no file has its text, if it was
+  /// erased.
   void remove(const std::string& id, bool stored, std::function<void(Erased)> done,
               std::function<void()> gone);
 
@@ -92,6 +97,7 @@ class Erasure {
   std::atomic<config::milliseconds> closing_max_;
   std::atomic<config::milliseconds> resume_window_;
   Log& log_;
+  Recordings* recordings_;
   std::atomic<std::uint64_t> by_request_{0};
   std::atomic<std::uint64_t> by_retention_{0};
   net::AsyncEvent* retention_changed_ = nullptr;  ///< of keep_for_retention()

@@ -41,7 +41,8 @@ void TurnSpans::recorded(const transcript::Event& event, Moment now) {
   // The relay's measurements follow the end of an answer.
   const bool measured = std::holds_alternative<transcript::FirstAudio>(event.body) ||
                         std::holds_alternative<transcript::AnswerAudio>(event.body) ||
-                        std::holds_alternative<transcript::AudioMetered>(event.body);
+                        std::holds_alternative<transcript::AudioMetered>(event.body) ||
+                        std::holds_alternative<transcript::AudioPlaced>(event.body);
   if (!measured) settled();
   std::visit([&](const auto& body) { on(body, now); }, event.body);
 }

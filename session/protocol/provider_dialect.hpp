@@ -42,6 +42,8 @@ struct AudioFormats {
   std::optional<std::int64_t> input_bytes_per_second;
   std::optional<std::int64_t> output_bytes_per_second;
   bool named = false;  ///< the session names formats at all
+  std::optional<transcript::AudioFormat> input = std::nullopt;
+  std::optional<transcript::AudioFormat> output = std::nullopt;
 };
 
 /// The content of a provider's message, as far as a transcript needs it.
@@ -201,6 +203,10 @@ class ProviderDialect {
   virtual std::string append_audio(std::string_view audio) const = 0;
   /// The member that holds the audio of a provider's message of this type; empty: it has none.
   virtual std::string_view audio_member(std::string_view type) const = 0;
+
+  /// The Base64 audio in a message of audio, the client's or the provider's; empty: it has none.
+  /// `room`: holds it if the message has it with escapes.
+  virtual std::string_view audio_in(std::string_view message, std::string& room) const = 0;
 
   // ---- Session objects ----
 

@@ -323,6 +323,43 @@ struct SettingsChanged {
   friend bool operator==(const SettingsChanged&, const SettingsChanged&) = default;
 };
 
+/// A file of recorded audio: one for each speaker.
+enum class AudioTrack : std::uint8_t { user = 0, assistant = 1 };
+enum class AudioEncoding : std::uint8_t {
+  pcm16 = 0,  ///< little endian, one channel
+  pcmu = 1,
+  pcma = 2,
+  none = 3  ///< of AudioPlaced: from here on the track was not recorded
+};
+
+struct AudioFormat {
+  AudioEncoding encoding = AudioEncoding::pcm16;
+  int rate = 24000;  ///< samples per second
+  friend bool operator==(const AudioFormat&, const AudioFormat&) = default;
+};
+constexpr std::int64_t sample_bytes(AudioEncoding encoding) {
+  return encoding == AudioEncoding::pcm16 ? 2 : 1;
+}
+constexpr std::int64_t bytes_per_second(const AudioFormat& format) {
+  return format.rate * sample_bytes(format.encoding);
+}
+
+/// A run of recorded audio. Written by the relay while it records. Changes no transcript. A later
+/// one with the same track, item and `from` replaces it. Three forms:
+/// - a run with a time begins there and goes on to the next run of its track, or to the file's end;
+/// - a run of the user's track with an item has no time: it names the part of the track that is
+///   that item's speech;
+/// - a run with encoding `none`: recording has failed here.
+struct AudioPlaced {
+  AudioTrack track = AudioTrack::user;
+  std::string item_id = {};  ///< empty: the user's track as it came
+  std::int64_t from = 0;     ///< byte of the track's file
+  std::int64_t bytes = -1;   ///< that were heard; -1: all of the run
+  std::int64_t at_ms = -1;   ///< since the attempt began; -1: the runs around it say
+  AudioFormat format = {};
+  friend bool operator==(const AudioPlaced&, const AudioPlaced&) = default;
+};
+
 /// The order of the alternatives is part of the journal's format: append, never reorder.
 using EventBody =
     std::variant<UpstreamOpened, SessionConfigured, ItemPlaced, ItemSnapshot, OutputItem, TextDelta,
@@ -330,7 +367,7 @@ using EventBody =
                  SpeechStopped, BufferCleared, ResponseStarted, ResponseEnded, ItemTruncated,
                  ItemDeleted, ProviderError, ItemRequested, CancelRequested, UpstreamLost,
                  AudioMetered, TranscriptionUsage, ToolArguments, ToolProgress, AnswerAudio,
-                 TextUnplaced, FirstAudio, SettingsChanged>;
+                 TextUnplaced, FirstAudio, SettingsChanged, AudioPlaced>;
 
 struct Event {
   std::string id;  ///< the provider's event_id; empty if it has none or the event is a client's

@@ -207,6 +207,7 @@ struct Transcript::State {
   void on(const TextUnplaced&);
   void on(const FirstAudio&);
   void on(const SettingsChanged&);
+  void on(const AudioPlaced&) {}
 
   ConversationItem* find(const std::string& id);            ///< nullptr if unknown
   ConversationItem& find_or_create(const std::string& id);  ///< created if unknown; tracked

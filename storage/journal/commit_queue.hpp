@@ -26,6 +26,7 @@ struct AppendEvent {
   transcript::AttemptId attempt;
   TimeMs at;
   std::string body;
+  std::unique_ptr<transcript::AudioPlaced> audio = nullptr;  ///< of such an event: gets a row too
 };
 struct SettleTurn {
   transcript::AttemptId attempt;

@@ -45,6 +45,11 @@ SELECT attempt, number, after, item_id, call_id, kind, status, name, server, arg
        error, approval, deleted, response_id, started_at, ended_at FROM segment.tool_call
 )sql";
 
+constexpr const char* merge_audio_runs = R"sql(
+INSERT OR REPLACE INTO main.audio_run (attempt, track, item_id, begins, bytes, at_ms, encoding, rate)
+SELECT attempt, track, item_id, begins, bytes, at_ms, encoding, rate FROM segment.audio_run
+)sql";
+
 constexpr const char* merge_endings = R"sql(
 UPDATE main.attempt SET
   status = theirs.status, ended_at = theirs.ended_at, close_reason = theirs.close_reason,
@@ -279,6 +284,7 @@ MergedSegment merge_segment(sqlite::Database& database, const fs::path& file) {
     const auto completed = newly_completed(database);
     database.query(merge_turns).run();
     database.query(merge_tool_calls).run();
+    database.query(merge_audio_runs).run();
     database.query(merge_endings).run();
     database.query("UPDATE main.meta SET last_change = last_change + 1").run();
     database.query(merge_changes).run();

@@ -139,7 +139,10 @@ transcript::Taken SqliteJournal::append(transcript::AttemptId attempt, TimeMs at
   VERBATIM_EXPECTS(!std::holds_alternative<transcript::AudioDelta>(event.body));
   std::string body = rows::encode_event(event);
   const std::size_t size = body.size();
-  return {impl_->submit({AppendEvent{attempt, at, std::move(body)}}, size), size};
+  AppendEvent append{attempt, at, std::move(body)};
+  if (const auto* const placed = std::get_if<transcript::AudioPlaced>(&event.body))
+    append.audio = std::make_unique<transcript::AudioPlaced>(*placed);
+  return {impl_->submit({std::move(append)}, size), size};
 }
 
 transcript::Taken SqliteJournal::settle(transcript::AttemptId attempt,

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "storage/journal/commit_signal.hpp"
+#include "storage/rows/audio_runs.hpp"
 #include "storage/rows/row_writer.hpp"
 
 namespace verbatim::journal {
@@ -128,6 +129,7 @@ void Writer::write(std::span<Job> batch) {
 
 void Writer::perform(Job& job, AppendEvent& append, std::optional<store::StorageError>&) {
   rows::insert_event(current(), job.sequence, append.attempt, append.at, append.body);
+  if (append.audio) rows::upsert_audio_run(current(), append.attempt, *append.audio);
 }
 
 void Writer::perform(Job&, SettleTurn& settle, std::optional<store::StorageError>&) {

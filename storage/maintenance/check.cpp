@@ -29,6 +29,9 @@ constexpr Rule rules[] = {
     {"tool calls without an attempt",
      "SELECT count(*), 'tool call ' || min(id) FROM tool_call "
      "WHERE attempt NOT IN (SELECT id FROM attempt)"},
+    {"recorded audio without an attempt",
+     "SELECT count(*), 'attempt ' || min(attempt) FROM audio_run "
+     "WHERE attempt NOT IN (SELECT id FROM attempt)"},
     {"journal rows without an attempt",
      "SELECT count(*), 'row ' || min(seq) FROM journal "
      "WHERE attempt NOT IN (SELECT id FROM attempt)"},

@@ -75,6 +75,10 @@ auto fields(T& of) {
     return std::tie(of.why);
   } else if constexpr (std::is_same_v<Struct, SettingsChanged>) {
     return std::tie(of.json);
+  } else if constexpr (std::is_same_v<Struct, AudioFormat>) {
+    return std::tie(of.encoding, of.rate);
+  } else if constexpr (std::is_same_v<Struct, AudioPlaced>) {
+    return std::tie(of.track, of.item_id, of.from, of.bytes, of.at_ms, of.format);
   } else if constexpr (std::is_same_v<Struct, AudioMetered>) {
     return std::tie(of.input_ms, of.output_ms);
   } else if constexpr (std::is_same_v<Struct, TranscriptionUsage>) {
@@ -132,6 +136,8 @@ constexpr std::uint8_t last(Position) { return 2; }
 constexpr std::uint8_t last(ResponseStatus) { return 4; }
 constexpr std::uint8_t last(ToolStatus) { return 3; }
 constexpr std::uint8_t last(Unplaced) { return 2; }
+constexpr std::uint8_t last(AudioTrack) { return 1; }
+constexpr std::uint8_t last(AudioEncoding) { return 3; }
 
 template <int version>
 struct EventFields {

@@ -128,7 +128,8 @@ std::vector<store::AttemptSummary> read_attempts(sqlite::Database& database, std
       "coalesce(merged_complete, complete), model, usage, "
       "coalesce(merged_turns, (SELECT count(*) FROM turn WHERE turn.attempt = attempt.id)), "
       "coalesce((SELECT substr(text, 1, 120) FROM turn WHERE turn.attempt = attempt.id AND "
-      "text <> '' ORDER BY role <> 1, ordinal LIMIT 1), '') "
+      "text <> '' ORDER BY role <> 1, ordinal LIMIT 1), ''), "
+      "(SELECT max(encoding) FROM audio_run WHERE audio_run.attempt = attempt.id) "
       "FROM attempt WHERE session = ? ORDER BY number");
   rows.bind(session);
   while (rows.step()) {
@@ -143,6 +144,10 @@ std::vector<store::AttemptSummary> read_attempts(sqlite::Database& database, std
     attempt.usage_json = rows.text(7);
     attempt.turns = static_cast<std::size_t>(rows.integer(8));
     attempt.first_words = rows.text(9);
+    if (const auto encoding = rows.optional_integer(10))
+      attempt.recorded = *encoding == static_cast<int>(transcript::AudioEncoding::none)
+                             ? store::Recorded::stopped
+                             : store::Recorded::yes;
   }
   return attempts;
 }

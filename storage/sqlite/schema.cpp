@@ -266,8 +266,23 @@ ALTER TABLE attempt ADD COLUMN taken_upto INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE attempt ADD COLUMN tail_pending INTEGER NOT NULL DEFAULT 0;
 )sql";
 
-constexpr const char* steps[] = {version_1, version_2, version_3, version_4, version_5,
-                                 version_6, version_7, version_8, version_9, version_10};
+/// The index of the recorded audio of an attempt (transcript::AudioPlaced).
+constexpr const char* version_11 = R"sql(
+CREATE TABLE audio_run (
+  attempt INTEGER NOT NULL REFERENCES attempt,
+  track INTEGER NOT NULL,
+  item_id TEXT NOT NULL,
+  begins INTEGER NOT NULL,
+  bytes INTEGER NOT NULL,
+  at_ms INTEGER NOT NULL,
+  encoding INTEGER NOT NULL,
+  rate INTEGER NOT NULL,
+  PRIMARY KEY (attempt, track, begins, item_id)
+) WITHOUT ROWID;
+)sql";
+
+constexpr const char* steps[] = {version_1, version_2, version_3, version_4,  version_5, version_6,
+                                 version_7, version_8, version_9, version_10, version_11};
 
 std::int64_t number(Database& database, const char* sql) {
   Query read = database.query(sql);

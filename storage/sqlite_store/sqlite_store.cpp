@@ -8,6 +8,7 @@
 #include <variant>
 
 #include "storage/journal/spill_file.hpp"
+#include "storage/rows/audio_runs.hpp"
 #include "storage/rows/client_tokens.hpp"
 #include "storage/rows/copies.hpp"
 #include "storage/rows/deliveries.hpp"
@@ -130,6 +131,15 @@ void SqliteStore::sessions_ended_before(TimeMs time, std::size_t limit, store::R
                                         store::Done<std::vector<std::string>> done) {
   const auto read = [time, limit](rows::TranscriptStore& store) {
     return store.ended_before(time, limit);
+  };
+  reader_.run(std::move(label), read, std::move(done));
+}
+
+void SqliteStore::read_recording(std::string session_id, std::optional<int> attempt,
+                                 store::ReadLabel label,
+                                 store::Done<std::optional<store::RecordedAttempt>> done) {
+  const auto read = [session_id = std::move(session_id), attempt](rows::TranscriptStore& store) {
+    return rows::recorded_attempt(store.database(), session_id, attempt);
   };
   reader_.run(std::move(label), read, std::move(done));
 }

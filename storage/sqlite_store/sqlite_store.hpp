@@ -115,6 +115,10 @@ class SqliteStore final : public store::Store {
   void look(store::MergeLane lane, std::vector<store::TailWanted> wanted,
             store::Done<store::TailLook> done) override;
 
+  // RecordingStore
+  void read_recording(std::string session_id, std::optional<int> attempt, store::ReadLabel label,
+                      store::Done<std::optional<store::RecordedAttempt>> done) override;
+
   // WebhookStore
   void want_messages(unsigned kinds, store::Done<> done) override;
   std::unique_ptr<store::WebhookOutbox> open_outbox(std::string target,

@@ -16,6 +16,9 @@
 
 namespace verbatim::store {
 
+/// Whether an attempt's audio was recorded.
+enum class Recorded : std::uint8_t { no, yes, stopped };
+
 struct AttemptSummary {
   int number = 0;
   transcript::SessionStatus status = transcript::SessionStatus::created;
@@ -27,8 +30,9 @@ struct AttemptSummary {
   bool tail_pending = false;
   std::string model;
   std::size_t turns = 0;
-  std::string first_words;        ///< of its user, else of the first stored turn with text
-  std::string usage_json = "[]";  ///< for a running attempt only if one session is read
+  std::string first_words;           ///< of its user, else of the first stored turn with text
+  std::string usage_json = "[]";     ///< for a running attempt only if one session is read
+  Recorded recorded = Recorded::no;  ///< `stopped`: until the disk failed
   std::optional<transcript::Receipt> receipt;  ///< of a final attempt; not in lists
 };
 

@@ -15,6 +15,7 @@
 #include "storage/store/delivery_store.hpp"
 #include "storage/store/health.hpp"
 #include "storage/store/moving_store.hpp"
+#include "storage/store/recording_store.hpp"
 #include "storage/store/session_store.hpp"
 #include "storage/store/shipping_store.hpp"
 #include "storage/store/suspended_store.hpp"
@@ -31,6 +32,7 @@ class Store : public SessionStore,
               public SuspendedStore,
               public MovingStore,
               public TailStore,
+              public RecordingStore,
               public WebhookStore,
               public DeliveryStore,
               public ShippingStore,

@@ -115,6 +115,9 @@ TEST_CASE("settings of a fleet that contradict each other are refused", "[config
              Contains("1s is shorter than fleet.lease_ttl, which is 2s"));
   CHECK_THAT(error_of({url, "fleet.ship=before", "testing.forward_before_commit=true"}),
              Contains("before it is stored anywhere"));
+  CHECK_THAT(error_of({url, "recording.enabled=yes"}),
+             Contains("recording.enabled: is not `no`: a fleet"));
+  CHECK(error_of({"recording.enabled=token"}).empty());
   CHECK(error_of({url, "fleet.ship=before"}).empty());
   CHECK(fleet({url, "fleet.peer_url=https://a.example/"}).fleet.peer_url == "https://a.example");
 }

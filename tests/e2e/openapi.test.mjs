@@ -6,6 +6,7 @@ import { Validator } from '@seriousme/openapi-schema-validator';
 import Ajv from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { Watcher } from './support/events.mjs';
+import { eventually } from './support/process.mjs';
 import { Receiver, quick, targets } from './support/receiver.mjs';
 import { Client, makeKey, startRelay, startSimulator, temporaryDirectory } from './support/verbatim.mjs';
 
@@ -91,6 +92,32 @@ test('the served description is valid OpenAPI 3.1, and a damaged one would be de
   for (const reference of new Set(references))
     assert.ok(reference.slice(2).split('/').reduce((at, name) => at?.[name], document), reference);
 });
+
+/** Every answer of the call for recordings, from a relay that records. */
+async function showRecording(t, { simulator, judge }) {
+  const relay = await startRelay(t, { simulator, set: ['recording.enabled=yes'] });
+  const token = await relay.mint({ user: 'ada' });
+  const client = await Client.connectWithId(t, relay, { token });
+  const path = `/v1/sessions/${client.id}/recording`;
+  const ask = async (query = '', options = {}) => judge.check('showRecording', await relay.request(`${path}${query}`, options));
+  const expect = async (status, query, options) => assert.equal((await ask(query, options)).status, status, query);
+  await expect(404);
+  await client.ask('Is this recorded?');
+  await eventually(async () => (await relay.request(path)).status === 409, 'a recording that goes on');
+  await expect(409);
+  await client.close();
+  await relay.transcript(client.id);
+  const { headers } = await ask();
+  await expect(200);
+  await expect(206, '?track=assistant', { headers: { range: 'bytes=0-43' } });
+  await expect(304, '', { headers: { 'if-none-match': headers.etag } });
+  await expect(400, '?track=left');
+  await expect(401, '', { key: undefined });
+  await expect(403, '', { key: token });
+  await expect(406, '?format=opus');
+  await expect(416, '', { headers: { range: 'bytes=999999999-' } });
+  judge.shaped('Session', (await relay.request(`/v1/sessions/${client.id}`)).json);
+}
 
 test('every call and every error that is described is answered as described', async (t) => {
   const service = randomBytes(16).toString('hex');
@@ -221,6 +248,7 @@ test('every call and every error that is described is answered as described', as
   await expect(401, 'showCaptured', `${mine}/captured`, stranger);
   await expect(403, 'showCaptured', `${mine}/captured`, as);
   await expect(404, 'showCaptured', `${mine}/captured?attempt=7`);
+  await showRecording(t, { simulator, judge });
   await expect(204, 'startCapture', `/v1/sessions/${live.id}/captured`);
   await expect(401, 'startCapture', `${mine}/captured`, stranger);
   await expect(403, 'startCapture', `${mine}/captured`, as);

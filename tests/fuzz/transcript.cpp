@@ -80,7 +80,7 @@ class Events {
   }
 
   EventBody body() {
-    switch (below(28)) {
+    switch (below(29)) {
       case 0:
         return UpstreamOpened{response(), ms(), flag(), below(3)};
       case 1:
@@ -141,6 +141,8 @@ class Events {
         return AnswerAudio{id(), ms()};
       case 26:
         return SettingsChanged{id()};
+      case 27:
+        return AudioPlaced{AudioTrack::assistant, id(), ms(), ms(), ms(), {}};
       default:
         return FirstAudio{response(), ms()};
     }

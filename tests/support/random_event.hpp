@@ -84,8 +84,15 @@ class RandomEvents {
         return TextUnplaced{choice<Unplaced>(2)};
       case 27:
         return FirstAudio{id(), wide()};
-      default:
+      case 28:
         return SettingsChanged{id()};
+      default:
+        return AudioPlaced{choice<AudioTrack>(1),
+                           id(),
+                           wide(),
+                           wide(),
+                           wide(),
+                           {choice<AudioEncoding>(3), small()}};
     }
   }
 

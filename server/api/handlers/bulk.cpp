@@ -29,6 +29,8 @@ const char* why_left(const ApiServices& api, Outcome outcome) {
                                    : "this relay does not have it: erase it by DELETE";
     case Outcome::capture_failure:
       return "its captured events cannot be removed";
+    case Outcome::recording_failure:
+      return "its recorded audio cannot be removed";
     case Outcome::busy:
     case Outcome::storage_failure:
     case Outcome::erased:
@@ -89,9 +91,10 @@ class ExportStream final : public net::BodySource {
   net::Awaitable<std::string> read_session(const store::SessionSummary& session) {
     using Found = std::optional<store::TranscriptViews>;
     using Line = std::optional<std::string>;
-    const auto render = [&session](const Found& views) -> Line {
+    const auto render = [&session, recording_kept = api_.settings.get()->recording.retention](
+                            const Found& views) -> Line {
       if (!views) return std::nullopt;
-      Json shown = to_json(session);
+      Json shown = to_json(session, Detail::whole, recording_kept);
       shown["transcripts"] =
           Json::parse(transcript::render(session.id, *views, transcript::Format::json));
       return dump(shown) + "\n";

@@ -15,6 +15,7 @@
 #include "server/relay/metrics.hpp"
 #include "server/relay/peers.hpp"
 #include "server/relay/process_metrics.hpp"
+#include "server/relay/recordings.hpp"
 #include "server/relay/session_ender.hpp"
 #include "server/relay/session_eraser.hpp"
 #include "server/relay/session_registry.hpp"
@@ -76,6 +77,7 @@ net::Awaitable<net::HttpResponse> show_metrics(const ApiServices& api, RequestCo
   relay::add_peer_metrics(page, api.peers);
   api.erasure.add_metrics(page);
   api.feed.add_metrics(page);
+  relay::add_recording_metrics(page, api.recordings);
   response.body = page.text();
   co_return response;
 }

@@ -5,6 +5,7 @@
 #include "base/crypto.hpp"
 #include "base/ids.hpp"
 #include "base/json/tree.hpp"
+#include "config/settings.hpp"
 #include "server/api/requests/queries.hpp"
 #include "server/api/requests/session.hpp"
 #include "server/api/responses.hpp"
@@ -37,7 +38,7 @@ net::Awaitable<net::HttpResponse> session_as_json(const ApiServices& api,
   };
   auto session = co_await find_in_store<store::SessionSummary>(api, context, call);
   if (!session) co_return std::move(session).error();
-  Json shown = to_json(*session);
+  Json shown = to_json(*session, Detail::whole, api.settings.get()->recording.retention);
   if (context.is_client()) shown.erase("private");
   for (Json& attempt : shown["attempts"]) {
     attempt["captured"] =
@@ -77,11 +78,13 @@ net::Awaitable<net::HttpResponse> list_sessions(const ApiServices& api, RequestC
   if (!fields) co_return std::move(fields).error();
   const bool searches = !asked->question.empty();
   if (searches && api.shared != nullptr) co_return no_search_in_fleet();
-  const auto render = [fields = *std::move(fields), searches](const store::SessionPage& page) {
-    Json shown = to_json(page, fields);
-    if (searches) shown["search_complete"] = page.search_complete;
-    return json_response(shown);
-  };
+  const auto render =
+      [fields = *std::move(fields), searches,
+       recording_kept = api.settings.get()->recording.retention](const store::SessionPage& page) {
+        Json shown = to_json(page, fields, recording_kept);
+        if (searches) shown["search_complete"] = page.search_complete;
+        return json_response(shown);
+      };
   const auto call = [&](auto done) {
     api.sessions.list_sessions(*asked, {"GET /v1/sessions"},
                                compute_then<store::SessionPage>(render, done));
@@ -173,6 +176,10 @@ std::optional<net::HttpResponse> refuse_erasure(const ApiServices& api,
       return retry_later(net::problem(503, "storage unavailable",
                                       "The captured events of the session cannot be removed, so "
                                       "nothing was erased. The log has the reason."));
+    case relay::Erased::Outcome::recording_failure:
+      return retry_later(net::problem(503, "storage unavailable",
+                                      "The recorded audio of the session cannot be removed, so "
+                                      "its record was not erased. The log has the reason."));
   }
   return std::nullopt;
 }

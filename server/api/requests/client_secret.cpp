@@ -33,9 +33,9 @@ std::optional<std::string> wrong_in_session(View session) {
 }
 
 std::optional<std::string> wrong_in_verbatim(View verbatim) {
-  auto wrong = policy::wrong_member(
-      verbatim, "verbatim.",
-      {"user", "session_id", "metadata", "private", "template", "variables", "policy", "limits"});
+  auto wrong = policy::wrong_member(verbatim, "verbatim.",
+                                    {"user", "session_id", "metadata", "private", "template",
+                                     "variables", "policy", "limits", "recording"});
   for (Members members(verbatim); members.next() && !wrong;) {
     const std::string name = policy::member_name(members);
     if (name == "policy")

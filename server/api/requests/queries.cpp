@@ -248,4 +248,56 @@ net::Result<TranscriptQuery> read_transcript_query(const net::HttpRequest& reque
   return query;
 }
 
+net::Result<RecordingQuery> read_recording_query(const net::HttpRequest& request) {
+  RecordingQuery query;
+  auto attempt = read_attempt(request);
+  if (!attempt) return net::Refusal(std::move(attempt).error());
+  query.attempt = *attempt;
+  if (const auto asked = request.parameter("turn")) {
+    query.turn = whole_number<int>(*asked);
+    if (!query.turn || *query.turn < 1) return wrong("turn", "the ordinal of a turn, from 1");
+  }
+  const auto track = request.parameter("track").value_or("both");
+  if (track == "user") {
+    query.track = transcript::AudioTrack::user;
+  } else if (track == "assistant") {
+    query.track = transcript::AudioTrack::assistant;
+  } else if (track != "both") {
+    return wrong("track", "both, user or assistant");
+  }
+  const auto unheard = request.parameter("unheard");
+  if (unheard && *unheard != "include") return wrong("unheard", "include");
+  query.unheard = unheard.has_value();
+  const auto format = request.parameter("format").value_or("wav");
+  if (format == "flac" || format == "opus")
+    return net::Refusal(net::problem(406, "format not available",
+                                     "Recordings are served as WAV. Convert them, for example with "
+                                     "ffmpeg."));
+  if (format != "wav") return wrong("format", "wav");
+  return query;
+}
+
+std::optional<ByteRange> read_range(std::string_view header, std::uint64_t size) {
+  const ByteRange whole{0, size, false};
+  if (!header.starts_with("bytes=")) return whole;
+  const std::string_view asked = header.substr(6);
+  const std::size_t dash = asked.find('-');
+  if (dash == std::string_view::npos || asked.find(',') != std::string_view::npos) return whole;
+  const std::string_view from = asked.substr(0, dash);
+  const std::string_view to = asked.substr(dash + 1);
+  const auto first = whole_number<std::int64_t>(from);
+  const auto last = whole_number<std::int64_t>(to);
+  if (from.empty()) {  // the last bytes
+    if (!last) return whole;
+    const auto count = std::min(static_cast<std::uint64_t>(*last), size);
+    if (count == 0) return std::nullopt;
+    return ByteRange{size - count, count, true};
+  }
+  if (!first || (!to.empty() && (!last || *last < *first))) return whole;
+  const auto begin = static_cast<std::uint64_t>(*first);
+  if (begin >= size) return std::nullopt;
+  const std::uint64_t end = last ? std::min(static_cast<std::uint64_t>(*last), size - 1) : size - 1;
+  return ByteRange{begin, end - begin + 1, true};
+}
+
 }  // namespace verbatim::requests

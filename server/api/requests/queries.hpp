@@ -4,6 +4,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -41,6 +42,24 @@ struct TranscriptQuery {
   std::chrono::seconds wait{0};  ///< for the attempt to become final
 };
 net::Result<TranscriptQuery> read_transcript_query(const net::HttpRequest& request);
+
+struct RecordingQuery {
+  std::optional<int> attempt;                   ///< none: the latest
+  std::optional<int> turn;                      ///< its ordinal; none: the whole attempt
+  std::optional<transcript::AudioTrack> track;  ///< none: both
+  bool unheard = false;                         ///< with what the client did not hear
+};
+net::Result<RecordingQuery> read_recording_query(const net::HttpRequest& request);
+
+/// A range of bytes that a request asks for.
+struct ByteRange {
+  std::uint64_t first = 0;
+  std::uint64_t count = 0;
+  bool partial = false;  ///< false: the whole
+};
+/// The header Range for a body of `size` bytes; nullopt: no byte of it is there. Several ranges, or
+/// a header that is not understood, give the whole (RFC 9110, 14.2).
+std::optional<ByteRange> read_range(std::string_view header, std::uint64_t size);
 
 /// `attempt` alone; none: the latest.
 net::Result<std::optional<int>> read_attempt(const net::HttpRequest& request);

@@ -10,6 +10,7 @@
 #include "server/app/commands/families.hpp"
 #include "server/app/commands/offline.hpp"
 #include "server/app/progress.hpp"
+#include "server/relay/recordings.hpp"
 #include "server/relay/traffic_capture.hpp"
 #include "session/transcript/render/render.hpp"
 #include "storage/store/session_cursor.hpp"
@@ -64,9 +65,10 @@ int list(const Common& common, const ListOptions& options) {
   filter.cursor = options.cursor;
   if (!filter.cursor.empty() && !store::parse_session_cursor(filter.sort, filter.cursor))
     return fail("--cursor: use next_cursor of the page before", exit_code::bad_usage);
-  const store::SessionPage page = store_of(common.settings()).list_sessions(filter);
+  const config::Settings settings = common.settings();
+  const store::SessionPage page = store_of(settings).list_sessions(filter);
   if (common.as_json) {
-    Json shown = api::to_json(page, {});
+    Json shown = api::to_json(page, {}, settings.recording.retention);
     if (!filter.question.empty()) shown["search_complete"] = page.search_complete;
     print(shown);
     return exit_code::ok;
@@ -90,9 +92,10 @@ struct OneSession {
 void add_one_session(CLI::App& parser, OneSession& options) { add_session_id(parser, options.id); }
 
 int show(const Common& common, const OneSession& options) {
-  const auto session = store_of(common.settings()).find_session(options.id);
+  const config::Settings settings = common.settings();
+  const auto session = store_of(settings).find_session(options.id);
   if (!session) return fail_unknown(options.id);
-  print(api::to_json(*session));
+  print(api::to_json(*session, api::Detail::whole, settings.recording.retention));
   return exit_code::ok;
 }
 
@@ -149,6 +152,11 @@ int erase(const Common& common, const OneSession& options) {
   if (!relay::erase_captured(settings.capture.dir, id)) {
     return fail("cannot remove every captured file of session " + id + " from " +
                     settings.capture.dir.string() + "; nothing else of it was erased",
+                exit_code::failed);
+  }
+  if (!relay::erase_recording(relay::recordings_dir(settings), id)) {
+    return fail("cannot remove the recorded audio of session " + id + " from " +
+                    relay::recordings_dir(settings).string() + "; its record was not erased",
                 exit_code::failed);
   }
   if (const auto log = erase_with_progress(store, id)) {

@@ -137,8 +137,19 @@ tl::expected<std::string, BadTerm> read_terms(const Json& verbatim,
     *locked = Json::array({*locked});
   if (auto bad = check_policy(policy, settings, provider)) return tl::unexpected(*std::move(bad));
   if (auto bad = check_limits(limits, settings)) return tl::unexpected(*std::move(bad));
-  if (policy.empty() && limits.empty()) return std::string();
-  return Json{{"policy", policy}, {"limits", limits}}.dump();
+  const auto recording = verbatim.find("recording");
+  if (recording != verbatim.end()) {
+    if (!recording->is_boolean())
+      return tl::unexpected(BadTerm{"verbatim.recording", "must be true or false"});
+    // A wish for a recording must not be ignored in silence.
+    if (*recording && settings.recording.enabled == config::Record::no)
+      return tl::unexpected(
+          BadTerm{"verbatim.recording", "cannot be true: recording.enabled is no"});
+  }
+  if (policy.empty() && limits.empty() && recording == verbatim.end()) return std::string();
+  Json terms{{"policy", policy}, {"limits", limits}};
+  if (recording != verbatim.end()) terms["recording"] = *recording;
+  return terms.dump();
 }
 
 void apply_terms(const config::Settings& settings, const std::string& terms_json,
@@ -168,6 +179,13 @@ void apply_terms(const config::Settings& settings, const std::string& terms_json
   options.budget.user_audio_ms = number(most.user_audio_seconds) * 1000;
   options.budget.user_tokens = number(most.user_tokens);
   options.budget.warn_percent = most.warn_percent;
+}
+
+bool is_recorded(const config::Recording& settings, const std::string& terms_json) {
+  if (settings.enabled == config::Record::no) return false;
+  const bool otherwise = settings.enabled == config::Record::yes;
+  const Json terms = Json::parse(terms_json, nullptr, false);
+  return terms.is_object() ? terms.value("recording", otherwise) : otherwise;
 }
 
 void require_known_fields(const config::Settings& settings) {

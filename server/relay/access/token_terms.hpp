@@ -1,6 +1,6 @@
 // The terms of a session: what its client may do and how much it may use. The configuration sets
 // them for all sessions. A minted token may make them stricter in `verbatim.policy` and
-// `verbatim.limits`.
+// `verbatim.limits`, and says in `verbatim.recording` whether the audio is recorded.
 //
 // Pure; any thread. Errors are values, unless stated otherwise.
 #pragma once
@@ -19,8 +19,8 @@ struct BadTerm {
   std::string why;
 };
 
-/// Validates the two members of a request's `verbatim` object. Returns them as they are stored with
-/// the token. A limit may be stricter than the configured one, never wider.
+/// Validates `policy`, `limits` and `recording` of a request's `verbatim` object. Returns them as
+/// they are stored with the token. A limit may be stricter than the configured one, never wider.
 /// `provider`: the protocol whose events `client_events` may name.
 tl::expected<std::string, BadTerm> read_terms(
     const Json& verbatim, const config::Settings& settings,
@@ -30,6 +30,9 @@ tl::expected<std::string, BadTerm> read_terms(
 /// empty.
 void apply_terms(const config::Settings& settings, const std::string& terms_json,
                  session::SessionOptions& options);
+
+/// Whether a session with these terms is recorded. Empty: one without a token, or without terms.
+bool is_recorded(const config::Recording& settings, const std::string& terms_json);
 
 /// Throws ConfigError if [policy] names an unknown field: a misspelt lock would protect nothing.
 void require_known_fields(const config::Settings& settings);

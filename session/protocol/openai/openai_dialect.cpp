@@ -186,6 +186,16 @@ std::string_view OpenAiDialect::audio_member(std::string_view type) const {
   return server_traffic(type) == Traffic::audio ? "delta" : std::string_view();
 }
 
+std::string_view OpenAiDialect::audio_in(std::string_view message, std::string& room) const {
+  json::Object members = json::Object::begun(message);
+  json::View audio = members["audio"];
+  if (!audio.exists()) audio = members["delta"];
+  const std::string_view plain = audio.plain_string();
+  if (!plain.empty()) return plain;
+  room = audio.string_or_empty();
+  return room;
+}
+
 // ---- Session objects ----
 
 std::string_view OpenAiDialect::session_in(std::string_view message) const {

@@ -33,6 +33,7 @@ class OpenAiDialect : public ProviderDialect {
 
   std::string append_audio(std::string_view audio) const override;
   std::string_view audio_member(std::string_view type) const override;
+  std::string_view audio_in(std::string_view message, std::string& room) const override;
 
   std::string_view session_in(std::string_view message) const override;
   SessionFacts read_session(std::string_view session_json) const override;

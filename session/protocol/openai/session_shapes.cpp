@@ -48,11 +48,20 @@ std::optional<std::int64_t> rate_of(View nested, View flat) {
   return bytes_per_second(nested.exists() ? nested : flat);
 }
 
+std::optional<transcript::AudioFormat> format_of(View nested, View flat) {
+  if (!nested.exists() && !flat.exists()) return std::nullopt;
+  return audio_format(nested.exists() ? nested : flat);
+}
+
 AudioFormats formats_of(View session) {
   const View audio = session["audio"];
+  const View input = audio["input"]["format"];
+  const View output = audio["output"]["format"];
+  const View flat_input = session["input_audio_format"];
   const View flat_output = session["output_audio_format"];
-  return {rate_of(audio["input"]["format"], session["input_audio_format"]),
-          rate_of(audio["output"]["format"], flat_output), audio.exists() || flat_output.exists()};
+  return {rate_of(input, flat_input), rate_of(output, flat_output),
+          audio.exists() || flat_output.exists(), format_of(input, flat_input),
+          format_of(output, flat_output)};
 }
 
 // ---- Rewriting ----

@@ -10,9 +10,9 @@ import { freePort, temporaryDirectory } from './process.mjs';
 
 export const asPair = process.env.VERBATIM_FLEET_OF_TWO === '1';
 
-/** A relay without TLS or with keys in a file of its own cannot be a part of a fleet here. */
+/** A relay without TLS, with recordings or with keys in a file of its own cannot be a part of a fleet here. */
 export const canBePair = ({ key, config, set = [], through }) =>
-  key !== null && !config && !through && !set.some((one) => /^(tls|fleet|auth|server\.listen)\b/.test(one));
+  key !== null && !config && !through && !set.some((one) => /^(tls|fleet|auth|recording|server\.listen)\b/.test(one));
 
 const file = asPair ? wholeFile() : undefined;
 let server;

@@ -1,0 +1,199 @@
+#include "server/relay/audio_timeline.hpp"
+
+#include <algorithm>
+#include <limits>
+
+namespace verbatim::relay {
+
+using transcript::AudioEncoding;
+using transcript::AudioFormat;
+using transcript::AudioPlaced;
+using transcript::AudioTrack;
+
+namespace {
+
+/// ITU-T G.711, mu-law.
+std::int16_t from_pcmu(std::uint8_t code) {
+  const unsigned bits = static_cast<std::uint8_t>(~code);
+  const int magnitude = static_cast<int>((((bits & 0x0FU) << 3U) + 0x84U) << ((bits >> 4U) & 7U));
+  return static_cast<std::int16_t>((bits & 0x80U) != 0 ? 0x84 - magnitude : magnitude - 0x84);
+}
+
+/// ITU-T G.711, A-law.
+std::int16_t from_pcma(std::uint8_t code) {
+  const unsigned bits = code ^ 0x55U;
+  const unsigned segment = (bits >> 4U) & 7U;
+  unsigned magnitude = ((bits & 0x0FU) << 4U) + 8U;
+  if (segment != 0) magnitude = (magnitude + 0x100U) << (segment - 1U);
+  const int value = static_cast<int>(magnitude);
+  return static_cast<std::int16_t>((bits & 0x80U) != 0 ? value : -value);
+}
+
+void put_number(std::string& out, std::uint64_t value, int bytes) {
+  for (int i = 0; i < bytes; ++i) out.push_back(static_cast<char>(value >> (8 * i)));
+}
+
+}  // namespace
+
+std::int64_t AudioTimeline::frames_of(std::int64_t bytes, const AudioFormat& format) const {
+  return bytes / transcript::sample_bytes(format.encoding) * rate_ / format.rate;
+}
+
+/// The runs of a track that have a time. Each ends where the next one begins in the file.
+AudioTimeline::Pieces AudioTimeline::pieces_of(AudioTrack track, const Runs& runs,
+                                               std::int64_t size, const AudioExport& wanted) const {
+  std::vector<AudioPlaced> placed;
+  for (const AudioPlaced& run : runs)
+    if (run.track == track && run.at_ms >= 0 && run.from >= 0 && run.format.rate > 0)
+      placed.push_back(run);
+  std::stable_sort(placed.begin(), placed.end(),
+                   [](const auto& one, const auto& other) { return one.from < other.from; });
+  const bool item_alone = wanted.unheard && wanted.item_id && track == AudioTrack::assistant;
+  Pieces pieces;
+  for (std::size_t i = 0; i < placed.size(); ++i) {
+    const AudioPlaced& run = placed[i];
+    if (item_alone && run.item_id != *wanted.item_id) continue;
+    const std::int64_t end = std::min(size, i + 1 < placed.size() ? placed[i + 1].from : size);
+    std::int64_t bytes = std::max<std::int64_t>(0, end - run.from);
+    if (run.bytes >= 0 && !wanted.unheard) bytes = std::min(bytes, run.bytes);
+    const std::int64_t frames = frames_of(bytes, run.format);
+    if (frames == 0 || run.format.encoding == AudioEncoding::none) continue;
+    std::int64_t begins = run.at_ms * rate_ / 1000;
+    if (!pieces.empty() && track == AudioTrack::user) {
+      begins = std::max(begins, pieces.back().ends);  // all that was said stays
+    } else if (!pieces.empty()) {
+      // A later run replaces audio that was not heard: a process was killed there.
+      Piece& before = pieces.back();
+      before.ends = std::max(before.begins, std::min(before.ends, begins));
+    }
+    pieces.push_back({track, begins, begins + frames, run.from, run.format, run.item_id});
+  }
+  return pieces;
+}
+
+/// The export is the time in which the item is heard. False: it is not.
+bool AudioTimeline::choose_item(const Runs& runs, const std::string& item_id) {
+  std::int64_t first = std::numeric_limits<std::int64_t>::max();
+  std::int64_t last = 0;
+  const auto add = [&](std::int64_t begins, std::int64_t ends) {
+    if (begins >= ends) return;
+    first = std::min(first, begins);
+    last = std::max(last, ends);
+  };
+  for (const Piece& piece : pieces_) {
+    if (piece.track == AudioTrack::assistant) {
+      if (piece.item_id == item_id) add(piece.begins, piece.ends);
+      continue;
+    }
+    for (const AudioPlaced& run : runs) {
+      if (run.track != AudioTrack::user || run.at_ms >= 0 || run.item_id != item_id) continue;
+      const auto frame_at = [&](std::int64_t byte) {
+        return piece.begins + frames_of(std::max<std::int64_t>(0, byte - piece.from), piece.format);
+      };
+      add(frame_at(run.from), std::min(piece.ends, frame_at(run.from + run.bytes)));
+    }
+  }
+  if (first >= last) return false;
+  origin_ = first;
+  frames_ = static_cast<std::uint64_t>(last - first);
+  return true;
+}
+
+std::optional<AudioTimeline> AudioTimeline::of(const Runs& runs, const TrackSizes& sizes,
+                                               const AudioExport& wanted) {
+  AudioTimeline made;
+  made.track_ = wanted.track;
+  int rate = 0;
+  for (const AudioPlaced& run : runs)
+    if (run.format.encoding != AudioEncoding::none) rate = std::max(rate, run.format.rate);
+  if (rate <= 0) return std::nullopt;
+  made.rate_ = rate;
+  for (const AudioTrack track : {AudioTrack::user, AudioTrack::assistant}) {
+    Pieces pieces = made.pieces_of(track, runs, sizes.of(track), wanted);
+    std::move(pieces.begin(), pieces.end(), std::back_inserter(made.pieces_));
+  }
+  if (made.pieces_.empty()) return std::nullopt;
+  // Both tracks begin at the same moment, also if only one is asked for.
+  made.origin_ = made.pieces_.front().begins;
+  std::int64_t end = 0;
+  for (const Piece& piece : made.pieces_) {
+    made.origin_ = std::min(made.origin_, piece.begins);
+    end = std::max(end, piece.ends);
+  }
+  made.frames_ = static_cast<std::uint64_t>(std::max<std::int64_t>(0, end - made.origin_));
+  if (wanted.item_id && !made.choose_item(runs, *wanted.item_id)) return std::nullopt;
+  return made;
+}
+
+std::string AudioTimeline::header() const {
+  const std::uint64_t most = std::numeric_limits<std::uint32_t>::max();
+  const std::uint64_t data = std::min(bytes() - header_bytes, most - 36);
+  const auto rate = static_cast<std::uint64_t>(rate_);
+  std::string out = "RIFF";
+  put_number(out, data + 36, 4);
+  out += "WAVEfmt ";
+  put_number(out, 16, 4);
+  put_number(out, 1, 2);  // PCM
+  put_number(out, static_cast<std::uint64_t>(channels()), 2);
+  put_number(out, rate, 4);
+  put_number(out, rate * frame_bytes(), 4);
+  put_number(out, frame_bytes(), 2);
+  put_number(out, 16, 2);
+  out += "data";
+  put_number(out, data, 4);
+  return out;
+}
+
+/// Writes the piece's samples of the frames [first, last) of the attempt. Another rate is met by
+/// repeating or leaving out samples.
+void AudioTimeline::mix(const Piece& piece, std::int64_t first, std::int64_t last,
+                        const ReadTrack& read, std::string& into) const {
+  const std::int64_t begin = std::max(first, piece.begins);
+  const std::int64_t end = std::min(last, piece.ends);
+  if (begin >= end) return;
+  const auto sample_at = [&](std::int64_t frame) {
+    return (frame - piece.begins) * piece.format.rate / rate_;
+  };
+  const std::int64_t width = transcript::sample_bytes(piece.format.encoding);
+  const std::int64_t first_sample = sample_at(begin);
+  const auto wanted = static_cast<std::size_t>((sample_at(end - 1) + 1 - first_sample) * width);
+  const std::string source = read(piece.track, piece.from + first_sample * width, wanted);
+  const std::size_t place = !track_ && piece.track == AudioTrack::assistant ? 2 : 0;
+  for (std::int64_t frame = begin; frame < end; ++frame) {
+    const auto at = static_cast<std::size_t>((sample_at(frame) - first_sample) * width);
+    if (at + static_cast<std::size_t>(width) > source.size()) break;  // the file was cut meanwhile
+    const std::size_t to = static_cast<std::size_t>(frame - first) * frame_bytes() + place;
+    if (piece.format.encoding == AudioEncoding::pcm16) {
+      into[to] = source[at];
+      into[to + 1] = source[at + 1];
+      continue;
+    }
+    const auto code = static_cast<std::uint8_t>(source[at]);
+    const std::int16_t value =
+        piece.format.encoding == AudioEncoding::pcmu ? from_pcmu(code) : from_pcma(code);
+    into[to] = static_cast<char>(value);
+    into[to + 1] = static_cast<char>(value >> 8);
+  }
+}
+
+std::string AudioTimeline::read(std::uint64_t from, std::size_t count,
+                                const ReadTrack& track) const {
+  if (from >= bytes()) return {};
+  count = static_cast<std::size_t>(std::min<std::uint64_t>(count, bytes() - from));
+  std::string out;
+  if (from < header_bytes) out = header().substr(static_cast<std::size_t>(from), count);
+  if (out.size() == count) return out;
+  // Whole frames are made, and cut at both ends.
+  const std::uint64_t skip = from < header_bytes ? 0 : (from - header_bytes) % frame_bytes();
+  const std::uint64_t frame = from < header_bytes ? 0 : (from - header_bytes) / frame_bytes();
+  const std::size_t more = count - out.size();
+  const std::uint64_t frames = (skip + more + frame_bytes() - 1) / frame_bytes();
+  std::string audio(static_cast<std::size_t>(frames * frame_bytes()), '\0');
+  const std::int64_t first = origin_ + static_cast<std::int64_t>(frame);
+  for (const Piece& piece : pieces_)
+    if (!track_ || piece.track == *track_)
+      mix(piece, first, first + static_cast<std::int64_t>(frames), track, audio);
+  return out + audio.substr(static_cast<std::size_t>(skip), more);
+}
+
+}  // namespace verbatim::relay

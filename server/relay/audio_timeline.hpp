@@ -1,0 +1,82 @@
+// The recorded audio of an attempt as one WAV file, computed from its tracks and their index
+// (docs/recording.md). Any part of it can be read alone, so that an export needs no temporary file.
+//
+// Immutable; any thread.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "session/transcript/event.hpp"
+
+namespace verbatim::relay {
+
+/// Bytes of the two tracks' files.
+struct TrackSizes {
+  std::int64_t user = 0;
+  std::int64_t assistant = 0;
+  std::int64_t of(transcript::AudioTrack track) const {
+    return track == transcript::AudioTrack::user ? user : assistant;
+  }
+};
+
+struct AudioExport {
+  std::optional<transcript::AudioTrack> track;  ///< none: both, the user left
+  bool unheard = false;                         ///< with what the client did not hear
+  std::optional<std::string> item_id;           ///< only while this item is heard
+};
+
+class AudioTimeline {
+ public:
+  using Runs = std::vector<transcript::AudioPlaced>;
+  static constexpr std::uint64_t header_bytes = 44;
+
+  /// nullopt: there is no such audio.
+  static std::optional<AudioTimeline> of(const Runs& runs, const TrackSizes& sizes,
+                                         const AudioExport& wanted);
+
+  std::uint64_t bytes() const { return header_bytes + frames_ * frame_bytes(); }
+  std::uint64_t frames() const { return frames_; }
+  int rate() const { return rate_; }
+  int channels() const { return track_ ? 1 : 2; }
+  /// Milliseconds from the beginning of the attempt to the first sample.
+  std::int64_t starts_at_ms() const { return origin_ * 1000 / rate_; }
+
+  /// Reads bytes of a track's file: fewer at its end.
+  using ReadTrack = std::function<std::string(transcript::AudioTrack track, std::int64_t from,
+                                              std::size_t count)>;
+  /// `count` bytes of the WAV file from `from` on, fewer at its end.
+  std::string read(std::uint64_t from, std::size_t count, const ReadTrack& track) const;
+
+ private:
+  /// A stretch of a track in the frames of the export.
+  struct Piece {
+    transcript::AudioTrack track;
+    std::int64_t begins = 0;
+    std::int64_t ends = 0;
+    std::int64_t from = 0;  ///< byte of the track's file
+    transcript::AudioFormat format;
+    std::string item_id;
+  };
+  using Pieces = std::vector<Piece>;
+
+  std::uint64_t frame_bytes() const { return 2 * static_cast<std::uint64_t>(channels()); }
+  std::int64_t frames_of(std::int64_t bytes, const transcript::AudioFormat& format) const;
+  Pieces pieces_of(transcript::AudioTrack track, const Runs& runs, std::int64_t size,
+                   const AudioExport& wanted) const;
+  bool choose_item(const Runs& runs, const std::string& item_id);
+  std::string header() const;
+  void mix(const Piece& piece, std::int64_t first, std::int64_t last, const ReadTrack& read,
+           std::string& into) const;
+
+  std::optional<transcript::AudioTrack> track_;
+  int rate_ = 24000;
+  Pieces pieces_;
+  std::int64_t origin_ = 0;  ///< frame of the attempt that is the export's first
+  std::uint64_t frames_ = 0;
+};
+
+}  // namespace verbatim::relay

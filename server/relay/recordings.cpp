@@ -1,0 +1,305 @@
+#include "server/relay/recordings.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "base/clock.hpp"
+#include "base/ids.hpp"
+#include "server/net/from_callback.hpp"
+#include "server/relay/free_space.hpp"
+#include "server/relay/metric_family.hpp"
+
+namespace verbatim::relay {
+
+namespace {
+
+namespace fs = std::filesystem;
+using transcript::AudioTrack;
+
+/// Interval of looks at the free space.
+constexpr std::int64_t space_look_ms = 1000;
+constexpr unsigned part_of_disk = 10;
+/// Interval of the search for expired recordings: a tenth of the retention within these.
+constexpr std::chrono::milliseconds look_interval_min{1'000};
+constexpr std::chrono::milliseconds look_interval_max{600'000};
+
+constexpr AudioTrack tracks[] = {AudioTrack::user, AudioTrack::assistant};
+
+const char* name_of(AudioTrack track) { return track == AudioTrack::user ? "user" : "assistant"; }
+
+/// The name of a session's folder. An id of dots alone would name another folder; no id has '%'.
+std::string folder_name(const std::string& session_id) {
+  return session_id.find_first_not_of('.') == std::string::npos ? "%" + session_id : session_id;
+}
+
+std::string session_of(const std::string& folder) {
+  return folder.starts_with('%') ? folder.substr(1) : folder;
+}
+
+std::int64_t size_of(const fs::path& file) {
+  std::error_code none_there;
+  const auto size = fs::file_size(file, none_there);
+  return none_there ? 0 : static_cast<std::int64_t>(size);
+}
+
+/// Whether all files of the folder were last written before that.
+bool is_older(const fs::path& folder, fs::file_time_type before) {
+  std::error_code ec;
+  for (fs::directory_iterator file(folder, ec), end; !ec && file != end; file.increment(ec)) {
+    if (fs::last_write_time(file->path(), ec) >= before) return false;
+  }
+  return !ec;
+}
+
+struct RecordingCounts {
+  std::uint64_t failures;
+};
+
+constexpr MetricFamily<RecordingCounts> recording_rows[] = {
+    {"verbatim_recording_failures_total",
+     "Recordings that stopped because a file failed or the disk was nearly full.",
+     MetricType::counter,
+     [](const RecordingCounts& counts, MetricSamples& out) { out.add(counts.failures); }},
+};
+
+}  // namespace
+
+/// The two files of an attempt. On the session's thread.
+class Recordings::Sink final : public session::AudioSink {
+ public:
+  Sink(Recordings& owner, std::string session_id, int attempt)
+      : owner_(owner), session_id_(std::move(session_id)) {
+    for (const AudioTrack track : tracks) {
+      Track& one = of(track);
+      one.file = owner_.file(session_id_, attempt, track);
+      one.begins_at = size_of(one.file) & ~std::int64_t{1};  // a torn sample is cut off
+    }
+    const std::lock_guard lock(owner_.mutex_);
+    ++owner_.open_[session_id_];
+  }
+  ~Sink() override {
+    for (const AudioTrack track : tracks)
+      if (of(track).descriptor >= 0) ::close(of(track).descriptor);
+    const std::lock_guard lock(owner_.mutex_);
+    if (--owner_.open_[session_id_] == 0) owner_.open_.erase(session_id_);
+  }
+  Sink(const Sink&) = delete;
+  Sink& operator=(const Sink&) = delete;
+
+  std::int64_t begins_at(AudioTrack track) const override {
+    return files_[static_cast<std::size_t>(track)].begins_at;
+  }
+
+  bool append(AudioTrack track, std::string_view bytes) override {
+    Track& one = of(track);
+    if (!owner_.has_room()) return failed("the disk is nearly full (recording.free_space_min)");
+    if (one.descriptor < 0 && !open(one)) return failed(std::strerror(errno));
+    while (!bytes.empty()) {
+      const ssize_t written = ::write(one.descriptor, bytes.data(), bytes.size());
+      if (written < 0 && errno == EINTR) continue;
+      if (written <= 0) return failed(written < 0 ? std::strerror(errno) : "nothing was written");
+      bytes.remove_prefix(static_cast<std::size_t>(written));
+    }
+    return true;
+  }
+
+ private:
+  struct Track {
+    fs::path file;
+    std::int64_t begins_at = 0;
+    int descriptor = -1;
+  };
+
+  Track& of(AudioTrack track) { return files_[static_cast<std::size_t>(track)]; }
+
+  static bool open(Track& one) {
+    ::mkdir(one.file.parent_path().parent_path().c_str(), 0700);
+    ::mkdir(one.file.parent_path().c_str(), 0700);
+    one.descriptor =
+        ::open(one.file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+    return one.descriptor >= 0 && ::ftruncate(one.descriptor, one.begins_at) == 0;
+  }
+
+  bool failed(const std::string& why) {
+    owner_.failed(session_id_, why);
+    return false;
+  }
+
+  Recordings& owner_;
+  const std::string session_id_;
+  Track files_[2];
+};
+
+Recordings::Recordings(Options options, Log& log) : options_(std::move(options)), log_(log) {}
+
+std::unique_ptr<Recordings> Recordings::open_if_any(const config::Settings& settings, Log& log) {
+  const fs::path directory = recordings_dir(settings);
+  std::error_code none_there;
+  if (settings.recording.enabled == config::Record::no && !fs::is_directory(directory, none_there))
+    return nullptr;
+  return std::make_unique<Recordings>(
+      Options{directory, settings.recording.free_space_min, settings.recording.retention}, log);
+}
+
+fs::path Recordings::file(const std::string& session_id, int attempt, AudioTrack track) const {
+  return options_.directory / folder_name(session_id) /
+         (std::to_string(attempt) + "." + name_of(track) + ".pcm");
+}
+
+std::shared_ptr<session::AudioSink> Recordings::open(const std::string& session_id, int attempt) {
+  return std::make_shared<Sink>(*this, session_id, attempt);
+}
+
+/// Looks at most once a second for all sessions.
+bool Recordings::has_room() {
+  const std::int64_t now_ms = now().mono_ms;
+  std::int64_t seen = space_seen_ms_.load(std::memory_order_relaxed);
+  if (now_ms - seen >= space_look_ms && space_seen_ms_.compare_exchange_strong(seen, now_ms)) {
+    std::error_code unknown;
+    const fs::path there = fs::exists(options_.directory, unknown)
+                               ? options_.directory
+                               : options_.directory.parent_path();
+    const auto space = fs::space(there, unknown);
+    // A disk that cannot be asked shows its trouble at the next write.
+    has_room_ = unknown || space.available >=
+                               at_most_share(options_.free_space_min, space.capacity, part_of_disk);
+  }
+  return has_room_;
+}
+
+void Recordings::failed(const std::string& session_id, const std::string& why) {
+  ++failures_;
+  log_.error("recording.stopped", {{"session", session_id},
+                                   {"why", why},
+                                   {"now", "the conversation goes on without a recording"}});
+}
+
+void Recordings::erase(const std::string& session_id, std::function<void(bool)> done) {
+  boost::asio::post(files_, [this, session_id, done = std::move(done)] {
+    done(erase_recording(options_.directory, session_id));
+  });
+}
+
+/// A session that has begun another attempt meanwhile is left alone. No session can begin to record
+/// while the files are removed.
+void Recordings::erase_unless_open(const std::string& session_id, std::function<void(bool)> done) {
+  boost::asio::post(files_, [this, session_id, done = std::move(done)] {
+    const std::lock_guard lock(mutex_);
+    done(open_.contains(session_id) || erase_recording(options_.directory, session_id));
+  });
+}
+
+void Recordings::measure(const std::string& session_id, int attempt,
+                         std::function<void(TrackSizes)> done) {
+  boost::asio::post(files_, [this, session_id, attempt, done = std::move(done)] {
+    done({size_of(file(session_id, attempt, AudioTrack::user)),
+          size_of(file(session_id, attempt, AudioTrack::assistant))});
+  });
+}
+
+void Recordings::read(std::shared_ptr<const AudioTimeline> timeline, const std::string& session_id,
+                      int attempt, std::uint64_t from, std::size_t count,
+                      std::function<void(std::string)> done) {
+  boost::asio::post(files_, [this, timeline = std::move(timeline), session_id, attempt, from, count,
+                             done = std::move(done)] {
+    const auto read_track = [&](AudioTrack track, std::int64_t offset, std::size_t bytes) {
+      std::string content(bytes, '\0');
+      const int descriptor =
+          ::open(file(session_id, attempt, track).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+      const ssize_t got =
+          descriptor < 0 ? 0
+                         : ::pread(descriptor, content.data(), bytes, static_cast<off_t>(offset));
+      if (descriptor >= 0) ::close(descriptor);
+      content.resize(static_cast<std::size_t>(std::max<ssize_t>(0, got)));
+      return content;
+    };
+    done(timeline->read(from, count, read_track));
+  });
+}
+
+/// Sessions that are not being recorded, and whose last write is older than the retention.
+std::vector<std::string> Recordings::left_unwritten() {
+  const auto before = fs::file_time_type::clock::now() - options_.retention;
+  std::vector<std::string> found;
+  std::error_code ec;
+  for (fs::directory_iterator entry(options_.directory, ec), end; !ec && entry != end;
+       entry.increment(ec)) {
+    const std::string session_id = session_of(entry->path().filename().string());
+    if (!is_valid_session_id(session_id)) continue;  // not ours
+    {
+      const std::lock_guard lock(mutex_);
+      if (open_.contains(session_id)) continue;
+    }
+    if (is_older(entry->path(), before)) found.push_back(session_id);
+  }
+  return found;
+}
+
+net::Awaitable<void> Recordings::remove_expired(net::Executor executor,
+                                                store::SessionStore& sessions) {
+  const auto look = [&](auto done) {
+    boost::asio::post(files_, [this, done] { done(left_unwritten()); });
+  };
+  const auto old = co_await net::from_callback<std::vector<std::string>>(executor, look);
+  std::size_t removed = 0;
+  for (const std::string& id : old) {
+    using Found = store::StoreResult<std::optional<store::SessionSummary>>;
+    const auto find = [&](auto done) { sessions.find_session(id, {"the retention"}, done); };
+    const Found session = co_await net::from_callback<Found>(executor, find);
+    if (!session) break;  // the next search tries again
+    const auto& known = *session;
+    if (known && !known->attempts.empty()) {
+      const auto ended_at = known->attempts.back().ended_at;
+      if (!ended_at || *ended_at + options_.retention.count() > now().wall) continue;
+    }
+    const auto begin = [&](auto done) { erase_unless_open(id, done); };
+    if (co_await net::from_callback<bool>(executor, begin)) {
+      ++removed;
+    } else {
+      log_.error("recording.not_erased", {{"session", id}, {"now", "it is tried again"}});
+    }
+  }
+  if (removed > 0) log_.info("recording.expired", {{"sessions", removed}});
+}
+
+net::Awaitable<void> Recordings::look_for_expired(net::Executor executor,
+                                                  store::SessionStore& sessions) {
+  net::Timer timer(executor);
+  while (true) {
+    co_await remove_expired(executor, sessions);
+    timer.expires_after(std::clamp(options_.retention / 10, look_interval_min, look_interval_max));
+    co_await timer.async_wait(net::use_tuple);
+  }
+}
+
+void Recordings::keep_for_retention(const net::Executor& executor, store::SessionStore& sessions) {
+  if (options_.retention.count() == 0) return;
+  boost::asio::co_spawn(executor, look_for_expired(executor, sessions), boost::asio::detached);
+}
+
+fs::path recordings_dir(const config::Settings& settings) {
+  return settings.recording.dir.empty() ? settings.server.data_dir / "recordings"
+                                        : settings.recording.dir;
+}
+
+bool erase_recording(const fs::path& directory, const std::string& session_id) {
+  if (!is_valid_session_id(session_id)) return true;  // there can be none
+  std::error_code ec;
+  fs::remove_all(directory / folder_name(session_id), ec);
+  return !ec;
+}
+
+void add_recording_metrics(MetricsPage& page, const Recordings* recordings) {
+  page.add(recording_rows, RecordingCounts{recordings == nullptr ? 0 : recordings->failures()});
+}
+
+}  // namespace verbatim::relay

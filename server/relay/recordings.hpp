@@ -1,0 +1,97 @@
+// The files of recorded audio: SESSION/ATTEMPT.user.pcm and SESSION/ATTEMPT.assistant.pcm in
+// recording.dir, in the conversation's own formats and without gaps (docs/recording.md).
+//
+// A session appends on its own thread: a write goes into the kernel's memory and is not synced.
+// Reads, erasures and the retention run on one other thread. A file that fails, or a disk that is
+// nearly full, ends the recording of that session; its conversation goes on.
+#pragma once
+
+#include <atomic>
+#include <boost/asio/thread_pool.hpp>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "base/log.hpp"
+#include "config/settings.hpp"
+#include "server/net/async.hpp"
+#include "server/relay/audio_timeline.hpp"
+#include "session/session_recorder.hpp"
+#include "storage/store/session_store.hpp"
+
+namespace verbatim::relay {
+
+class MetricsPage;
+
+class Recordings {
+ public:
+  static constexpr std::size_t files_of_a_session = 2;
+
+  struct Options {
+    std::filesystem::path directory;
+    std::size_t free_space_min = 0;          ///< bytes; below it recording stops
+    std::chrono::milliseconds retention{0};  ///< 0: as long as the session
+  };
+  Recordings(Options options, Log& log);
+  /// Null if nothing is recorded and there are no earlier recordings.
+  static std::unique_ptr<Recordings> open_if_any(const config::Settings& settings, Log& log);
+
+  /// The files of an attempt, made with its first audio. They go on where an earlier process left
+  /// them.
+  std::shared_ptr<session::AudioSink> open(const std::string& session_id, int attempt);
+
+  // Any thread; `done` is called on the thread of the files.
+  /// Removes all that was recorded of a session. False: something is still there.
+  void erase(const std::string& session_id, std::function<void(bool)> done);
+  void measure(const std::string& session_id, int attempt, std::function<void(TrackSizes)> done);
+  /// A part of the WAV file.
+  void read(std::shared_ptr<const AudioTimeline> timeline, const std::string& session_id,
+            int attempt, std::uint64_t from, std::size_t count,
+            std::function<void(std::string)> done);
+
+  /// Begins to remove what was recorded of sessions that ended before the retention. It goes on
+  /// until the executor stops.
+  void keep_for_retention(const net::Executor& executor, store::SessionStore& sessions);
+  /// Waits for the thread of the files: nothing is asked of it any more. Sessions may still have
+  /// files open.
+  void finish() { files_.join(); }
+
+  std::uint64_t failures() const { return failures_; }
+
+ private:
+  class Sink;
+  std::filesystem::path file(const std::string& session_id, int attempt,
+                             transcript::AudioTrack track) const;
+  bool has_room();
+  void failed(const std::string& session_id, const std::string& why);
+  void erase_unless_open(const std::string& session_id, std::function<void(bool)> done);
+  std::vector<std::string> left_unwritten();
+  net::Awaitable<void> look_for_expired(net::Executor executor, store::SessionStore& sessions);
+  net::Awaitable<void> remove_expired(net::Executor executor, store::SessionStore& sessions);
+
+  const Options options_;
+  Log& log_;
+  std::atomic<std::uint64_t> failures_{0};
+  std::atomic<std::int64_t> space_seen_ms_{-1'000'000};
+  std::atomic<bool> has_room_{true};
+  std::mutex mutex_;
+  std::unordered_map<std::string, int> open_;  ///< sessions that are being recorded
+  boost::asio::thread_pool files_{1};
+};
+
+/// recording.dir, or its default.
+std::filesystem::path recordings_dir(const config::Settings& settings);
+/// Removes all that was recorded of a session. False: something is still there.
+bool erase_recording(const std::filesystem::path& directory, const std::string& session_id);
+/// `recordings`: null: there are none.
+void add_recording_metrics(MetricsPage& page, const Recordings* recordings);
+
+}  // namespace verbatim::relay

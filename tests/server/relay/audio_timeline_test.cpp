@@ -1,0 +1,241 @@
+// A WAV file that is computed from two tracks and their index, and each part of it alone.
+#include "server/relay/audio_timeline.hpp"
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+using namespace verbatim;
+using namespace verbatim::relay;
+using namespace verbatim::transcript;
+
+namespace {
+
+constexpr AudioFormat pcm{AudioEncoding::pcm16, 8000};
+constexpr std::int64_t bytes(std::int64_t ms) { return ms * 16; }
+
+/// Samples that count up from `first`.
+std::string counted(std::int64_t ms, int first) {
+  std::string out;
+  for (std::int64_t i = 0; i < ms * 8; ++i) {
+    const auto value = static_cast<std::uint16_t>(first + i);
+    out.push_back(static_cast<char>(value & 0xFFU));
+    out.push_back(static_cast<char>(value >> 8U));
+  }
+  return out;
+}
+
+struct Tracks {
+  std::string user;
+  std::string assistant;
+  AudioTimeline::Runs runs = {};
+
+  std::optional<AudioTimeline> timeline(const AudioExport& wanted = {}) const {
+    return AudioTimeline::of(
+        runs, {static_cast<std::int64_t>(user.size()), static_cast<std::int64_t>(assistant.size())},
+        wanted);
+  }
+  std::string read(const AudioTimeline& of, std::uint64_t from, std::size_t count) const {
+    return of.read(from, count, [&](AudioTrack track, std::int64_t begin, std::size_t size) {
+      const std::string& file = track == AudioTrack::user ? user : assistant;
+      const auto at = static_cast<std::size_t>(begin);
+      return at < file.size() ? file.substr(at, size) : std::string();
+    });
+  }
+  std::string whole(const AudioExport& wanted = {}) const {
+    const auto made = timeline(wanted);
+    REQUIRE(made);
+    const std::string file = read(*made, 0, static_cast<std::size_t>(made->bytes()));
+    CHECK(file.size() == made->bytes());
+    return file;
+  }
+  /// The samples of a channel.
+  std::vector<int> samples(const AudioExport& wanted = {}, std::size_t channel = 0) const {
+    const std::string file = whole(wanted);
+    const std::size_t frame = wanted.track ? 2 : 4;
+    std::vector<int> found;
+    for (std::size_t at = AudioTimeline::header_bytes + 2 * channel; at + 1 < file.size();
+         at += frame)
+      found.push_back(static_cast<std::int16_t>(static_cast<std::uint8_t>(file[at]) |
+                                                static_cast<std::uint8_t>(file[at + 1]) << 8));
+    return found;
+  }
+};
+
+std::vector<int> count(std::int64_t ms, int first) {
+  std::vector<int> out;
+  for (std::int64_t i = 0; i < ms * 8; ++i) out.push_back(first + static_cast<int>(i));
+  return out;
+}
+std::vector<int> silence(std::int64_t ms) {
+  return std::vector<int>(static_cast<std::size_t>(ms * 8), 0);
+}
+std::vector<int> operator+(std::vector<int> one, const std::vector<int>& other) {
+  one.insert(one.end(), other.begin(), other.end());
+  return one;
+}
+
+std::uint32_t number(const std::string& file, std::size_t at, int size) {
+  std::uint32_t value = 0;
+  for (int i = size - 1; i >= 0; --i)
+    value = value << 8U | static_cast<std::uint8_t>(file[at + static_cast<std::size_t>(i)]);
+  return value;
+}
+
+/// The user speaks for 20 ms, pauses for 30 and speaks for 10. The assistant answers from 40 on
+/// with 40 ms, of which 15 are heard, and then with 10 ms from 60 on.
+Tracks conversation() {
+  Tracks made{counted(30, 100), counted(50, 5000)};
+  made.runs = {{AudioTrack::user, {}, 0, -1, 10, pcm},
+               {AudioTrack::user, {}, bytes(20), -1, 60, pcm},
+               {AudioTrack::user, "u1", bytes(5), bytes(10), -1, pcm},
+               {AudioTrack::user, "u2", bytes(22), bytes(8), -1, pcm},
+               {AudioTrack::assistant, "a1", 0, bytes(15), 40, pcm},
+               {AudioTrack::assistant, "a2", bytes(40), -1, 60, pcm}};
+  return made;
+}
+
+constexpr AudioExport only(AudioTrack track) { return {track, false, {}}; }
+
+}  // namespace
+
+TEST_CASE("both speakers are aligned, with silence in the gaps and without what was not heard",
+          "[recording][P15]") {
+  const Tracks tracks = conversation();
+  const auto timeline = tracks.timeline();
+  REQUIRE(timeline);
+  CHECK(timeline->starts_at_ms() == 10);
+  CHECK(timeline->frames() == 60 * 8);
+  CHECK(tracks.samples({}, 0) == count(20, 100) + silence(30) + count(10, 260));
+  CHECK(tracks.samples({}, 1) == silence(30) + count(15, 5000) + silence(5) + count(10, 5320));
+}
+
+TEST_CASE("one track alone has the length of both", "[recording][P15]") {
+  const Tracks tracks = conversation();
+  CHECK(tracks.samples(only(AudioTrack::user)) == tracks.samples({}, 0));
+  CHECK(tracks.samples(only(AudioTrack::assistant)) == tracks.samples({}, 1));
+}
+
+TEST_CASE("the head of the file states its form and its length", "[recording][P15]") {
+  const std::string file = conversation().whole();
+  CHECK(file.substr(0, 4) + file.substr(8, 8) + file.substr(36, 4) == "RIFFWAVEfmt data");
+  CHECK(number(file, 4, 4) == file.size() - 8);
+  CHECK(number(file, 20, 2) == 1);
+  CHECK(number(file, 22, 2) == 2);
+  CHECK(number(file, 24, 4) == 8000);
+  CHECK(number(file, 28, 4) == 32'000);
+  CHECK(number(file, 32, 2) == 4);
+  CHECK(number(file, 34, 2) == 16);
+  CHECK(number(file, 40, 4) == file.size() - AudioTimeline::header_bytes);
+  CHECK(number(conversation().whole(only(AudioTrack::user)), 22, 2) == 1);
+}
+
+TEST_CASE("every range of the file is the same part of the whole", "[recording][P15]") {
+  Tracks tracks{counted(3, 100), counted(3, 5000)};
+  tracks.runs = {{AudioTrack::user, {}, 0, -1, 0, pcm},
+                 {AudioTrack::user, {}, bytes(2), -1, 3, pcm},
+                 {AudioTrack::assistant, "a1", 0, bytes(1), 1, pcm},
+                 {AudioTrack::assistant, "a2", bytes(2), -1, 4, pcm}};
+  const AudioExport wanted = GENERATE(AudioExport{}, only(AudioTrack::assistant));
+  const std::string whole = tracks.whole(wanted);
+  const auto timeline = tracks.timeline(wanted);
+  std::size_t wrong = 0;
+  for (std::size_t from = 0; from <= whole.size() + 1; ++from) {
+    for (std::size_t size = 0; size <= whole.size() + 2 - std::min(from, whole.size()); ++size) {
+      const std::string expected = from < whole.size() ? whole.substr(from, size) : "";
+      wrong += tracks.read(*timeline, from, size) != expected;
+    }
+  }
+  CHECK(wrong == 0);
+}
+
+TEST_CASE("speech that was not heard is there for those who ask for it", "[recording][P15]") {
+  const Tracks tracks = conversation();
+  const AudioExport wanted{AudioTrack::assistant, true, {}};
+  // The later answer is heard from its own begin.
+  CHECK(tracks.samples(wanted) == silence(30) + count(20, 5000) + count(10, 5320));
+  const AudioExport alone{AudioTrack::assistant, true, "a1"};
+  CHECK(tracks.samples(alone) == count(40, 5000));
+}
+
+TEST_CASE("a turn is the time in which it was spoken", "[recording][P15]") {
+  const Tracks tracks = conversation();
+  const auto turn = [](const char* item) { return AudioExport{AudioTrack::user, false, item}; };
+  CHECK(tracks.samples(turn("u1")) == count(10, 140));
+  CHECK(tracks.samples(turn("u2")) == count(8, 276));
+  CHECK(tracks.timeline(turn("u1"))->starts_at_ms() == 15);
+  CHECK(tracks.samples({AudioTrack::assistant, false, "a1"}) == count(15, 5000));
+  CHECK(tracks.samples({AudioTrack::assistant, false, "a2"}) == count(10, 5320));
+  CHECK_FALSE(tracks.timeline(turn("unknown")));
+  CHECK_FALSE(tracks.timeline(turn("")));
+}
+
+TEST_CASE("G.711 is decoded, and a rate that differs is met", "[recording][P15]") {
+  const std::string codes{"\xFF\x00\x80\x7F", 4};
+  Tracks tracks{codes, counted(1, 7)};
+  tracks.runs = {{AudioTrack::user, {}, 0, -1, 0, {AudioEncoding::pcmu, 8000}}};
+  CHECK(tracks.samples(only(AudioTrack::user)) == std::vector<int>{0, -32124, 32124, 0});
+  tracks.user = {"\xD5\x55\xAA\x2A", 4};
+  tracks.runs[0].format.encoding = AudioEncoding::pcma;
+  CHECK(tracks.samples(only(AudioTrack::user)) == std::vector<int>{8, -8, 32256, -32256});
+  tracks.runs.push_back({AudioTrack::assistant, "a", 0, -1, 0, {AudioEncoding::pcm16, 24000}});
+  const auto mixed = tracks.timeline();
+  REQUIRE(mixed);
+  CHECK(mixed->rate() == 24000);
+  CHECK(mixed->frames() == 12);
+  CHECK(tracks.samples({}, 0) ==
+        std::vector<int>{8, 8, 8, -8, -8, -8, 32256, 32256, 32256, -32256, -32256, -32256});
+  CHECK(tracks.samples({}, 1) == count(1, 7) + std::vector<int>(4, 0));
+}
+
+TEST_CASE("after a killed process, the next answer takes the place of speech that was not heard",
+          "[recording][P7][P15]") {
+  Tracks tracks{"", counted(60, 0)};
+  tracks.runs = {{AudioTrack::assistant, "a", 0, -1, 0, pcm},
+                 {AudioTrack::assistant, "b", bytes(50), -1, 20, pcm}};
+  CHECK(tracks.samples(only(AudioTrack::assistant)) == count(20, 0) + count(10, 400));
+}
+
+TEST_CASE("a user's audio that came faster than it was spoken is not cut after a killed process",
+          "[recording][P7][P15]") {
+  Tracks tracks{counted(60, 0), ""};
+  tracks.runs = {{AudioTrack::user, {}, 0, -1, 0, pcm},
+                 {AudioTrack::user, {}, bytes(50), -1, 20, pcm}};
+  CHECK(tracks.samples(only(AudioTrack::user)) == count(60, 0));
+}
+
+TEST_CASE("an index that is ahead of its file, or behind it, gives what is there",
+          "[recording][P7][P15]") {
+  Tracks tracks{counted(10, 0), ""};
+  tracks.runs = {{AudioTrack::user, {}, 0, -1, 0, pcm},
+                 {AudioTrack::user, {}, bytes(20), -1, 100, pcm},
+                 {AudioTrack::assistant, "a", 0, -1, 5, pcm}};
+  CHECK(tracks.samples(only(AudioTrack::user)) == count(10, 0));
+  const auto timeline = tracks.timeline();
+  REQUIRE(timeline);
+  tracks.user.resize(tracks.user.size() / 2);  // the file was cut meanwhile
+  const std::string read = tracks.read(*timeline, 0, static_cast<std::size_t>(timeline->bytes()));
+  CHECK(read.size() == timeline->bytes());
+}
+
+TEST_CASE("a recording that has failed ends where it failed", "[recording][P6][P15]") {
+  Tracks tracks{counted(10, 0), ""};
+  tracks.runs = {{AudioTrack::user, {}, 0, -1, 0, pcm},
+                 {AudioTrack::user, {}, bytes(10), 0, 30, {AudioEncoding::none, 24000}},
+                 {AudioTrack::assistant, {}, 0, 0, 30, {AudioEncoding::none, 24000}}};
+  CHECK(tracks.samples(only(AudioTrack::user)) == count(10, 0));
+  CHECK_FALSE(Tracks{"", ""}.timeline());
+  tracks.runs.erase(tracks.runs.begin());
+  CHECK_FALSE(tracks.timeline());
+}
+
+TEST_CASE("an index with numbers that cannot be gives no file, or one of bounded parts",
+          "[recording][P11]") {
+  Tracks tracks{counted(10, 0), ""};
+  tracks.runs = {{AudioTrack::user, {}, -5, -1, 0, pcm},
+                 {AudioTrack::user, {}, 0, -1, 0, {AudioEncoding::pcm16, 0}},
+                 {AudioTrack::user, {}, bytes(900), 4, 7, pcm}};
+  CHECK_FALSE(tracks.timeline());
+}
