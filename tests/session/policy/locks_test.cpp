@@ -12,11 +12,13 @@
 #include "session/protocol/recording.hpp"
 #include "tests/session/files.hpp"
 #include "tests/session/stage.hpp"
+#include "tests/support/rounds.hpp"
 
 using namespace verbatim;
 using namespace verbatim::policy;
 using namespace verbatim::protocol;
 using namespace verbatim::session::test;
+using verbatim::test::sanitized;
 
 namespace {
 
@@ -280,10 +282,11 @@ TEST_CASE("a locked field cannot be changed from any place, by any name or in an
         for (const std::string& member : attempt.members) {
           const std::string message = with(place, with(wrapping, member));
           for (const auto& [policy, beta] : sessions) {
+            ++shapes;
+            if (sanitized && shapes % 4 != 0) continue;  // a quarter, of each session in turn
             const std::string got = passed(policy, message, beta);
             if (got.find("EVIL") != got.npos)
               FAIL_CHECK(attempt.field << (beta ? ", beta: " : ": ") << message);
-            ++shapes;
           }
         }
       }
