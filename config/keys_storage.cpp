@@ -164,9 +164,8 @@ std::vector<Key> make_storage_keys() {
       key("recording.enabled", &S::recording, &Recording::enabled, Record::no,
           choice<Record>({{"no", Record::no}, {"yes", Record::yes}, {"token", Record::token}}),
           "Which conversations are recorded, both speakers' audio: none, all, or those whose "
-          "client "
-          "token has `verbatim.recording` = true. With `yes` a token may still say false. Ask "
-          "people first where the law requires it (docs/recording.md)."),
+          "client token has `verbatim.recording` = true. With `yes` a token may still say false. "
+          "Ask people first where the law requires it (docs/recording.md)."),
       key("recording.dir", &S::recording, &Recording::dir, {}, path("a directory, or nothing"),
           "The directory of the recordings. A minute of both speakers takes 5.8 MB (24 kHz PCM) or "
           "1 MB (G.711). Empty: `recordings` in server.data_dir."),

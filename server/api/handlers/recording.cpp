@@ -19,6 +19,8 @@ namespace verbatim::api::handlers {
 
 namespace {
 
+constexpr const char* call_name = "GET /v1/sessions/{id}/recording";
+
 net::HttpResponse no_recording(const std::string& why) {
   return net::problem(404, "not recorded", why);
 }
@@ -83,8 +85,7 @@ net::Awaitable<net::Result<std::string>> item_of_turn(const ApiServices& api,
     return std::nullopt;
   };
   const auto call = [&](auto done) {
-    api.sessions.read_transcripts({context.id, attempt},
-                                  {"GET /v1/sessions/{id}/recording", context.share()},
+    api.sessions.read_transcripts({context.id, attempt}, {call_name, context.share()},
                                   compute_then<Found>(find, done));
   };
   auto item = co_await ask_store<std::optional<std::string>>(api, context, call);
@@ -148,8 +149,7 @@ net::Awaitable<net::HttpResponse> show_recording(const ApiServices& api, Request
   auto asked = requests::read_recording_query(context.request);
   if (!asked) co_return std::move(asked).error();
   const auto call = [&](auto done) {
-    api.recorded.read_recording(context.id, asked->attempt,
-                                {"GET /v1/sessions/{id}/recording", context.share()}, done);
+    api.recorded.read_recording(context.id, asked->attempt, {call_name, context.share()}, done);
   };
   auto found = co_await find_in_store<store::RecordedAttempt>(api, context, call);
   if (!found) co_return std::move(found).error();

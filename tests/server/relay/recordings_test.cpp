@@ -49,7 +49,8 @@ T answer_of(const Call& call) {
   return future.get();
 }
 
-bool erase(Recordings& recordings, const std::string& id) {
+/// Whether nothing of the session is left, also if there was nothing.
+bool nothing_left_after_erasing(Recordings& recordings, const std::string& id) {
   return answer_of<bool>([&](auto done) { recordings.erase(id, done); });
 }
 
@@ -95,14 +96,14 @@ TEST_CASE("erasing a session removes its files, and those of no other", "[record
   for (const char* const id : {"s1", "s1.2", "s2", "..", "."})
     CHECK(at.recordings.open(id, 1)->append(AudioTrack::user, "ab"));
   CHECK(content(at.file("%../1.user.pcm")) == "ab");
-  CHECK(erase(at.recordings, "s1"));
+  CHECK(nothing_left_after_erasing(at.recordings, "s1"));
   CHECK_FALSE(fs::exists(at.file("s1")));
-  CHECK(erase(at.recordings, ".."));
+  CHECK(nothing_left_after_erasing(at.recordings, ".."));
   CHECK(fs::exists(at.file("s1.2/1.user.pcm")));
   CHECK(fs::exists(at.file("s2/1.user.pcm")));
   CHECK(fs::exists(at.file("%./1.user.pcm")));
-  CHECK(erase(at.recordings, "nobody"));
-  CHECK(erase(at.recordings, "../recordings"));
+  CHECK(nothing_left_after_erasing(at.recordings, "nobody"));
+  CHECK(nothing_left_after_erasing(at.recordings, "../recordings"));
   CHECK(fs::exists(at.file("s2/1.user.pcm")));
 }
 

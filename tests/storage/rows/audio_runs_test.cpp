@@ -50,6 +50,13 @@ transcript::AttemptId record(SqliteJournal& journal, JournalWatch& watch) {
   return attempt;
 }
 
+transcript::AttemptId record_and_close(SqliteJournal& journal, JournalWatch& watch) {
+  const auto attempt = record(journal, watch);
+  REQUIRE(watch.wait_durable(
+      journal.close(attempt, {transcript::CloseReason::client_closed, 2000, {}})));
+  return attempt;
+}
+
 const Runs recorded{spoken, utterance, cut(answer, 9600)};
 
 }  // namespace
@@ -75,9 +82,7 @@ TEST_CASE("an export works after the journal's rows are gone", "[recording][P15]
   const TempDir dir;
   JournalWatch watch;
   SqliteJournal journal({.file = dir / "v.db"}, watch);
-  const auto attempt = record(journal, watch);
-  REQUIRE(watch.wait_durable(
-      journal.close(attempt, {transcript::CloseReason::client_closed, 2000, {}})));
+  const auto attempt = record_and_close(journal, watch);
   REQUIRE_FALSE(execute(journal, [&](Database& database) {
     database.query("DELETE FROM journal WHERE attempt = ?").bind(attempt).run();
     CHECK(runs_of(database) == recorded);
@@ -130,9 +135,7 @@ TEST_CASE("erasing a session erases the index of its audio", "[recording][erase]
   const TempDir dir;
   JournalWatch watch;
   SqliteJournal journal({.file = dir / "v.db"}, watch);
-  const auto attempt = record(journal, watch);
-  REQUIRE(watch.wait_durable(
-      journal.close(attempt, {transcript::CloseReason::client_closed, 2000, {}})));
+  record_and_close(journal, watch);
   REQUIRE_FALSE(execute(journal, [](Database& database) {
     rows::erase_session(database, "s1");
     sqlite::Query left = database.query("SELECT count(*) FROM audio_run");
