@@ -16,12 +16,12 @@ namespace verbatim::api {
 enum class Detail { listed, whole };
 
 /// `recording_kept`: recording.retention; 0: as long as the session.
-Json to_json(const store::SessionSummary& session, Detail detail = Detail::whole,
-             std::chrono::milliseconds recording_kept = {});
+Json to_json(const store::SessionSummary& session, Detail detail,
+             std::chrono::milliseconds recording_kept);
 
 /// A page of a list or of a search. `fields`: the members that each session has; empty: all.
 Json to_json(const store::SessionPage& page, const std::vector<std::string>& fields,
-             std::chrono::milliseconds recording_kept = {});
+             std::chrono::milliseconds recording_kept);
 
 /// The members of a session in a list.
 std::span<const std::string_view> listed_members();

@@ -5,6 +5,7 @@ import { existsSync, readFileSync, readdirSync, statSync, writeFileSync } from '
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as silence } from 'node:timers/promises';
+import { Watcher } from './support/events.mjs';
 import { eventually } from './support/process.mjs';
 import { Client, run, startRelay, startSimulator, temporaryDirectory, within } from './support/verbatim.mjs';
 import { Provider } from './support/provider.mjs';
@@ -303,7 +304,11 @@ test('recording.retention removes the audio and leaves the transcript [P15]', as
   await scene.end();
   assert.notEqual((await scene.state).until, null);
   await eventually(() => !existsSync(scene.folder()), 'the removal');
-  assert.equal((await scene.state).state, 'expired');
+  const expired = await scene.state;
+  assert.equal(expired.state, 'expired');
+  const live = await Watcher.at(t, scene.relay, '/v1/live');
+  await eventually(() => live.events.some(({ event }) => event === 'ready'), 'the first look');
+  assert.deepEqual(live.events.find(({ data }) => data.id === scene.id).data.recording, expired);
   assert.equal((await scene.recording()).status, 404);
   assert.equal((await scene.relay.transcript(scene.id)).turns.length, 1);
   assert.match(scene.relay.program.stderr, /recording\.expired/);

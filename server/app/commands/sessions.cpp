@@ -1,4 +1,5 @@
 // verbatim sessions list, show, export, delete; end is in live_sessions.cpp
+#include <chrono>
 #include <iostream>
 #include <stdexcept>
 
@@ -47,8 +48,8 @@ void add_list_options(CLI::App& parser, ListOptions& options) {
       ->check(not_empty());
 }
 
-void print_line(const store::SessionSummary& one) {
-  const Json session = api::to_json(one);
+void print_line(const store::SessionSummary& one, std::chrono::milliseconds recording_kept) {
+  const Json session = api::to_json(one, api::Detail::listed, recording_kept);
   const Json& reason = session["close_reason"];
   std::cout << one.id << "  " << iso_time(one.created_at) << "  "
             << transcript::to_string(one.status) << "  "
@@ -74,7 +75,7 @@ int list(const Common& common, const ListOptions& options) {
     return exit_code::ok;
   }
   for (std::size_t i = 0; i < page.sessions.size(); ++i) {
-    print_line(page.sessions[i]);
+    print_line(page.sessions[i], settings.recording.retention);
     if (i < page.hits.size() && page.hits[i])
       std::cout << "    " << printable(page.hits[i]->snippet) << "\n";
   }
