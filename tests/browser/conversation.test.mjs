@@ -60,7 +60,7 @@ function lastPlayed(played, sent) {
 test('speech into the page is transcribed, answered, played and kept [P1][P8]', async (t) => {
   for (const audio of ['binary', 'json']) {
     const relay = await relayOf(t);
-    const browser = await startBrowser(t, { microphone: sentence });
+    const browser = await startBrowser(t, { microphone: sentence, whole: true });
     const talk = await PageConversation.open(browser, relay, { audio });
     const { session } = await talk.connect();
     await talk.event('response.done');

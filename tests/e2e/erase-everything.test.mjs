@@ -10,8 +10,8 @@ import { eventually } from './support/cell.mjs';
 import { holders, unnamedHolders } from './support/holders.mjs';
 import { Client, makeKey, run, startRelay, startSimulator, temporaryDirectory } from './support/verbatim.mjs';
 
-/** At fifty times the pace of speech: the crowd writes all the time, but does not fill the processor and the disk. */
-const brisk = (t) => startSimulator(t, [], '0.02');
+/** At ten times the pace of speech: the crowd writes all the time, but does not fill the processor and the disk. */
+const brisk = (t) => startSimulator(t, [], '0.1');
 
 /** Five conversations that go on, a little at a time, until they are stopped or cut off. */
 async function crowd(t, relay) {

@@ -59,6 +59,7 @@ const tools = {
   nodejs: [/node --test/, 'scripts/test'],
   npm: [/npm ci/, 'scripts/test'],
   chromium: [/\/usr\/bin\/chromium/, 'tests/browser/'],
+  'chromium-headless-shell': [/\/usr\/bin\/chromium-headless-shell/, 'tests/browser/'],
   prometheus: [/'promtool'/, 'tests/deploy/'],
   'clang-format': [/clang-format -i/, 'scripts/format'],
   shellcheck: [/^shellcheck /m, 'scripts/format'],

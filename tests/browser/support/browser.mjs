@@ -32,8 +32,10 @@ export const silence = [{ ms: 1000, loud: false }];
 export const sentence = [{ ms: 400, loud: false }, { ms: 1500, loud: true }, { ms: 30_000, loud: false }];
 
 /** `microphone` is what it hears, or 'refused'. One that is `killable` cannot give downloads.
- * Without `autoplay` it plays sound only after a click. */
-export async function startBrowser(t, { microphone = silence, killable = false, autoplay = true } = {}) {
+ * Without `autoplay` it plays sound only after a click. Chromium's headless shell has the same engine and
+ * takes half of the processor; `whole` is the program that people use, with its own questions for permission. */
+export async function startBrowser(
+  t, { microphone = silence, killable = false, autoplay = true, whole = microphone === 'refused' } = {}) {
   const args = [
     '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
     '--disable-component-update', '--disable-sync', '--ignore-certificate-errors',
@@ -47,7 +49,9 @@ export async function startBrowser(t, { microphone = silence, killable = false, 
     args.push('--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream',
       `--use-file-for-fake-audio-capture=${file}`);
   }
-  const executablePath = process.env.CHROMIUM ?? '/usr/bin/chromium';
+  const executablePath = whole
+    ? process.env.CHROMIUM ?? '/usr/bin/chromium'
+    : process.env.CHROMIUM_SHELL ?? '/usr/bin/chromium-headless-shell';
   if (killable) {
     const server = await chromium.launchServer({ executablePath, args });
     t.after(() => server.kill());

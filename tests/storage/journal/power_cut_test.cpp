@@ -5,7 +5,6 @@
 // VERBATIM_POWER_SEEDS=100 tries that many states of the disk at each place (default: 2; under a
 // sanitizer 1); VERBATIM_POWER_FROM=7 begins with that seed.
 #include <algorithm>
-#include <cstdlib>
 #include <future>
 #include <random>
 
@@ -32,10 +31,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::uint32_t from_environment(const char* name, std::uint32_t otherwise) {
-  const char* const value = std::getenv(name);
-  return value == nullptr ? otherwise : static_cast<std::uint32_t>(std::atoi(value));
-}
 const std::uint32_t seeds = from_environment("VERBATIM_POWER_SEEDS", rounds(2));
 const std::uint32_t first_seed = from_environment("VERBATIM_POWER_FROM", 1);
 
