@@ -128,7 +128,7 @@ struct App::Parts {
     transcript::Journal& conversations =
         fleet_shipping.begin(settings, *store, forwarding ? *forwarding : store->journal(),
                              storage_watch, registry, log);
-    choose_provider();
+    provider = provider_if_none(settings, control.get_executor(), log);
     begin_tracing();
     webhooks = std::make_unique<webhooks::Webhooks>(settings.webhook, *store, &tracer, log);
     in_force.set(std::make_shared<const config::Settings>(settings));
@@ -167,12 +167,17 @@ struct App::Parts {
     for_api.shared = fleet_reads.shared();
     const api::ApiStores stores{fleet_reads.sessions(*store), *store, *store, *store, *store};
     api = std::make_unique<api::Api>(for_api, stores);
-    realtime = std::make_unique<relay::RealtimeEndpoint>(relay::RealtimeParts{
-        in_force, credentials.authenticator(), *upstream, *store, conversations, storage_watch,
-        registry, revocations, *suspended, admission_control, journal_shares, descriptors,
-        large_messages, requests, id_guard, relay::TapSources{capture.get()}, &tracer, fleet.get(),
-        log});
-    realtime->record(recordings.get());
+    realtime = std::make_unique<relay::RealtimeEndpoint>(
+        relay::RealtimeParts{in_force,         credentials.authenticator(),
+                             *upstream,        *store,
+                             conversations,    storage_watch,
+                             registry,         revocations,
+                             *suspended,       admission_control,
+                             journal_shares,   descriptors,
+                             large_messages,   requests,
+                             id_guard,         relay::TapSources{capture.get()},
+                             recordings.get(), &tracer,
+                             fleet.get(),      log});
     listen();
     make_reloader();
     for (const int signal : {SIGTERM, SIGINT, SIGHUP}) signals.add(signal);
@@ -225,24 +230,6 @@ struct App::Parts {
   void begin_tracing() {
     tracer.use(traces::Tracer::setup(settings.trace, settings.upstream.url));
     tracer.recovered(store_start.recovered());
-  }
-
-  void choose_provider() {
-    if (!settings.upstream.url.empty()) return;
-    if (!settings.upstream.api_key.empty()) {
-      settings.upstream.url = openai_url;
-      return;
-    }
-    simulator::Options script;
-    script.recordings_dir = settings.simulator.recordings_dir;
-    script.profile = settings.simulator.profile;
-    provider =
-        std::make_unique<BuiltInProvider>(script, control.get_executor(), settings.server, log);
-    settings.upstream.url = provider->url();
-    log.warn("upstream.simulated",
-             {{"why",
-               "neither OPENAI_API_KEY nor upstream.url is set: answers come from the built-in "
-               "simulated provider"}});
   }
 
   void listen() {
@@ -322,23 +309,10 @@ struct App::Parts {
     return "Serving " + listener->url() + ": " + counted(registry.live()) + ".";
   }
 
-  /// Proves to the service manager's watchdog that the threads of conversations move.
-  net::Awaitable<void> stay_alive() {
+  Heartbeat heartbeat() {
     std::vector<net::Executor> executors;
     for (const auto& worker : workers) executors.push_back(worker->executor());
-    Heartbeat heartbeat(std::move(executors), [this] { return store->writer_steps(); });
-    net::Timer timer(control.get_executor());
-    while (true) {
-      timer.expires_after(service_manager.alive_interval());
-      co_await timer.async_wait(net::use_tuple);
-      const std::string hang = heartbeat.threads_that_hang();
-      if (hang.empty()) {
-        service_manager.alive();
-      } else {
-        log.error("watchdog.withheld",
-                  {{"threads", hang}, {"now", "the service manager may restart this process"}});
-      }
-    }
+    return {std::move(executors), [this] { return store->writer_steps(); }};
   }
 
   net::Awaitable<void> revoke_tokens_of_removed_keys() {
@@ -368,7 +342,9 @@ struct App::Parts {
     write_ready_file(options.ready_file, listener->url());
     service_manager.ready(state_in_words());
     if (service_manager.alive_interval().count() > 0)
-      asio::co_spawn(control.get_executor(), stay_alive(), asio::detached);
+      asio::co_spawn(control.get_executor(),
+                     prove_life(control.get_executor(), heartbeat(), service_manager, log),
+                     asio::detached);
     while (exit_code == 0) {
       const auto [ec, signal] = co_await signals.async_wait(net::use_tuple);
       if (ec || signal != SIGHUP) break;

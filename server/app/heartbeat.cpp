@@ -33,4 +33,20 @@ std::string Heartbeat::threads_that_hang() {
   return hang;
 }
 
+net::Awaitable<void> prove_life(net::Executor control, Heartbeat heartbeat,
+                                ServiceManager& service_manager, Log& log) {
+  net::Timer timer(control);
+  while (true) {
+    timer.expires_after(service_manager.alive_interval());
+    co_await timer.async_wait(net::use_tuple);
+    const std::string hang = heartbeat.threads_that_hang();
+    if (hang.empty()) {
+      service_manager.alive();
+    } else {
+      log.error("watchdog.withheld",
+                {{"threads", hang}, {"now", "the service manager may restart this process"}});
+    }
+  }
+}
+
 }  // namespace verbatim::app

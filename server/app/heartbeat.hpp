@@ -11,6 +11,8 @@
 #include <string>
 #include <vector>
 
+#include "base/log.hpp"
+#include "server/app/service_manager.hpp"
 #include "server/net/async.hpp"
 
 namespace verbatim::app {
@@ -36,5 +38,10 @@ class Heartbeat {
   std::function<std::uint64_t()> journal_steps_;
   std::uint64_t last_step_ = 0;
 };
+
+/// Reports to the service manager's watchdog, as often as it asks for it, that all of these threads
+/// move. Ends with the executor.
+net::Awaitable<void> prove_life(net::Executor control, Heartbeat heartbeat,
+                                ServiceManager& service_manager, Log& log);
 
 }  // namespace verbatim::app

@@ -207,8 +207,9 @@ RealtimeEndpoint::Step<RealtimeEndpoint::Permits> RealtimeEndpoint::take_permits
                     static_cast<int>(wait_s)),
         access::AdmissionLimit::journal_bytes);
   }
-  auto descriptors = parts_.descriptors.take(net::Descriptors::of_a_conversation +
-                                             (recordings_ ? Recordings::files_of_a_session : 0));
+  auto descriptors =
+      parts_.descriptors.take(net::Descriptors::of_a_conversation +
+                              (parts_.recordings ? Recordings::files_of_a_session : 0));
   if (!descriptors) {
     co_return access::not_admitted(too_few_descriptors(), access::AdmissionLimit::descriptors);
   }
@@ -345,8 +346,8 @@ std::unique_ptr<SessionDriver> RealtimeEndpoint::driver_for(
       observe(parts_.observers, call, opened, begun.taken.has_value(), settings.upstream.model);
   options.observer = observer;
   access::apply_terms(settings, token.terms_json, options);
-  if (recordings_ && access::is_recorded(settings.recording, token.terms_json))
-    options.recording = recordings_->open(call.session_id, opened.number);
+  if (parts_.recordings && access::is_recorded(settings.recording, token.terms_json))
+    options.recording = parts_.recordings->open(call.session_id, opened.number);
   const bool recording = options.recording != nullptr;
   session::SessionIdentity identity{call.session_id,       opened.attempt, opened.number,
                                     call.extension_events, call.dialect,   opened.started_at};

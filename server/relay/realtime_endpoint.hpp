@@ -52,6 +52,7 @@ struct RealtimeParts {
   net::RequestCounts& requests;
   const access::IdGuard& ids;
   TapSources taps;            ///< listen to every conversation; null: not configured
+  Recordings* recordings;     ///< null: no conversation is recorded
   ObserverSource* observers;  ///< watch every conversation; null: not configured
   Peers* peers;               ///< the other nodes of the fleet; null: this relay is alone
   Log& log;
@@ -63,9 +64,6 @@ class RealtimeEndpoint {
       : parts_(parts),
         origins_(std::make_shared<const access::OriginRules>(parts.settings.get()->server)),
         secrets_(parts.upstream.secrets()) {}
-
-  /// Conversations may be recorded; null: they are not. Call it before the first upgrade.
-  void record(Recordings* recordings) { recordings_ = recordings; }
 
   /// Takes over the settings that it keeps in another form. Any thread.
   void reload() {
@@ -140,7 +138,6 @@ class RealtimeEndpoint {
                   Worker& worker) const;
 
   RealtimeParts parts_;
-  Recordings* recordings_ = nullptr;
   Reloadable<const access::OriginRules> origins_;
   std::shared_ptr<const protocol::SecretFilter>
       secrets_;  ///< to remove from the provider's messages

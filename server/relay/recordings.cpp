@@ -32,6 +32,10 @@ constexpr unsigned part_of_disk = 10;
 constexpr std::chrono::milliseconds look_interval_min{1'000};
 constexpr std::chrono::milliseconds look_interval_max{600'000};
 
+/// Completes an odd number of bytes. Of PCM these end with half of a sample, of G.711 with a whole
+/// one: nothing is cut off, and this byte can hardly be heard in any format.
+constexpr char filling = '\xff';
+
 constexpr AudioTrack tracks[] = {AudioTrack::user, AudioTrack::assistant};
 
 const char* name_of(AudioTrack track) { return track == AudioTrack::user ? "user" : "assistant"; }
@@ -81,7 +85,9 @@ class Recordings::Sink final : public session::AudioSink {
     for (const AudioTrack track : tracks) {
       Track& one = of(track);
       one.file = owner_.file(session_id_, attempt, track);
-      one.begins_at = size_of(one.file) & ~std::int64_t{1};  // a torn sample is cut off
+      const std::int64_t size = size_of(one.file);
+      one.torn = size % 2 != 0;
+      one.begins_at = size + (one.torn ? 1 : 0);
     }
     const std::lock_guard lock(owner_.mutex_);
     ++owner_.open_[session_id_];
@@ -116,6 +122,7 @@ class Recordings::Sink final : public session::AudioSink {
   struct Track {
     fs::path file;
     std::int64_t begins_at = 0;
+    bool torn = false;  ///< an earlier process has left an odd number of bytes
     int descriptor = -1;
   };
 
@@ -126,7 +133,7 @@ class Recordings::Sink final : public session::AudioSink {
     ::mkdir(one.file.parent_path().c_str(), 0700);
     one.descriptor =
         ::open(one.file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
-    return one.descriptor >= 0 && ::ftruncate(one.descriptor, one.begins_at) == 0;
+    return one.descriptor >= 0 && (!one.torn || ::write(one.descriptor, &filling, 1) == 1);
   }
 
   bool failed(const std::string& why) {

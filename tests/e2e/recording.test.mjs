@@ -256,7 +256,7 @@ test('kill -9 loses no sample that had arrived, and the next process goes on in 
   const file = (name) => readFileSync(join(scene.folder(), name));
   assert.deepEqual(file('1.user.pcm'), Buffer.concat(said));
   assert.deepEqual(file('1.assistant.pcm'), tone(600, 500));
-  writeFileSync(join(scene.folder(), '1.user.pcm'), Buffer.from([7]), { flag: 'a' }); // a torn sample
+  writeFileSync(join(scene.folder(), '1.user.pcm'), Buffer.from([7]), { flag: 'a' }); // half of a sample
 
   scene.relay = await startRelay(t, { dataDir: scene.relay.dataDir, key: scene.relay.keyPair, set: scene.set });
   scene.client = await Client.connectWithId(t, scene.relay, { token: scene.token, query: { model: 'm', session: scene.id } });
@@ -267,7 +267,7 @@ test('kill -9 loses no sample that had arrived, and the next process goes on in 
   await scene.sent(last);
   await scene.answer('a2', tone(700, 500));
   await scene.end();
-  assert.deepEqual(file('1.user.pcm'), Buffer.concat([...said, last]));
+  assert.deepEqual(file('1.user.pcm'), Buffer.concat([...said, Buffer.from([7, 0xff]), last]));
   const [left, right] = read((await scene.recording()).bytes);
   assert.deepEqual(words(left, [400, 500]).map(({ hertz }) => hertz), [400, 500, 400]);
   assert.deepEqual(words(right, [600, 700]).map(({ hertz }) => hertz), [600, 700]);

@@ -79,16 +79,19 @@ TEST_CASE("a session has a file for each speaker, which only the owner can read"
   CHECK(sizes.assistant == 2);
 }
 
-TEST_CASE("an attempt that goes on continues its files, without the half of a sample",
+TEST_CASE("an attempt that goes on continues its files, and cuts off no byte of them",
           "[recording][P7][P14]") {
   Folder at;
   fs::create_directories(at.file("s1"));
   std::ofstream(at.file("s1/1.user.pcm"), std::ios::binary) << "abc";
   const auto sink = at.recordings.open("s1", 1);
-  CHECK(sink->begins_at(AudioTrack::user) == 2);
+  CHECK(sink->begins_at(AudioTrack::user) == 4);
   CHECK(sink->begins_at(AudioTrack::assistant) == 0);
   CHECK(sink->append(AudioTrack::user, "de"));
-  CHECK(content(at.file("s1/1.user.pcm")) == "abde");
+  CHECK(sink->append(AudioTrack::user, "fg"));
+  CHECK(content(at.file("s1/1.user.pcm")) ==
+        "abc\xff"
+        "defg");
 }
 
 TEST_CASE("erasing a session removes its files, and those of no other", "[recording][erase]") {
