@@ -10,7 +10,7 @@ import { open, relay, simulator, talkedOver } from './support/console-setup.mjs'
 
 describe('the look of the console', { concurrency: 2 }, () => {
   for (const colorScheme of ['light', 'dark']) {
-    test(`axe finds nothing on any page, and none is wider than its window: ${colorScheme}`, async (t) => {
+    test(`axe finds nothing on any page, at 360 and 1200 px, and none is wider than its window: ${colorScheme}`, async (t) => {
       const receiver = await Receiver.start(t);
       receiver.answer = () => [500, {}, 'down'];
       const own = await startRelay(t, {

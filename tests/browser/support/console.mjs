@@ -52,15 +52,13 @@ const widths = [320, 360, 1200, 1920];
  * Looks at a page at several widths: axe finds nothing, and nothing is wider than the window. With the variable
  * PICTURES, a folder, it also writes a picture of each.
  */
-export async function looksWell(page, what, { axeAt } = {}) {
-  const scheme = await page.evaluate(() => (matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light'));
-  // In the dark only the colours differ, and these are the same at each width.
-  axeAt ??= scheme === 'dark' ? [1200] : [360, 1200];
+export async function looksWell(page, what, { axeAt = [360, 1200] } = {}) {
   for (const width of widths) {
     await page.setViewportSize({ width, height: width < 600 ? 740 : 900 });
     // Drawing that follows the width is done.
     await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
     if (process.env.PICTURES) {
+      const scheme = await page.evaluate(() => (matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light'));
       const name = `${what.replace(/\W+/g, '-')}-${scheme}-${width}.png`;
       await page.screenshot({ path: join(process.env.PICTURES, name), fullPage: true });
     }
