@@ -39,8 +39,8 @@ class Heartbeat {
   std::uint64_t last_step_ = 0;
 };
 
-/// Reports to the service manager's watchdog, as often as it asks for it, that all of these threads
-/// move. Ends with the executor.
+/// Reports to the service manager's watchdog, at its interval, that all of these threads move.
+/// While one hangs, it logs that thread's name instead. Runs as long as the executor.
 net::Awaitable<void> prove_life(net::Executor control, Heartbeat heartbeat,
                                 ServiceManager& service_manager, Log& log);
 

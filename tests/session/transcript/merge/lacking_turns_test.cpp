@@ -2,7 +2,6 @@
 // words it has and however their writers count.
 #include <algorithm>
 #include <catch2/catch.hpp>
-#include <cstdlib>
 
 #include "session/transcript/merge/merge.hpp"
 #include "tests/session/transcript/stream.hpp"
@@ -192,8 +191,7 @@ bool has_holes(const Copy& copy) {
 
 /// All sets are run by `session_tests "[lacking]"` with VERBATIM_SETS=100000.
 std::uint64_t sets() {
-  const char* const asked = std::getenv("VERBATIM_SETS");
-  return asked ? std::strtoull(asked, nullptr, 10) : verbatim::test::rounds(4'000);
+  return verbatim::test::from_environment("VERBATIM_SETS", verbatim::test::rounds(4'000));
 }
 
 }  // namespace
