@@ -58,6 +58,7 @@ test('the database has every conversation as the API shows it, also after kills 
   const server = await Postgres.start(t);
   server.sql('postgres', 'CREATE DATABASE words');
   const { relay, setup } = await start(t, server.url('words'));
+  await relay.program.logged('fleet.connected');
   const client = await talk(t, relay);
   await assertSame(server, relay, client.id);
   assert.deepEqual(await ready(relay), { status: 200, fleet: { ok: true } });
@@ -88,6 +89,7 @@ test('a failover to a replica that lags loses nothing: the relay sends again wha
   primary.sql('postgres', 'CREATE DATABASE words');
   const replica = await primary.standby(t, 'b');
   const { relay } = await start(t, primary.url('words', { others: [replica] }));
+  await relay.program.logged('fleet.connected');
   const before = await talk(t, relay);
   await assertSame(primary, relay, before.id);
   await eventually(
@@ -160,6 +162,7 @@ test('a second process with a copy of the data directory fences the first [P14]'
   const server = await Postgres.start(t);
   server.sql('postgres', 'CREATE DATABASE words');
   const { relay, setup } = await start(t, server.url('words'));
+  await relay.program.logged('fleet.connected');
   const client = await talk(t, relay);
   await assertSame(server, relay, client.id);
   const copy = temporaryDirectory(t);
