@@ -163,9 +163,10 @@ std::vector<Key> make_storage_keys() {
           "moment a back end asks for it (POST /v1/sessions/{id}/captured)."),
       key("recording.enabled", &S::recording, &Recording::enabled, Record::no,
           choice<Record>({{"no", Record::no}, {"yes", Record::yes}, {"token", Record::token}}),
-          "Which conversations are recorded, both speakers' audio: none, all, or those whose "
-          "client token has `verbatim.recording` = true. With `yes` a token may still say false. "
-          "Ask people first where the law requires it (docs/recording.md)."),
+          "Which sessions have the audio of both speakers recorded. `no`: none. `yes`: all, "
+          "except those whose client token has `verbatim.recording` = false. `token`: those whose "
+          "client token has `verbatim.recording` = true. Ask people first where the law requires "
+          "it (docs/recording.md)."),
       key("recording.dir", &S::recording, &Recording::dir, {}, path("a directory, or nothing"),
           "The directory of the recordings. A minute of both speakers takes 5.8 MB (24 kHz PCM) or "
           "1 MB (G.711). Empty: `recordings` in server.data_dir."),
@@ -176,8 +177,9 @@ std::vector<Key> make_storage_keys() {
           "a recording stays as long as its session."),
       key("recording.free_space_min", &S::recording, &Recording::free_space_min, GiB,
           bytes(0, 1024 * GiB),
-          "Below this much free space in recording.dir the recording of a session stops, so that "
-          "transcripts can still be written; at most a tenth of the disk."),
+          "If recording.dir has less free space than this, the recording of a session stops, so "
+          "that transcripts can still be written. A value above a tenth of the disk counts as a "
+          "tenth."),
   };
 }
 

@@ -59,10 +59,10 @@ net::Awaitable<std::optional<net::HttpResponse>> make_at_session_node(const ApiS
 }
 
 net::HttpResponse session_node_unknown() {
-  return retry_later(net::problem(503, "session node unknown",
-                                  "This node does not have the session, and the fleet's database "
-                                  "does not answer, so it cannot be known whether another node "
-                                  "has it."));
+  return retry_later(
+      net::problem(503, "session node unknown",
+                   "This relay does not have the session. The fleet's database does "
+                   "not answer, so it cannot be known whether another relay has it."));
 }
 
 }  // namespace verbatim::api

@@ -7,10 +7,10 @@ namespace {
 
 constexpr MetricFamily<PeerGauges> peer_rows[] = {
     {"verbatim_fleet_proxied",
-     "Current WebSockets and long answers of clients whose session is on another node.",
+     "Current WebSockets and long answers of clients whose session is on another relay.",
      MetricType::gauge, [](const PeerGauges& now, MetricSamples& out) { out.add(now.carried); }},
     {"verbatim_fleet_proxied_total",
-     "Requests of clients that were passed on to another node. websocket: it runs the "
+     "Requests of clients that were passed on to another relay. websocket: it runs the "
      "conversation; answer: any other answer; unreachable: there was none, and the client got 503.",
      MetricType::counter,
      [](const PeerGauges& now, MetricSamples& out) {
@@ -19,7 +19,7 @@ constexpr MetricFamily<PeerGauges> peer_rows[] = {
        out.add({{"outcome", "unreachable"}}, now.unreachable);
      }},
     {"verbatim_fleet_strangers_total",
-     "Requests in the name of another node whose token is not valid here. They got 404.",
+     "Requests in the name of another relay whose token is not valid here. They got 404.",
      MetricType::counter,
      [](const PeerGauges& now, MetricSamples& out) { out.add(now.strangers); }},
 };

@@ -44,7 +44,7 @@ double seconds(std::int64_t ms) { return static_cast<double>(ms) / 1000; }
 
 net::HttpResponse session_moves() {
   return retry_later(net::openai_error(503, "node_unreachable",
-                                       "The session moves between nodes of the fleet. Try again."),
+                                       "The session moves between relays of the fleet. Try again."),
                      1);
 }
 

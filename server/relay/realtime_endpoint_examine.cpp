@@ -93,7 +93,7 @@ RealtimeEndpoint::Step<std::optional<Node>> RealtimeEndpoint::node_of(
       break;
     case SessionHome::Where::unknown:
       if (parts_.suspended.waits(call.session_id) || !co_await is_known_here(call, worker))
-        co_return database_silent("it cannot be known on which node the session is");
+        co_return database_silent("it cannot be known on which relay the session is");
       break;
     case SessionHome::Where::elsewhere:
       if (!from_peer) co_return std::move(home.node);
@@ -142,7 +142,7 @@ RealtimeEndpoint::Step<RealtimeEndpoint::Token> RealtimeEndpoint::token_of(
   if (found && !found->stored && parts_.peers != nullptr && !claims.id.empty()) {
     const TokenRecord record = co_await parts_.peers->bring_token(worker.executor(), claims.id);
     if (record == TokenRecord::unknown && claims.configured)
-      co_return database_silent("this node cannot know the settings of a token that another made");
+      co_return database_silent("this relay cannot know the settings of a token that another made");
     if (record == TokenRecord::here) found = co_await judge(use, worker);
   }
   if (!found) {

@@ -170,7 +170,7 @@ net::Awaitable<std::optional<net::HttpResponse>> revoke_elsewhere(const ApiServi
       co_return net::problem(404, "not found", "There is no such client token.");
     case TokenRecord::unknown:
       co_return fleet_database_unavailable(
-          "This node does not have the token, and the fleet's database does not answer.");
+          "This relay does not have the token, and the fleet's database does not answer.");
   }
   co_return std::nullopt;
 }

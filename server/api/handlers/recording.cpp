@@ -107,7 +107,7 @@ std::string tag_of_file(const RequestContext& context, int attempt,
 net::HttpResponse no_such_range(std::uint64_t size) {
   net::HttpResponse response =
       net::problem(416, "range not satisfiable",
-                   "The file has " + std::to_string(size) + " bytes: the range begins behind it.");
+                   "The file has " + std::to_string(size) + " bytes: the range begins after them.");
   response.headers.emplace_back("Content-Range", "bytes */" + std::to_string(size));
   return response;
 }
@@ -160,7 +160,7 @@ net::Awaitable<net::HttpResponse> show_recording(const ApiServices& api, Request
   if (found->status != transcript::SessionStatus::final)
     co_return net::problem(
         409, "recording not finished",
-        "The recording of " + named + " goes on. Read it when the attempt is final.");
+        "The recording of " + named + " is not complete. Read it when the attempt is final.");
   relay::AudioExport wanted{asked->track, asked->unheard, std::nullopt};
   if (asked->turn) {
     auto item = co_await item_of_turn(api, context, attempt, *asked->turn);

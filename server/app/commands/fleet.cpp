@@ -26,10 +26,10 @@ struct NodeOptions {
 void add_node_options(CLI::App& parser, NodeOptions& options) {
   parser
       .add_option("node", options.node,
-                  "a node's id or 8 of its characters, its incarnation or its URL")
+                  "a relay's node_id or its first 8 characters, incarnation or URL")
       ->required()
       ->check(not_empty());
-  parser.add_flag("--force", options.force, "also if the node holds its lease");
+  parser.add_flag("--force", options.force, "also if the relay holds its lease");
 }
 
 #ifdef VERBATIM_FLEET
@@ -88,7 +88,7 @@ int show_status(const Common& common) {
     return exit_code::ok;
   }
   for (const relay::FleetNode& node : fleet->nodes) print_node(node);
-  std::cerr << fleet->nodes.size() << " nodes; the database has schema " << fleet->schema << ".\n";
+  std::cerr << fleet->nodes.size() << " relays; the database has schema " << fleet->schema << ".\n";
   return exit_code::ok;
 }
 
@@ -103,17 +103,16 @@ Chosen choose_node(Connection& connection, const NodeOptions& options, const cha
   if (!fleet) return {std::nullopt, fail_at_database(fleet.error())};
   const auto found = reading::nodes_named(*fleet, options.node);
   if (found.empty())
-    return {std::nullopt, fail("there is no node " + options.node + ": see verbatim fleet status",
+    return {std::nullopt, fail("there is no relay " + options.node + ": see verbatim fleet status",
                                exit_code::not_found)};
   if (found.size() > 1)
-    return {
-        std::nullopt,
-        fail(options.node + " names more than one node: give a whole id, see verbatim fleet status",
-             exit_code::bad_usage)};
+    return {std::nullopt,
+            fail(options.node + " names several relays: give a whole id, see verbatim fleet status",
+                 exit_code::bad_usage)};
   const relay::FleetNode& node = found.front();
   if (node.alive && node.lease_ms >= 0 && !options.force)
     return {std::nullopt,
-            fail("node " + node.node_id + " holds its lease: " + first + ", or say --force",
+            fail("relay " + node.node_id + " holds its lease: " + first + ", or say --force",
                  exit_code::failed)};
   return {node, exit_code::ok};
 }
@@ -146,7 +145,7 @@ int fence(const Common& common, const NodeOptions& options) {
       [](Connection& connection, const relay::FleetNode& node) {
         return reading::fence_node(connection, node.incarnation);
       },
-      "fenced", "; other nodes take its sessions.");
+      "fenced", "; other relays take its sessions.");
 }
 
 int forget(const Common& common, const NodeOptions& options) {
@@ -171,11 +170,11 @@ int forget(const Common&, const NodeOptions&) { return fail(no_fleet, exit_code:
 
 Family fleet_commands() {
   return {"fleet",
-          "show the nodes of a fleet, and decide about those that are gone",
-          {command("status", "list the nodes with their leases, lags and sessions", show_status),
-           command("fence", "mark a node as dead, so that others take its sessions",
+          "show the relays of a fleet, and decide about those that are gone",
+          {command("status", "list the relays with their leases, lags and sessions", show_status),
+           command("fence", "mark a relay as dead, so that others take its sessions",
                    add_node_options, fence),
-           command("forget", "give up what a node had not shipped", add_node_options, forget)}};
+           command("forget", "give up what a relay had not shipped", add_node_options, forget)}};
 }
 
 }  // namespace verbatim::app

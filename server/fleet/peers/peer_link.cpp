@@ -63,7 +63,7 @@ const char* to_string(PeerRefusal why) {
     case PeerRefusal::not_signed:
       return "the token is not signed with this fleet's auth.token_secret_file";
     case PeerRefusal::too_old:
-      return "the token's time is not now: do the clocks of the nodes agree?";
+      return "the token's time is not now: do the clocks of the relays agree?";
   }
   return "";
 }
@@ -78,7 +78,7 @@ net::Awaitable<net::HttpResponse> refusal_of(std::shared_ptr<PeerAnswer> answer)
 
 net::HttpResponse node_unreachable(const std::string& path) {
   const char* const detail =
-      "The session is on another node of the fleet, which does not answer now. Try again.";
+      "The session is on another relay of the fleet, which does not answer now. Try again.";
   net::HttpResponse response = net::is_realtime_path(path)
                                    ? net::openai_error(503, "node_unreachable", detail)
                                    : net::problem(503, "node unreachable", detail);
@@ -174,7 +174,7 @@ net::Awaitable<PeerLink::Answered> PeerLink::answer_of(net::Executor executor,
     answered = again ? co_await exchange(executor, request, session_id, node)
                      : Answered(tl::unexpect, "it does not run the session");
     if (answered && (*answered)->status() == relay::misdirected)
-      answered = Answered(tl::unexpect, "the session moves between nodes");
+      answered = Answered(tl::unexpect, "the session moves between relays");
   }
   co_return answered;
 }

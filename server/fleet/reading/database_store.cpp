@@ -30,7 +30,7 @@ StorageError of_database(const DatabaseError& error) {
 template <class T>
 void refuse(const store::Done<T>& done) {
   done(tl::unexpected(
-      StorageError(Failure::fleet_database, "only the session's node can change it")));
+      StorageError(Failure::fleet_database, "only the session's relay can change it")));
 }
 
 /// Passes the two kinds of errors on as one.
