@@ -11,8 +11,8 @@ FROM debian:bookworm-slim
 # The shared libraries that the program loads, and the certificate authorities for upstream connections.
 RUN apt-get -qq update \
  && apt-get -qq install --no-install-recommends -y ca-certificates \
-      libcurl4 libpq5 libprometheus-cpp-core1.0 libre2-9 libsimdjson14 libsqlite3-0 libssl3 \
-      libtomlplusplus3 zlib1g >/dev/null \
+      libcurl4 libflac12 libopusenc0 libpq5 libprometheus-cpp-core1.0 libre2-9 libsimdjson14 \
+      libsqlite3-0 libssl3 libtomlplusplus3 zlib1g >/dev/null \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin verbatim \
  && install -d -o verbatim -g verbatim /data

@@ -180,6 +180,12 @@ std::vector<Key> make_storage_keys() {
           "If recording.dir has less free space than this, the recording of a session stops, so "
           "that transcripts can still be written. A value above a tenth of the disk counts as a "
           "tenth."),
+      key("recording.exports_max", &S::recording, &Recording::exports_max, 4,
+          number<std::size_t>(1, 64),
+          "Recordings that are sent as FLAC or Opus at once. They share one thread of low "
+          "priority, and each takes about 2 MB of memory. An hour of both speakers takes that "
+          "thread about 4 s (FLAC) or 35 s (Opus). One more gets 503 and Retry-After. WAV is not "
+          "counted."),
   };
 }
 

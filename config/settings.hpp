@@ -230,6 +230,7 @@ struct Recording {
   std::filesystem::path dir;       ///< empty: `recordings` in server.data_dir
   milliseconds retention{};        ///< 0: as long as the session
   std::size_t free_space_min = 0;  ///< below it recording stops
+  std::size_t exports_max = 0;     ///< in a compressed format, at once
 };
 
 /// Prices of a model's tokens, each for a million of them.

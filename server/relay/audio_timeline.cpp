@@ -103,6 +103,7 @@ std::optional<AudioTimeline> AudioTimeline::of(const Runs& runs, const TrackSize
                                                const AudioExport& wanted) {
   AudioTimeline made;
   made.track_ = wanted.track;
+  made.sizes_ = sizes;
   int rate = 0;
   for (const AudioPlaced& run : runs)
     if (run.format.encoding != AudioEncoding::none) rate = std::max(rate, run.format.rate);
@@ -145,12 +146,12 @@ std::string AudioTimeline::header() const {
 }
 
 /// Writes the piece's samples of the frames [first, last) of the attempt. Another rate is met by
-/// repeating or leaving out samples.
-void AudioTimeline::mix(const Piece& piece, std::int64_t first, std::int64_t last,
+/// repeating or leaving out samples. False: they are not all there.
+bool AudioTimeline::mix(const Piece& piece, std::int64_t first, std::int64_t last,
                         const ReadTrack& read, std::string& into) const {
   const std::int64_t begin = std::max(first, piece.begins);
   const std::int64_t end = std::min(last, piece.ends);
-  if (begin >= end) return;
+  if (begin >= end) return true;
   const auto sample_at = [&](std::int64_t frame) {
     return (frame - piece.begins) * piece.format.rate / rate_;
   };
@@ -158,10 +159,10 @@ void AudioTimeline::mix(const Piece& piece, std::int64_t first, std::int64_t las
   const std::int64_t first_sample = sample_at(begin);
   const auto wanted = static_cast<std::size_t>((sample_at(end - 1) + 1 - first_sample) * width);
   const std::string source = read(piece.track, piece.from + first_sample * width, wanted);
+  if (source.size() < wanted) return false;
   const std::size_t place = !track_ && piece.track == AudioTrack::assistant ? 2 : 0;
   for (std::int64_t frame = begin; frame < end; ++frame) {
     const auto at = static_cast<std::size_t>((sample_at(frame) - first_sample) * width);
-    if (at + static_cast<std::size_t>(width) > source.size()) break;  // the file was cut meanwhile
     const std::size_t to = static_cast<std::size_t>(frame - first) * frame_bytes() + place;
     if (piece.format.encoding == AudioEncoding::pcm16) {
       into[to] = source[at];
@@ -174,11 +175,25 @@ void AudioTimeline::mix(const Piece& piece, std::int64_t first, std::int64_t las
     into[to] = static_cast<char>(value);
     into[to + 1] = static_cast<char>(value >> 8);
   }
+  return true;
 }
 
-std::string AudioTimeline::read(std::uint64_t from, std::size_t count,
-                                const ReadTrack& track) const {
-  if (from >= bytes()) return {};
+std::optional<std::string> AudioTimeline::samples(std::uint64_t first, std::uint64_t count,
+                                                  const ReadTrack& track) const {
+  count = std::min(count, frames_ - std::min(first, frames_));
+  std::string audio(static_cast<std::size_t>(count * frame_bytes()), '\0');
+  const std::int64_t begin = origin_ + static_cast<std::int64_t>(first);
+  for (const Piece& piece : pieces_) {
+    if (track_ && piece.track != *track_) continue;
+    if (!mix(piece, begin, begin + static_cast<std::int64_t>(count), track, audio))
+      return std::nullopt;
+  }
+  return audio;
+}
+
+std::optional<std::string> AudioTimeline::read(std::uint64_t from, std::size_t count,
+                                               const ReadTrack& track) const {
+  if (from >= bytes()) return std::string();
   count = static_cast<std::size_t>(std::min<std::uint64_t>(count, bytes() - from));
   std::string out;
   if (from < header_bytes) out = header().substr(static_cast<std::size_t>(from), count);
@@ -187,13 +202,9 @@ std::string AudioTimeline::read(std::uint64_t from, std::size_t count,
   const std::uint64_t skip = from < header_bytes ? 0 : (from - header_bytes) % frame_bytes();
   const std::uint64_t frame = from < header_bytes ? 0 : (from - header_bytes) / frame_bytes();
   const std::size_t more = count - out.size();
-  const std::uint64_t frames = (skip + more + frame_bytes() - 1) / frame_bytes();
-  std::string audio(static_cast<std::size_t>(frames * frame_bytes()), '\0');
-  const std::int64_t first = origin_ + static_cast<std::int64_t>(frame);
-  for (const Piece& piece : pieces_)
-    if (!track_ || piece.track == *track_)
-      mix(piece, first, first + static_cast<std::int64_t>(frames), track, audio);
-  return out + audio.substr(static_cast<std::size_t>(skip), more);
+  const auto audio = samples(frame, (skip + more + frame_bytes() - 1) / frame_bytes(), track);
+  if (!audio) return std::nullopt;
+  return out + audio->substr(static_cast<std::size_t>(skip), more);
 }
 
 }  // namespace verbatim::relay

@@ -1,5 +1,6 @@
-// The recorded audio of an attempt as one WAV file, computed from its tracks and their index
-// (docs/recording.md). Any part of it can be read alone, so that an export needs no temporary file.
+// The recorded audio of an attempt, computed from its tracks and their index (docs/recording.md):
+// as samples, and as the bytes of a WAV file. Any part can be read alone, so that an export needs
+// no temporary file.
 //
 // Immutable; any thread.
 #pragma once
@@ -40,16 +41,26 @@ class AudioTimeline {
 
   std::uint64_t bytes() const { return header_bytes + frames_ * frame_bytes(); }
   std::uint64_t frames() const { return frames_; }
+  /// Bytes of a frame: a 16-bit sample of each channel.
+  std::uint64_t frame_bytes() const { return 2 * static_cast<std::uint64_t>(channels()); }
   int rate() const { return rate_; }
   int channels() const { return track_ ? 1 : 2; }
+  /// Sizes of the files when this was computed. Later they may be gone.
+  const TrackSizes& sizes() const { return sizes_; }
   /// Milliseconds from the beginning of the attempt to the first sample.
   std::int64_t starts_at_ms() const { return origin_ * 1000 / rate_; }
 
   /// Reads bytes of a track's file: fewer at its end.
   using ReadTrack = std::function<std::string(transcript::AudioTrack track, std::int64_t from,
                                               std::size_t count)>;
-  /// `count` bytes of the WAV file from `from` on, fewer at its end.
-  std::string read(std::uint64_t from, std::size_t count, const ReadTrack& track) const;
+  /// `count` bytes of the WAV file from `from` on, fewer at its end. nullopt: a track's file is
+  /// shorter than it was.
+  std::optional<std::string> read(std::uint64_t from, std::size_t count,
+                                  const ReadTrack& track) const;
+  /// `count` frames from number `first` on, fewer at the end: 16-bit little-endian samples, the
+  /// left one first. nullopt as above.
+  std::optional<std::string> samples(std::uint64_t first, std::uint64_t count,
+                                     const ReadTrack& track) const;
 
  private:
   /// A stretch of a track in the frames of the export.
@@ -63,16 +74,16 @@ class AudioTimeline {
   };
   using Pieces = std::vector<Piece>;
 
-  std::uint64_t frame_bytes() const { return 2 * static_cast<std::uint64_t>(channels()); }
   std::int64_t frames_of(std::int64_t bytes, const transcript::AudioFormat& format) const;
   Pieces pieces_of(transcript::AudioTrack track, const Runs& runs, std::int64_t size,
                    const AudioExport& wanted) const;
   bool choose_item(const Runs& runs, const std::string& item_id);
   std::string header() const;
-  void mix(const Piece& piece, std::int64_t first, std::int64_t last, const ReadTrack& read,
+  bool mix(const Piece& piece, std::int64_t first, std::int64_t last, const ReadTrack& read,
            std::string& into) const;
 
   std::optional<transcript::AudioTrack> track_;
+  TrackSizes sizes_;
   int rate_ = 24000;
   Pieces pieces_;
   std::int64_t origin_ = 0;  ///< frame of the attempt that is the export's first

@@ -14,6 +14,7 @@
 
 #include "base/clock.hpp"
 #include "base/ids.hpp"
+#include "base/thread_name.hpp"
 #include "server/net/from_callback.hpp"
 #include "server/relay/free_space.hpp"
 #include "server/relay/metric_family.hpp"
@@ -29,8 +30,8 @@ using transcript::AudioTrack;
 constexpr std::int64_t space_look_ms = 1000;
 constexpr unsigned part_of_disk = 10;
 /// Interval of the search for expired recordings: a tenth of the retention within these.
-constexpr std::chrono::milliseconds look_interval_min{1'000};
-constexpr std::chrono::milliseconds look_interval_max{600'000};
+constexpr std::chrono::milliseconds expired_look_min{1'000};
+constexpr std::chrono::milliseconds expired_look_max{600'000};
 
 /// Completes an odd number of bytes. Of PCM these end with half of a sample, of G.711 with a whole
 /// one: nothing is cut off, and this byte can hardly be heard in any format.
@@ -146,7 +147,13 @@ class Recordings::Sink final : public session::AudioSink {
   Track files_[2];
 };
 
-Recordings::Recordings(Options options, Log& log) : options_(std::move(options)), log_(log) {}
+Recordings::Recordings(Options options, Log& log) : options_(std::move(options)), log_(log) {
+  // Encoding must not take time from conversations.
+  encode([] {
+    name_this_thread("audio-encoder");
+    give_way();
+  });
+}
 
 std::unique_ptr<Recordings> Recordings::open_if_any(const config::Settings& settings, Log& log) {
   const fs::path directory = recordings_dir(settings);
@@ -154,7 +161,9 @@ std::unique_ptr<Recordings> Recordings::open_if_any(const config::Settings& sett
   if (settings.recording.enabled == config::Record::no && !fs::is_directory(directory, none_there))
     return nullptr;
   return std::make_unique<Recordings>(
-      Options{directory, settings.recording.free_space_min, settings.recording.retention}, log);
+      Options{directory, settings.recording.free_space_min, settings.recording.retention,
+              settings.recording.exports_max},
+      log);
 }
 
 fs::path Recordings::file(const std::string& session_id, int attempt, AudioTrack track) const {
@@ -213,24 +222,84 @@ void Recordings::measure(const std::string& session_id, int attempt,
   });
 }
 
-void Recordings::read(std::shared_ptr<const AudioTimeline> timeline, const std::string& session_id,
-                      int attempt, std::uint64_t from, std::size_t count,
-                      std::function<void(std::string)> done) {
-  boost::asio::post(files_, [this, timeline = std::move(timeline), session_id, attempt, from, count,
-                             done = std::move(done)] {
-    const auto read_track = [&](AudioTrack track, std::int64_t offset, std::size_t bytes) {
-      std::string content(bytes, '\0');
-      const int descriptor =
-          ::open(file(session_id, attempt, track).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-      const ssize_t got =
-          descriptor < 0 ? 0
-                         : ::pread(descriptor, content.data(), bytes, static_cast<off_t>(offset));
-      if (descriptor >= 0) ::close(descriptor);
-      content.resize(static_cast<std::size_t>(std::max<ssize_t>(0, got)));
-      return content;
-    };
-    done(timeline->read(from, count, read_track));
+/// Whether the files still have all samples. Without this check silence would take their place.
+bool Recordings::is_as_measured(const RecordedAudio& audio) {
+  for (const AudioTrack track : tracks) {
+    const std::int64_t measured = audio.timeline->sizes().of(track);
+    if (measured == 0) continue;
+    const fs::path there = file(audio.session_id, audio.attempt, track);
+    std::error_code none_there;
+    if (!fs::exists(there, none_there)) {
+      log_.info("recording.erased_while_read",
+                {{"session", audio.session_id}, {"now", "the reader's connection is closed"}});
+      return false;
+    }
+    const std::int64_t size = size_of(there);
+    if (size >= measured) continue;
+    export_failed(audio, there.filename().string() + " has " + std::to_string(size) +
+                             " bytes, and had " + std::to_string(measured));
+    return false;
+  }
+  return true;
+}
+
+std::optional<std::string> Recordings::read_part(const RecordedAudio& audio, const Part& part) {
+  if (!is_as_measured(audio)) return std::nullopt;
+  std::string why = "a file is shorter than it was";
+  const auto read_track = [&](AudioTrack track, std::int64_t offset, std::size_t bytes) {
+    const fs::path there = file(audio.session_id, audio.attempt, track);
+    std::string content(bytes, '\0');
+    const int descriptor = ::open(there.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    const ssize_t got =
+        descriptor < 0 ? -1
+                       : ::pread(descriptor, content.data(), bytes, static_cast<off_t>(offset));
+    if (got < 0) why = there.filename().string() + ": " + std::strerror(errno);
+    if (descriptor >= 0) ::close(descriptor);
+    content.resize(static_cast<std::size_t>(std::max<ssize_t>(0, got)));
+    return content;
+  };
+  auto bytes = part(read_track);
+  if (!bytes) export_failed(audio, why);
+  return bytes;
+}
+
+void Recordings::export_failed(const RecordedAudio& audio, const std::string& why) {
+  log_.error("recording.not_read", {{"session", audio.session_id},
+                                    {"attempt", audio.attempt},
+                                    {"why", why},
+                                    {"now", "the reader's connection is closed"}});
+}
+
+void Recordings::read(const RecordedAudio& audio, std::uint64_t from, std::size_t count,
+                      std::function<void(std::optional<std::string>)> done) {
+  boost::asio::post(files_, [this, audio, from, count, done = std::move(done)] {
+    done(read_part(audio, [&](const AudioTimeline::ReadTrack& track) {
+      return audio.timeline->read(from, count, track);
+    }));
   });
+}
+
+std::optional<std::string> Recordings::samples(const RecordedAudio& audio, std::uint64_t first,
+                                               std::uint64_t count) {
+  return read_part(audio, [&](const AudioTimeline::ReadTrack& track) {
+    return audio.timeline->samples(first, count, track);
+  });
+}
+
+std::unique_ptr<Recordings::ExportPermit> Recordings::permit_export() {
+  const bool allowed = ++exports_ <= options_.exports_max;
+  auto permit = std::make_unique<ExportPermit>(exports_);
+  if (!allowed) permit.reset();
+  return permit;
+}
+
+void Recordings::encode(std::function<void()> work) {
+  boost::asio::post(encoder_, std::move(work));
+}
+
+void Recordings::finish() {
+  encoder_.join();
+  files_.join();
 }
 
 /// Sessions that are not being recorded, and whose last write is older than the retention.
@@ -283,7 +352,7 @@ net::Awaitable<void> Recordings::look_for_expired(net::Executor executor,
   net::Timer timer(executor);
   while (true) {
     co_await remove_expired(executor, sessions);
-    timer.expires_after(std::clamp(options_.retention / 10, look_interval_min, look_interval_max));
+    timer.expires_after(std::clamp(options_.retention / 10, expired_look_min, expired_look_max));
     co_await timer.async_wait(net::use_tuple);
   }
 }

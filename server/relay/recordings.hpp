@@ -2,8 +2,9 @@
 // recording.dir, in the conversation's own formats and without gaps (docs/recording.md).
 //
 // A session appends on its own thread: a write goes into the kernel's memory and is not synced.
-// Reads, erasures and the retention run on one other thread. A file that fails, or a disk that is
-// nearly full, ends the recording of that session; its conversation goes on.
+// Reads, erasures and the retention run on one other thread, exports in a compressed format on a
+// third one of low priority. A file that fails, or a disk that is nearly full, ends the recording
+// of that session; its conversation goes on.
 #pragma once
 
 #include <atomic>
@@ -31,6 +32,13 @@ namespace verbatim::relay {
 
 class MetricsPage;
 
+/// The recorded audio of an attempt, for reads of any part of it.
+struct RecordedAudio {
+  std::shared_ptr<const AudioTimeline> timeline;
+  std::string session_id;
+  int attempt = 1;
+};
+
 class Recordings {
  public:
   static constexpr std::size_t files_of_a_session = 2;
@@ -39,6 +47,7 @@ class Recordings {
     std::filesystem::path directory;
     std::size_t free_space_min = 0;          ///< bytes; below it recording stops
     std::chrono::milliseconds retention{0};  ///< 0: as long as the session
+    std::size_t exports_max = 1;             ///< in a compressed format, at once
   };
   Recordings(Options options, Log& log);
   /// Null if nothing is recorded and there are no earlier recordings.
@@ -52,17 +61,37 @@ class Recordings {
   /// Removes all that was recorded of a session. False: something is still there.
   void erase(const std::string& session_id, std::function<void(bool)> done);
   void measure(const std::string& session_id, int attempt, std::function<void(TrackSizes)> done);
-  /// A part of the WAV file.
-  void read(std::shared_ptr<const AudioTimeline> timeline, const std::string& session_id,
-            int attempt, std::uint64_t from, std::size_t count,
-            std::function<void(std::string)> done);
+  /// A part of the WAV file. nullopt: the audio was erased or cut meanwhile, which is logged.
+  void read(const RecordedAudio& audio, std::uint64_t from, std::size_t count,
+            std::function<void(std::optional<std::string>)> done);
+
+  /// One of recording.exports_max, until it is destroyed.
+  class ExportPermit {
+   public:
+    explicit ExportPermit(std::atomic<std::size_t>& given) : given_(given) {}
+    ~ExportPermit() { --given_; }
+    ExportPermit(const ExportPermit&) = delete;
+    ExportPermit& operator=(const ExportPermit&) = delete;
+
+   private:
+    std::atomic<std::size_t>& given_;
+  };
+  /// Null: all are given.
+  std::unique_ptr<ExportPermit> permit_export();
+  /// Runs a piece of an export's work in turn with those of the others.
+  void encode(std::function<void()> work);
+  /// Frames of the audio, as AudioTimeline::samples() gives them; nullopt as for read(). Waits for
+  /// the disk: in the work of encode() only.
+  std::optional<std::string> samples(const RecordedAudio& audio, std::uint64_t first,
+                                     std::uint64_t count);
+  /// An export ends too early for another reason.
+  void export_failed(const RecordedAudio& audio, const std::string& why);
 
   /// Begins to remove what was recorded of sessions that ended before the retention. It goes on
   /// until the executor stops.
   void keep_for_retention(const net::Executor& executor, store::SessionStore& sessions);
-  /// Waits for the thread of the files: nothing is asked of it any more. Sessions may still have
-  /// files open.
-  void finish() { files_.join(); }
+  /// Waits for the threads: nothing is asked of them any more. Sessions may still have files open.
+  void finish();
 
   std::uint64_t failures() const { return failures_; }
 
@@ -72,6 +101,9 @@ class Recordings {
                              transcript::AudioTrack track) const;
   bool has_room();
   void failed(const std::string& session_id, const std::string& why);
+  using Part = std::function<std::optional<std::string>(const AudioTimeline::ReadTrack&)>;
+  std::optional<std::string> read_part(const RecordedAudio& audio, const Part& part);
+  bool is_as_measured(const RecordedAudio& audio);
   void erase_unless_open(const std::string& session_id, std::function<void(bool)> done);
   std::vector<std::string> left_unwritten();
   net::Awaitable<void> look_for_expired(net::Executor executor, store::SessionStore& sessions);
@@ -84,7 +116,9 @@ class Recordings {
   std::atomic<bool> has_room_{true};
   std::mutex mutex_;
   std::unordered_map<std::string, int> open_;  ///< sessions that are being recorded
+  std::atomic<std::size_t> exports_{0};
   boost::asio::thread_pool files_{1};
+  boost::asio::thread_pool encoder_{1};
 };
 
 /// recording.dir, or its default.

@@ -114,7 +114,8 @@ async function showRecording(t, { simulator, judge }) {
   await expect(400, '?track=left');
   await expect(401, '', { key: undefined });
   await expect(403, '', { key: token });
-  await expect(406, '?format=opus');
+  await expect(200, '?format=flac');
+  await expect(200, '?format=opus');
   await expect(416, '', { headers: { range: 'bytes=999999999-' } });
   judge.shaped('Session', (await relay.request(`/v1/sessions/${client.id}`)).json);
 }

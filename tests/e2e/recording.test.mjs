@@ -1,174 +1,29 @@
-// Recorded conversations: a tone for each word, and where it stands in the exported file (docs/recording.md).
+// Recorded conversations, and their files (docs/recording.md).
 // Times are compared with those that the test measured itself, before and after each word.
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { randomFillSync } from 'node:crypto';
+import { appendFileSync, existsSync, readFileSync, readdirSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as silence } from 'node:timers/promises';
 import { Watcher } from './support/events.mjs';
 import { eventually } from './support/process.mjs';
+import { Scene, check, perMs, read, session, shown, tone, words } from './support/scene.mjs';
 import { Client, run, startRelay, startSimulator, temporaryDirectory, within } from './support/verbatim.mjs';
-import { Provider } from './support/provider.mjs';
 
-const perMs = 24; // samples
-const session = {
-  type: 'realtime',
-  id: 'sess_provider',
-  audio: { input: { format: { type: 'audio/pcm', rate: 24000 }, transcription: { model: 'w' }, turn_detection: null } },
-};
-const goesOn = [
-  'session.resume_window=30s',
-  'session.transcription_grace=0s',
-  'upstream.reconnect_attempts_max=5',
-  'upstream.reconnect_pause_min=10ms',
-  'upstream.reconnect_pause_max=50ms',
-];
-
-/** A word: a tone of `ms` milliseconds. */
-function tone(hertz, ms) {
-  const samples = Int16Array.from({ length: ms * perMs }, (_, i) => 8000 * Math.sin((2 * Math.PI * hertz * i) / 24000));
-  return Buffer.from(samples.buffer);
+/** A file as another program decodes it. */
+function decoded(t, program, options, file) {
+  const folder = temporaryDirectory(t);
+  const [from, to] = ['encoded', 'decoded.wav'].map((name) => join(folder, name));
+  writeFileSync(from, file);
+  const { status, stderr } = spawnSync(program, [...options(from, to)], { encoding: 'utf8' });
+  assert.equal(status, 0, stderr);
+  return readFileSync(to);
 }
-
-/** A WAV file as {channels, samples of each channel}. */
-function read(file) {
-  assert.equal(file.toString('latin1', 0, 4) + file.toString('latin1', 8, 16) + file.toString('latin1', 36, 40), 'RIFFWAVEfmt data');
-  assert.equal(file.readUInt32LE(40), file.length - 44);
-  assert.equal(file.readUInt32LE(24), 24000);
-  const count = file.readUInt16LE(22);
-  const frames = (file.length - 44) / (2 * count);
-  return Array.from({ length: count }, (_, channel) =>
-    Float64Array.from({ length: frames }, (_, i) => file.readInt16LE(44 + 2 * (i * count + channel))));
-}
-
-/** How strong a frequency is in these samples (Goertzel). */
-function strength(samples, hertz) {
-  const factor = 2 * Math.cos((2 * Math.PI * hertz) / 24000);
-  let [one, two] = [0, 0];
-  for (const sample of samples) [one, two] = [sample + factor * one - two, one];
-  return Math.sqrt(Math.max(0, one * one + two * two - factor * one * two)) / samples.length;
-}
-
-/** The words of a channel in order: [{hertz, at, ms}], found in steps of 10 ms. */
-function words(samples, tones) {
-  const found = [];
-  const step = 10 * perMs;
-  for (let at = 0; at + step <= samples.length; at += step) {
-    const part = samples.subarray(at, at + step);
-    const [best] = tones.map((hertz) => ({ hertz, force: strength(part, hertz) })).sort((a, b) => b.force - a.force);
-    if (best.force < 1500) continue;
-    const last = found.at(-1);
-    if (last?.hertz === best.hertz && last.at + last.ms >= at / perMs - 20) last.ms = at / perMs + 10 - last.at;
-    else found.push({ hertz: best.hertz, at: at / perMs, ms: 10 });
-  }
-  return found.filter(({ ms }) => ms >= 50); // a step that holds the end of a tone has other frequencies too
-}
-
-/** One conversation between a client and a provider that the test plays. */
-class Scene {
-  received = 0; // bytes of the user's audio at the provider
-
-  static async start(t, set = []) {
-    const scene = new Scene();
-    const provider = await Provider.start(t);
-    Object.assign(scene, { t, provider, set: [`upstream.url=${provider.url}`, 'recording.enabled=yes', ...goesOn, ...set] });
-    scene.relay = await startRelay(t, { set: scene.set });
-    scene.token = await scene.relay.mint({ user: 'ada' });
-    scene.client = await Client.connectWithId(t, scene.relay, { token: scene.token, query: { model: 'm' } });
-    scene.id = scene.client.id;
-    await scene.atProvider();
-    scene.line.say({ type: 'session.created', session });
-    await scene.client.event('session.created');
-    return scene;
-  }
-
-  /** The connection that the relay now has to the provider. */
-  async atProvider() {
-    this.line = await within(Promise.resolve(this.provider.line('m')), 'a connection to the provider');
-    this.line.socket.on('message', (data) => {
-      const event = JSON.parse(data);
-      if (event.type === 'input_audio_buffer.append') this.received += Buffer.from(event.audio, 'base64').length;
-      if (event.type !== 'conversation.item.truncate') return;
-      const { item_id, content_index, audio_end_ms } = event;
-      this.line.say({ type: 'conversation.item.truncated', item_id, content_index, audio_end_ms });
-    });
-  }
-
-  async sent(audio) {
-    const all = this.received + audio.length;
-    this.client.send({ type: 'input_audio_buffer.append', audio: audio.toString('base64') });
-    await eventually(() => this.received >= all, 'the audio at the provider');
-  }
-
-  /** The user says a word. It ends when its audio arrives: returns the earliest and the latest begin. */
-  async speak(item, audio) {
-    const ms = audio.length / 2 / perMs;
-    const before = Date.now();
-    await this.sent(audio);
-    const after = Date.now();
-    this.line.say({ type: 'input_audio_buffer.committed', previous_item_id: null, item_id: item });
-    const content = [{ type: 'input_audio', transcript: null }];
-    this.line.say({
-      type: 'conversation.item.added',
-      previous_item_id: null,
-      item: { id: item, type: 'message', role: 'user', status: 'completed', content },
-    });
-    this.line.say({ type: 'conversation.item.input_audio_transcription.completed', item_id: item, content_index: 0, transcript: item });
-    return [before - ms, after - ms];
-  }
-
-  /** The assistant says words, all of them at once. Returns the earliest and the latest time of its first audio. */
-  async answer(item, ...audio) {
-    const response = `resp_${item}`;
-    const at = { response_id: response, item_id: item, output_index: 0, content_index: 0 };
-    const whole = { id: item, type: 'message', role: 'assistant', status: 'completed', content: [{ type: 'output_audio', transcript: item }] };
-    const from = this.client.events.length;
-    const before = Date.now();
-    this.line.say({ type: 'response.created', response: { id: response, conversation_id: 'conv_1', output: [] } });
-    this.line.say({ type: 'conversation.item.added', previous_item_id: null, item: { ...whole, status: 'in_progress', content: [] } });
-    this.line.say({ type: 'response.output_audio_transcript.delta', ...at, delta: item });
-    for (const one of audio) this.line.say({ type: 'response.output_audio.delta', ...at, delta: one.toString('base64') });
-    await this.client.event('response.output_audio.delta', from);
-    const after = Date.now();
-    this.line.say({ type: 'response.output_audio_transcript.done', ...at, transcript: item });
-    this.line.say({ type: 'response.output_item.done', response_id: response, output_index: 0, item: whole });
-    this.line.say({ type: 'response.done', response: { id: response, conversation_id: 'conv_1', status: 'completed', output: [whole] } });
-    await this.client.event('response.done', from);
-    return [before, after];
-  }
-
-  async cut(item, ms) {
-    const from = this.client.events.length;
-    this.client.send({ type: 'conversation.item.truncate', item_id: item, content_index: 0, audio_end_ms: ms });
-    await this.client.event('conversation.item.truncated', from);
-  }
-
-  async end() {
-    await this.client.close();
-    return this.relay.transcript(this.id);
-  }
-
-  recording(query = '', options = {}) {
-    return this.relay.request(`/v1/sessions/${this.id}/recording${query}`, options);
-  }
-
-  folder(relay = this.relay) {
-    return join(relay.dataDir, 'recordings', this.id);
-  }
-
-  get state() {
-    return this.relay.request(`/v1/sessions/${this.id}`).then(({ json }) => json.recording);
-  }
-}
-
-const shown = (list) => JSON.stringify(list);
-
-/** A word is where the test said it, within 80 ms, and as long, within 40 ms. */
-function check(found, { hertz, ms, begin: [earliest, latest] }) {
-  assert.equal(found?.hertz, hertz, shown(found));
-  assert.ok(found.at >= earliest - 80 && found.at <= latest + 80, `${hertz} Hz begins at ${found.at}, not in ${earliest} to ${latest}`);
-  assert.ok(Math.abs(found.ms - ms) <= 40, `${hertz} Hz has ${found.ms} ms, not ${ms}`);
-}
+const fromFlac = (t, file) => decoded(t, 'flac', (from, to) => ['--decode', '--silent', '-o', to, from], file);
+const fromOpus = (t, file) => decoded(t, 'opusdec', (from, to) => ['--quiet', '--rate', '24000', from, to], file);
 
 test('each word is where it was spoken: interruption, bursts, a pause, a new connection [P5][P15]', async (t) => {
   const scene = await Scene.start(t);
@@ -361,4 +216,177 @@ test('a disk that takes no audio ends the recording loudly, and the conversation
   const metrics = (await scene.relay.request('/metrics')).text;
   assert.match(metrics, /^verbatim_recording_failures_total 1$/m);
   assert.equal(scene.relay.program.stderr.match(/recording\.stopped/g).length, 1);
+});
+
+test('FLAC has the samples of the WAV file, and Opus its words, for other programs [P15]', async (t) => {
+  const scene = await Scene.start(t);
+  await scene.speak('u1', tone(400, 300));
+  await scene.answer('a1', tone(600, 500), tone(700, 1500));
+  await scene.cut('a1', 1200); // of 2 s
+  await scene.speak('u2', tone(500, 300));
+  await scene.answer('a2', tone(900, 400));
+  const { turns } = await scene.end();
+  const ordinal = turns.find(({ item_id }) => item_id === 'a1').ordinal;
+  for (const part of ['', 'track=user', 'track=assistant', 'unheard=include', `turn=${ordinal}`, `turn=${ordinal}&track=assistant&unheard=include`]) {
+    const wav = await scene.recording(`?${part}`);
+    const flac = await scene.recording(`?${part}&format=flac`);
+    assert.equal(flac.status, 200, flac.text);
+    assert.deepEqual(fromFlac(t, flac.bytes), wav.bytes, part);
+
+    const opus = await scene.recording(`?${part}&format=opus`);
+    assert.equal(opus.status, 200, opus.text);
+    const spoken = read(wav.bytes);
+    const heard = read(fromOpus(t, opus.bytes));
+    assert.equal(heard.length, spoken.length);
+    assert.ok(Math.abs(heard[0].length - spoken[0].length) <= 40 * perMs, `${heard[0].length} samples, not ${spoken[0].length}`);
+    const tones = [400, 500, 600, 700, 900];
+    for (const [channel, samples] of spoken.entries()) {
+      const found = words(heard[channel], tones);
+      const expected = words(samples, tones);
+      assert.deepEqual(found.map(({ hertz }) => hertz), expected.map(({ hertz }) => hertz), part);
+      for (const [i, { at, ms }] of expected.entries())
+        assert.ok(Math.abs(found[i].at - at) <= 20 && Math.abs(found[i].ms - ms) <= 40, `${part}: ${shown(found)}, not ${shown(expected)}`);
+    }
+  }
+
+  const wav = await scene.recording();
+  for (const [format, type] of [['flac', 'audio/flac'], ['opus', 'audio/ogg; codecs=opus']]) {
+    const whole = await scene.recording(`?format=${format}`, { headers: { range: 'bytes=0-9' } });
+    assert.equal(whole.status, 200);
+    assert.equal(whole.type, type);
+    assert.equal(whole.headers['accept-ranges'], undefined);
+    assert.equal(whole.headers['transfer-encoding'], 'chunked');
+    assert.equal(whole.headers['verbatim-starts-at-ms'], wav.headers['verbatim-starts-at-ms']);
+    assert.match(whole.headers['content-disposition'], new RegExp(`1\\.${format}"$`));
+    assert.notEqual(whole.headers.etag, wav.headers.etag);
+    const again = await scene.recording(`?format=${format}`);
+    assert.deepEqual(again.bytes, whole.bytes);
+    assert.equal((await scene.recording(`?format=${format}`, { headers: { 'if-none-match': again.headers.etag } })).status, 304);
+    assert.equal((await scene.recording(`?format=${format}`, { method: 'HEAD' })).type, type);
+  }
+  assert.ok((await scene.recording('?format=opus')).bytes.length < wav.bytes.length / 10);
+});
+
+test('a telephone call is decoded for FLAC and Opus [P15]', async (t) => {
+  const format = { type: 'audio/pcmu' };
+  const scene = await Scene.start(t, [], { ...session, audio: { input: { ...session.audio.input, format }, output: { format } } });
+  await scene.sent(Buffer.alloc(8000, Buffer.from([0xff, 0x00, 0x80, 0x7f])));
+  await scene.end();
+  const wav = await scene.recording('?track=user');
+  assert.equal(wav.bytes.readUInt32LE(24), 8000);
+  assert.deepEqual([0, 1, 2, 3].map((i) => wav.bytes.readInt16LE(44 + 2 * i)), [0, -32124, 32124, 0]);
+  assert.deepEqual(fromFlac(t, (await scene.recording('?track=user&format=flac')).bytes), wav.bytes);
+  const opus = fromOpus(t, (await scene.recording('?track=user&format=opus')).bytes);
+  assert.ok(Math.abs(opus.length - 44 - 2 * 24000) <= 40 * 2 * perMs, `${opus.length} bytes`);
+});
+
+/** A recording that no system buffers for a reader that does not read: noise that cannot be compressed. */
+async function longRecording(t, set = []) {
+  const scene = await Scene.start(t, ['tls.enabled=false', 'server.request_timeout=10m', ...set]);
+  await scene.sent(tone(400, 100));
+  await scene.end();
+  scene.file = join(scene.folder(), '1.user.pcm');
+  for (let i = 0; i < 4; ++i) appendFileSync(scene.file, randomFillSync(Buffer.alloc(16 << 20)));
+  return scene;
+}
+
+/** Reads nothing before read(). Then all that comes until the connection ends. */
+class Reader {
+  bytes = 0;
+  head = '';
+  tail = Buffer.alloc(0);
+
+  static async begin(t, scene, query, { half = false } = {}) {
+    const reader = new Reader();
+    const { hostname, port } = new URL(scene.relay.url);
+    reader.socket = connect({ host: hostname, port: Number(port), allowHalfOpen: true });
+    t.after(() => reader.socket.destroy());
+    reader.socket.on('error', () => {});
+    reader.over = new Promise((resolve) => reader.socket.on('close', resolve).on('end', resolve));
+    reader.socket.write(`GET /v1/sessions/${scene.id}/recording${query} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${scene.relay.key}\r\n\r\n`);
+    if (half) reader.socket.end();
+    await within(new Promise((resolve) => reader.socket.once('readable', resolve)), 'the beginning of an answer');
+    const first = reader.socket.read();
+    const end = first.indexOf('\r\n\r\n');
+    reader.head = first.toString('latin1', 0, end);
+    reader.take(first.subarray(end + 4));
+    return reader;
+  }
+
+  take(piece) {
+    this.bytes += piece.length;
+    this.tail = Buffer.concat([this.tail, piece]).subarray(-5);
+  }
+
+  async read() {
+    this.socket.on('data', (piece) => this.take(piece));
+    await within(this.over, 'the end of the connection');
+    return this;
+  }
+
+  /** Whether an HTTP client takes the answer for whole. */
+  get whole() {
+    const length = /^content-length: (\d+)/im.exec(this.head)?.[1];
+    return length ? this.bytes >= Number(length) : this.tail.toString('latin1') === '0\r\n\r\n';
+  }
+}
+
+const formats = ['wav', 'flac', 'opus'];
+
+/** The log comes on a way of its own, perhaps after the end of a connection. */
+const logged = (scene, line, count) => eventually(() => scene.relay.program.stderr.match(line)?.length === count, `${count} lines ${line}`);
+
+test('a session that is erased while its recording is sent ends the answer [P10][P15]', async (t) => {
+  const scene = await longRecording(t);
+  const readers = [];
+  for (const format of formats) readers.push(await Reader.begin(t, scene, `?format=${format}`));
+  assert.equal((await scene.relay.request(`/v1/sessions/${scene.id}`, { method: 'DELETE' })).status, 204);
+  for (const [i, reader] of readers.entries()) {
+    assert.match(reader.head, /^HTTP\/1\.1 200 /);
+    assert.equal((await reader.read()).whole, false, formats[i]);
+  }
+  await logged(scene, /recording\.erased_while_read/g, formats.length);
+  assert.doesNotMatch(scene.relay.program.stderr, /recording\.not_read/);
+});
+
+test('a file that is cut while it is sent breaks the connection, and the log says why [P6][P15]', async (t) => {
+  const scene = await longRecording(t);
+  const readers = [];
+  for (const format of formats) readers.push(await Reader.begin(t, scene, `?format=${format}`));
+  truncateSync(scene.file, 60 << 20);
+  for (const [i, reader] of readers.entries()) assert.equal((await reader.read()).whole, false, formats[i]);
+  await logged(scene, /recording\.not_read.*1\.user\.pcm has 62914560 bytes/g, formats.length);
+});
+
+test('a reader that says nothing more gets no part of a recording as the whole [P6][P15]', async (t) => {
+  const scene = await longRecording(t);
+  for (const format of ['flac', 'opus']) {
+    const reader = await Reader.begin(t, scene, `?format=${format}`, { half: true });
+    assert.equal((await reader.read()).whole, false, format);
+  }
+});
+
+test('encoding has its own thread and a bound, and a reader that leaves frees its place [P11][P15]', async (t) => {
+  const scene = await longRecording(t, ['recording.exports_max=1']);
+  const reader = await Reader.begin(t, scene, '?format=flac');
+  const refused = await scene.recording('?format=opus');
+  assert.equal(refused.status, 503);
+  assert.equal(refused.json.title, 'too many recording exports');
+  assert.ok(Number(refused.headers['retry-after']) > 0);
+  assert.match(refused.json.detail, /recording\.exports_max/);
+  assert.equal((await scene.recording('', { headers: { range: 'bytes=0-99' } })).status, 206);
+  reader.socket.destroy();
+  truncateSync(scene.file, 4 << 20);
+  await eventually(async () => (await scene.recording('?format=opus')).status === 200, 'a free place');
+
+  // Of the clock's ticks, as /proc counts them.
+  const tasks = `/proc/${scene.relay.program.pid}/task`;
+  const threads = readdirSync(tasks).map((id) => {
+    const [, name, rest] = /\((.*)\) (.*)/.exec(readFileSync(`${tasks}/${id}/stat`, 'utf8'));
+    const fields = rest.split(' ');
+    return { name, ticks: Number(fields[11]), nice: Number(fields[16]) };
+  });
+  const encoder = threads.find(({ name }) => name === 'audio-encoder');
+  assert.equal(encoder.nice, 10);
+  for (const { name, ticks } of threads) assert.ok(name === 'audio-encoder' || ticks < encoder.ticks / 2, `${name}: ${ticks} of ${encoder.ticks}`);
 });

@@ -81,6 +81,8 @@ const tools = {
   iproute2: [/\bip link\b/, 'tests/'],
   nftables: [/\bnft\b/, 'tests/'],
   valgrind: [/'valgrind'/, 'tests/'],
+  flac: [/'flac'/, 'tests/e2e/'],
+  'opus-tools': [/'opusdec'/, 'tests/e2e/'],
   'postgresql-15': [/postgresql\/15\/bin/, 'tests/support/'],
 };
 

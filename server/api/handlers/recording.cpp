@@ -1,5 +1,5 @@
-// The call of the API that gives the recorded audio of an attempt, as a WAV file that is computed
-// while it is sent.
+// The call of the API that gives the recorded audio of an attempt, as a file that is computed while
+// it is sent. WAV is sent in any range of its bytes, FLAC and Opus as a whole.
 #include <algorithm>
 
 #include "config/settings.hpp"
@@ -11,6 +11,7 @@
 #include "server/net/answer_memory.hpp"
 #include "server/net/body_source.hpp"
 #include "server/net/from_callback.hpp"
+#include "server/relay/recording_export.hpp"
 #include "server/relay/recordings.hpp"
 #include "storage/store/recording_store.hpp"
 #include "storage/store/session_store.hpp"
@@ -25,38 +26,31 @@ net::HttpResponse no_recording(const std::string& why) {
   return net::problem(404, "not recorded", why);
 }
 
-/// A range of the file.
+/// A range of the WAV file.
 class RecordingStream final : public net::BodySource {
  public:
-  struct What {
-    std::shared_ptr<const relay::AudioTimeline> timeline;
-    std::string session_id;
-    int attempt = 1;
-    requests::ByteRange range;
-  };
-  RecordingStream(const ApiServices& api, What what, net::AnswerMemory::Owner owner,
-                  const net::Executor& executor)
+  RecordingStream(const ApiServices& api, relay::RecordedAudio recorded, requests::ByteRange range,
+                  net::AnswerMemory::Owner owner, const net::Executor& executor)
       : recordings_(*api.recordings),
-        what_(std::move(what)),
+        recorded_(std::move(recorded)),
+        range_(range),
         memory_(api.answers, std::move(owner)),
         patience_(api.settings.get()->server.request_timeout),
         executor_(executor) {}
 
   net::Awaitable<std::string> next() override {
-    std::string piece;
-    if (abandoned_ || sent_ == what_.range.count) co_return piece;
+    if (abandoned_ || sent_ == range_.count) co_return std::string();
     const auto count = static_cast<std::size_t>(
-        std::min<std::uint64_t>(net::BodySource::piece_bytes, what_.range.count - sent_));
+        std::min<std::uint64_t>(net::BodySource::piece_bytes, range_.count - sent_));
     broken_ = !memory_.resize(count);
-    if (broken_) co_return piece;
+    if (broken_) co_return std::string();
     const auto start = [this, count](auto done) {
-      recordings_.read(what_.timeline, what_.session_id, what_.attempt, what_.range.first + sent_,
-                       count, done);
+      recordings_.read(recorded_, range_.first + sent_, count, done);
     };
-    piece = co_await net::from_callback<std::string>(executor_, start);
-    broken_ = piece.size() != count;
-    sent_ += piece.size();
-    co_return piece;
+    auto piece = co_await net::from_callback<std::optional<std::string>>(executor_, start);
+    broken_ = !piece || piece->size() != count;
+    sent_ += count;
+    co_return broken_ ? std::string() : *std::move(piece);
   }
   bool broken() const override { return broken_; }
   net::Clock::duration patience() const override { return patience_; }
@@ -64,11 +58,50 @@ class RecordingStream final : public net::BodySource {
 
  private:
   relay::Recordings& recordings_;
-  const What what_;
+  const relay::RecordedAudio recorded_;
+  const requests::ByteRange range_;
   net::AnswerMemory::Share memory_;
   net::Clock::duration patience_;
   net::Executor executor_;
   std::uint64_t sent_ = 0;
+  bool broken_ = false;
+  bool abandoned_ = false;
+};
+
+/// The whole file in a compressed format.
+class EncodedRecordingStream final : public net::BodySource {
+ public:
+  EncodedRecordingStream(const ApiServices& api, std::shared_ptr<relay::RecordingExport> encoded,
+                         net::AnswerMemory::Owner owner, const net::Executor& executor)
+      : encoded_(std::move(encoded)),
+        memory_(api.answers, std::move(owner)),
+        patience_(api.settings.get()->server.request_timeout),
+        executor_(executor) {}
+
+  net::Awaitable<std::string> next() override {
+    using Piece = relay::RecordingExport::Piece;
+    std::string bytes;
+    const auto start = [this](auto done) { encoded_->next(done); };
+    while (bytes.empty() && !last_ && !broken()) {
+      auto piece = co_await net::from_callback<std::optional<Piece>>(executor_, start);
+      broken_ = !piece || !memory_.resize(piece->bytes.size());
+      if (broken_) break;
+      bytes = std::move(piece->bytes);
+      last_ = piece->last;
+    }
+    co_return bytes;
+  }
+  /// A peer that says nothing more may still read: it must not take a part for the whole.
+  bool broken() const override { return broken_ || abandoned_; }
+  net::Clock::duration patience() const override { return patience_; }
+  void abandon(bool) override { abandoned_ = true; }
+
+ private:
+  const std::shared_ptr<relay::RecordingExport> encoded_;
+  net::AnswerMemory::Share memory_;
+  net::Clock::duration patience_;
+  net::Executor executor_;
+  bool last_ = false;  ///< all is encoded
   bool broken_ = false;
   bool abandoned_ = false;
 };
@@ -97,11 +130,11 @@ net::Awaitable<net::Result<std::string>> item_of_turn(const ApiServices& api,
 std::string tag_of_file(const RequestContext& context, int attempt,
                         const requests::RecordingQuery& query,
                         const relay::AudioTimeline& timeline) {
-  return tag_of(context.id + '\n' + std::to_string(attempt) + '\n' +
-                std::to_string(query.turn.value_or(0)) + '\n' +
-                std::to_string(query.track ? static_cast<int>(*query.track) : -1) + '\n' +
-                std::to_string(query.unheard) + '\n' + std::to_string(timeline.starts_at_ms()) +
-                '\n' + std::to_string(timeline.bytes()));
+  return tag_of(
+      context.id + '\n' + std::to_string(attempt) + '\n' + std::to_string(query.turn.value_or(0)) +
+      '\n' + std::to_string(query.track ? static_cast<int>(*query.track) : -1) + '\n' +
+      std::to_string(query.unheard) + '\n' + std::to_string(static_cast<int>(query.format)) + '\n' +
+      std::to_string(timeline.starts_at_ms()) + '\n' + std::to_string(timeline.bytes()));
 }
 
 net::HttpResponse no_such_range(std::uint64_t size) {
@@ -112,35 +145,76 @@ net::HttpResponse no_such_range(std::uint64_t size) {
   return response;
 }
 
-net::HttpResponse file_response(const ApiServices& api, const RequestContext& context,
-                                RecordingStream::What what, const std::string& tag) {
-  const std::uint64_t size = what.timeline->bytes();
+/// The answer without its body.
+net::HttpResponse head_of_file(const relay::RecordedAudio& recorded, const std::string& tag,
+                               const char* type, const char* suffix) {
+  net::HttpResponse response;
+  response.content_type = type;
+  response.headers.emplace_back("Cache-Control", "private, no-cache");
+  response.headers.emplace_back("ETag", tag);
+  response.headers.emplace_back("Verbatim-Starts-At-Ms",
+                                std::to_string(recorded.timeline->starts_at_ms()));
+  response.headers.emplace_back("Content-Disposition", "inline; filename=\"" + recorded.session_id +
+                                                           "." + std::to_string(recorded.attempt) +
+                                                           "." + suffix + "\"");
+  return response;
+}
+
+net::HttpResponse wav_response(const ApiServices& api, const RequestContext& context,
+                               relay::RecordedAudio recorded, const std::string& tag) {
+  const std::uint64_t size = recorded.timeline->bytes();
   const std::string_view if_range = context.request.header("If-Range");
   const bool same = if_range.empty() || if_range == tag;
   const auto range =
       requests::read_range(same ? context.request.header("Range") : std::string_view(), size);
   if (!range) return no_such_range(size);
-  what.range = *range;
-  net::HttpResponse response;
+  net::HttpResponse response = head_of_file(recorded, tag, "audio/wav", "wav");
   response.status = range->partial ? 206 : 200;
-  response.content_type = "audio/wav";
   response.headers.emplace_back("Accept-Ranges", "bytes");
-  response.headers.emplace_back("Cache-Control", "private, no-cache");
-  response.headers.emplace_back("ETag", tag);
-  response.headers.emplace_back("Verbatim-Starts-At-Ms",
-                                std::to_string(what.timeline->starts_at_ms()));
-  response.headers.emplace_back(
-      "Content-Disposition",
-      "inline; filename=\"" + what.session_id + "." + std::to_string(what.attempt) + ".wav\"");
   if (range->partial)
     response.headers.emplace_back("Content-Range",
                                   "bytes " + std::to_string(range->first) + "-" +
                                       std::to_string(range->first + range->count - 1) + "/" +
                                       std::to_string(size));
   response.source_bytes = range->count;
-  response.source = std::make_shared<RecordingStream>(api, std::move(what), owner_of(context),
-                                                      context.executor());
+  response.source = std::make_shared<RecordingStream>(api, std::move(recorded), *range,
+                                                      owner_of(context), context.executor());
   return response;
+}
+
+/// A range is not served: where its bytes begin in the audio is known only when they are encoded.
+net::HttpResponse encoded_response(const ApiServices& api, const RequestContext& context,
+                                   relay::RecordedAudio recorded, const std::string& tag,
+                                   audio::Format format) {
+  auto permit = api.recordings->permit_export();
+  if (!permit)
+    return retry_later(net::problem(503, "too many recording exports",
+                                    "As many recordings are being sent as FLAC or Opus as "
+                                    "recording.exports_max allows. Try again later, or ask for "
+                                    "WAV."));
+  const bool flac = format == audio::Format::flac;
+  net::HttpResponse response = head_of_file(
+      recorded, tag, flac ? "audio/flac" : "audio/ogg; codecs=opus", flac ? "flac" : "opus");
+  response.source = std::make_shared<EncodedRecordingStream>(
+      api,
+      std::make_shared<relay::RecordingExport>(*api.recordings, std::move(permit),
+                                               std::move(recorded), format),
+      owner_of(context), context.executor());
+  return response;
+}
+
+net::HttpResponse file_response(const ApiServices& api, const RequestContext& context,
+                                relay::RecordedAudio recorded, const std::string& tag,
+                                requests::RecordingFormat format) {
+  switch (format) {
+    case requests::RecordingFormat::flac:
+      return encoded_response(api, context, std::move(recorded), tag, audio::Format::flac);
+    case requests::RecordingFormat::opus:
+      return encoded_response(api, context, std::move(recorded), tag, audio::Format::opus);
+    case requests::RecordingFormat::wav:
+      break;
+  }
+  return wav_response(api, context, std::move(recorded), tag);
 }
 
 }  // namespace
@@ -175,10 +249,11 @@ net::Awaitable<net::HttpResponse> show_recording(const ApiServices& api, Request
   auto timeline = relay::AudioTimeline::of(found->runs, sizes, wanted);
   if (!timeline) co_return no_recording("No audio of this turn was recorded.");
   const std::string tag = tag_of_file(context, attempt, *asked, *timeline);
-  RecordingStream::What what{
-      std::make_shared<const relay::AudioTimeline>(*std::move(timeline)), context.id, attempt, {}};
-  co_return tagged(context.request, tag,
-                   [&] { return file_response(api, context, std::move(what), tag); });
+  relay::RecordedAudio recorded{std::make_shared<const relay::AudioTimeline>(*std::move(timeline)),
+                                context.id, attempt};
+  co_return tagged(context.request, tag, [&] {
+    return file_response(api, context, std::move(recorded), tag, asked->format);
+  });
 }
 
 }  // namespace verbatim::api::handlers

@@ -269,11 +269,13 @@ net::Result<RecordingQuery> read_recording_query(const net::HttpRequest& request
   if (unheard && *unheard != "include") return wrong("unheard", "include");
   query.unheard = unheard.has_value();
   const auto format = request.parameter("format").value_or("wav");
-  if (format == "flac" || format == "opus")
-    return net::Refusal(net::problem(406, "format not available",
-                                     "Recordings are served as WAV. Convert them, for example with "
-                                     "ffmpeg."));
-  if (format != "wav") return wrong("format", "wav");
+  if (format == "flac") {
+    query.format = RecordingFormat::flac;
+  } else if (format == "opus") {
+    query.format = RecordingFormat::opus;
+  } else if (format != "wav") {
+    return wrong("format", "wav, flac or opus");
+  }
   return query;
 }
 

@@ -43,11 +43,14 @@ struct TranscriptQuery {
 };
 net::Result<TranscriptQuery> read_transcript_query(const net::HttpRequest& request);
 
+enum class RecordingFormat { wav, flac, opus };
+
 struct RecordingQuery {
   std::optional<int> attempt;                   ///< none: the latest
   std::optional<int> turn;                      ///< its ordinal; none: the whole attempt
   std::optional<transcript::AudioTrack> track;  ///< none: both
   bool unheard = false;                         ///< with what the client did not hear
+  RecordingFormat format = RecordingFormat::wav;
 };
 net::Result<RecordingQuery> read_recording_query(const net::HttpRequest& request);
 

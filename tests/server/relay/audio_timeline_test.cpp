@@ -37,12 +37,15 @@ struct Tracks {
         runs, {static_cast<std::int64_t>(user.size()), static_cast<std::int64_t>(assistant.size())},
         wanted);
   }
-  std::string read(const AudioTimeline& of, std::uint64_t from, std::size_t count) const {
-    return of.read(from, count, [&](AudioTrack track, std::int64_t begin, std::size_t size) {
+  AudioTimeline::ReadTrack files() const {
+    return [this](AudioTrack track, std::int64_t begin, std::size_t size) {
       const std::string& file = track == AudioTrack::user ? user : assistant;
       const auto at = static_cast<std::size_t>(begin);
       return at < file.size() ? file.substr(at, size) : std::string();
-    });
+    };
+  }
+  std::string read(const AudioTimeline& of, std::uint64_t from, std::size_t count) const {
+    return of.read(from, count, files()).value();
   }
   std::string whole(const AudioExport& wanted = {}) const {
     const auto made = timeline(wanted);
@@ -215,9 +218,38 @@ TEST_CASE("an index that is ahead of its file, or behind it, gives what is there
   CHECK(tracks.samples(only(AudioTrack::user)) == count(10, 0));
   const auto timeline = tracks.timeline();
   REQUIRE(timeline);
-  tracks.user.resize(tracks.user.size() / 2);  // the file was cut meanwhile
-  const std::string read = tracks.read(*timeline, 0, static_cast<std::size_t>(timeline->bytes()));
-  CHECK(read.size() == timeline->bytes());
+}
+
+TEST_CASE("silence does not take the place of samples that are missing", "[recording][P6][P15]") {
+  Tracks tracks = conversation();
+  const auto timeline = tracks.timeline();
+  REQUIRE(timeline);
+  CHECK(timeline->sizes().user == bytes(30));
+  const auto all = static_cast<std::size_t>(timeline->bytes());
+  tracks.user.resize(tracks.user.size() - 2);
+  CHECK_FALSE(timeline->read(0, all, tracks.files()));
+  CHECK_FALSE(timeline->samples(0, timeline->frames(), tracks.files()));
+  CHECK(timeline->samples(0, timeline->frames() - 1, tracks.files()));
+  CHECK(
+      tracks.timeline(only(AudioTrack::assistant))->samples(0, timeline->frames(), tracks.files()));
+}
+
+TEST_CASE("the samples are those of the WAV file, from any frame on", "[recording][P15]") {
+  const Tracks tracks = conversation();
+  const AudioExport wanted = GENERATE(AudioExport{}, only(AudioTrack::assistant));
+  const auto timeline = tracks.timeline(wanted);
+  REQUIRE(timeline);
+  const std::string audio = tracks.whole(wanted).substr(AudioTimeline::header_bytes);
+  std::size_t wrong = 0;
+  for (std::uint64_t first = 0; first <= timeline->frames() + 1; ++first) {
+    for (const std::uint64_t count : {0, 1, 7, 1000}) {
+      const auto at = static_cast<std::size_t>(first * timeline->frame_bytes());
+      const auto size = static_cast<std::size_t>(count * timeline->frame_bytes());
+      const std::string expected = at < audio.size() ? audio.substr(at, size) : "";
+      wrong += timeline->samples(first, count, tracks.files()) != expected;
+    }
+  }
+  CHECK(wrong == 0);
 }
 
 TEST_CASE("a recording that has failed ends where it failed", "[recording][P6][P15]") {

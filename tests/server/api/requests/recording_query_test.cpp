@@ -54,7 +54,13 @@ TEST_CASE("a request for a recording is read, or refused with its reason", "[htt
   CHECK(read_recording_query(asks({{"track", "user"}})).value().track ==
         transcript::AudioTrack::user);
   CHECK(status_of({{"track", "both"}}) == 200);
-  for (const char* const format : {"flac", "opus"}) CHECK(status_of({{"format", format}}) == 406);
+  const auto format_of = [](const char* format) {
+    return read_recording_query(asks({{"format", format}})).value().format;
+  };
+  CHECK(usual.format == RecordingFormat::wav);
+  CHECK(format_of("wav") == RecordingFormat::wav);
+  CHECK(format_of("flac") == RecordingFormat::flac);
+  CHECK(format_of("opus") == RecordingFormat::opus);
   for (const auto& [name, value] :
        std::initializer_list<std::pair<const char*, const char*>>{{"attempt", "0"},
                                                                   {"attempt", "all"},
