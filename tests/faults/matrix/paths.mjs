@@ -25,7 +25,7 @@ const signal =
 const crash = { reasons: [], process: true, sudden: true };
 
 // Often enough for a short cell, rarely enough that a busy machine is not taken for a dead peer.
-export const pings = ['session.ping_interval=1s'];
+export const pings = ['session.ping_interval=2s'];
 
 export const paths = {
   'browser closes': {
