@@ -115,6 +115,8 @@ export class Proxy {
   /** The fingerprint of the certificate that a new connection is shown. */
   async certificate() {
     const socket = tls.connect({ port: this.port, host: '127.0.0.1', servername: 'localhost', rejectUnauthorized: false });
+    // On a busy machine a proxy that has just started may leave a handshake without an answer.
+    socket.setTimeout(5000, () => socket.destroy(new Error('no answer to the handshake')));
     try {
       await once(socket, 'secureConnect');
       return socket.getPeerCertificate().fingerprint256;
