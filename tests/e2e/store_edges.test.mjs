@@ -1,6 +1,7 @@
 // Commands and starts on a store whose files are missing, damaged or foreign: they name the files, say what to
 // do, and change nothing.
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import {
   cpSync,
   readFileSync,
@@ -43,7 +44,7 @@ const content = (dataDir) =>
   Object.fromEntries(
     readdirSync(dataDir, { withFileTypes: true })
       .filter((entry) => entry.isFile())
-      .map(({ name }) => [name, readFileSync(join(dataDir, name)).toString('base64')]),
+      .map(({ name }) => [name, createHash('sha256').update(readFileSync(join(dataDir, name))).digest('hex')]),
   );
 
 const flip = (file, offset) => {

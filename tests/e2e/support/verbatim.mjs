@@ -96,6 +96,8 @@ async function startOne(t, options) {
     // A lost client's session ends, unless a test is about resuming. `resumes`: its file says how.
     ...(options.resumes ? [] : ['session.resume_window=0s']),
     'upstream.reconnect_attempts_max=0',
+    // Many tests read every file of the data directory.
+    ...(config ? [] : ['storage.ballast=1MiB']),
     ...(key && !config ? [`auth.api_keys=${key.hash}`] : []),
     ...(simulator ? [`upstream.url=${simulator.url}`] : []),
     ...set,
