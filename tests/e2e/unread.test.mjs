@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import net from 'node:net';
-import { test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { eventually, sharedSimulator } from './support/cell.mjs';
 import { Watcher } from './support/events.mjs';
 import { Client, startRelay } from './support/verbatim.mjs';
@@ -50,39 +50,65 @@ function askAndReadNothing(t, relay, { path, token, count }) {
   });
 }
 
-for (const [what, query] of [
-  ['the transcript', ''],
-  ['all attempts', '?attempt=all'],
-  ['plain text', '?format=text'],
-]) {
-  test(`one user who reads no responses (${what}) holds an eighth of their memory, and others are served [P11]`, async (t) => {
-    const relay = await start(t);
-    const mallory = await sessionOf(t, relay, 'mallory', 14);
-    const ann = await sessionOf(t, relay, 'ann', 3);
-    const path = `/v1/sessions/${mallory.id}/transcript${query}`;
-    await eventually(async () => (await held(relay)) === 0, 'it is read');
-    const before = resident(relay);
-    const sockets = askAndReadNothing(t, relay, { path, token: mallory.token, count: 16 });
-    await eventually(async () => (await refused(relay)) >= 15, 'all but one are refused');
-    assert.ok((await held(relay)) <= 16 * MiB, `${await held(relay)} bytes`);
-    assert.ok(resident(relay) - before < 100 * MiB, `${resident(relay) - before} bytes more`);
+describe('with the long conversation of one user, and the short one of another', () => {
+  const cleanup = [];
+  let relay, mallory, ann;
+  before(async () => {
+    const forAll = { after: (what) => cleanup.push(what) };
+    relay = await start(forAll);
+    mallory = await sessionOf(forAll, relay, 'mallory', 14);
+    ann = await sessionOf(forAll, relay, 'ann', 3);
+  });
+  after(async () => {
+    for (const what of cleanup.reverse()) await what();
+  });
 
-    const more = await relay.request(path, { key: mallory.token });
-    assert.equal(more.status, 503);
-    assert.equal(more.json.title, 'too many answers');
-    assert.ok(Number(more.headers['retry-after']) > 0);
-    assert.equal((await relay.request(`/v1/sessions/${mallory.id}`, { key: mallory.token })).status, 200); // a short one
-    const read = await relay.request(`/v1/sessions/${ann.id}/transcript`, { key: ann.token });
-    assert.equal(read.status, 200);
-    assert.equal(read.json.turns.length, 3);
-    assert.equal((await relay.request(path)).status, 200); // a back end's own part
-    assert.match(relay.program.stderr, /answers\.refused .*server\.answers_bytes_max/);
+  for (const [what, query] of [
+    ['the transcript', ''],
+    ['all attempts', '?attempt=all'],
+    ['plain text', '?format=text'],
+  ]) {
+    test(`one user who reads no responses (${what}) holds an eighth of their memory, and others are served [P11]`, async (t) => {
+      const path = `/v1/sessions/${mallory.id}/transcript${query}`;
+      await eventually(async () => (await held(relay)) === 0, 'it is read');
+      const before = resident(relay);
+      const refusedBefore = await refused(relay);
+      const sockets = askAndReadNothing(t, relay, { path, token: mallory.token, count: 16 });
+      await eventually(async () => (await refused(relay)) >= refusedBefore + 15, 'all but one are refused');
+      assert.ok((await held(relay)) <= 16 * MiB, `${await held(relay)} bytes`);
+      assert.ok(resident(relay) - before < 100 * MiB, `${resident(relay) - before} bytes more`);
 
+      const more = await relay.request(path, { key: mallory.token });
+      assert.equal(more.status, 503);
+      assert.equal(more.json.title, 'too many answers');
+      assert.ok(Number(more.headers['retry-after']) > 0);
+      assert.equal((await relay.request(`/v1/sessions/${mallory.id}`, { key: mallory.token })).status, 200); // a short one
+      const read = await relay.request(`/v1/sessions/${ann.id}/transcript`, { key: ann.token });
+      assert.equal(read.status, 200);
+      assert.equal(read.json.turns.length, 3);
+      assert.equal((await relay.request(path)).status, 200); // a back end's own part
+      assert.match(relay.program.stderr, /answers\.refused .*server\.answers_bytes_max/);
+
+      for (const socket of sockets) socket.destroy();
+      await eventually(async () => (await held(relay)) === 0, 'all given back');
+      assert.equal((await relay.request(path, { key: mallory.token })).status, 200);
+    });
+  }
+
+  test("streams of a conversation that is over, unread, hold their owner's part of the memory of answers [P11]", async (t) => {
+    const { id, token } = mallory;
+    const refusedBefore = await refused(relay);
+    const path = `/v1/sessions/${id}/events`;
+    const sockets = askAndReadNothing(t, relay, { path, token, count: 8 });
+    await eventually(async () => (await refused(relay)) >= refusedBefore + 7, 'all but one are refused');
+    assert.ok((await held(relay)) <= 16 * MiB);
     for (const socket of sockets) socket.destroy();
     await eventually(async () => (await held(relay)) === 0, 'all given back');
-    assert.equal((await relay.request(path, { key: mallory.token })).status, 200);
+    const watcher = await Watcher.open(t, relay, id, { key: token });
+    await watcher.session('final');
+    assert.equal(watcher.turns.filter(Boolean).length, 14);
   });
-}
+});
 
 test('a transcript larger than all that answers may take is read, one at a time [P11]', async (t) => {
   const relay = await start(t, ['server.answers_bytes_max=1MiB']);
@@ -96,20 +122,6 @@ test('a transcript larger than all that answers may take is read, one at a time 
   askAndReadNothing(t, relay, { path: `/v1/sessions/${id}/transcript`, token, count: 1 });
   await eventually(async () => (await held(relay)) > 13 * MiB, 'one that is not read');
   assert.equal((await relay.request(`/v1/sessions/${id}/transcript`, { key: token })).status, 503);
-});
-
-test("streams of a conversation that is over, unread, hold their owner's part of the memory of answers [P11]", async (t) => {
-  const relay = await start(t);
-  const { id, token } = await sessionOf(t, relay, 'mallory', 14);
-  const path = `/v1/sessions/${id}/events`;
-  const sockets = askAndReadNothing(t, relay, { path, token, count: 8 });
-  await eventually(async () => (await refused(relay)) >= 7, 'all but one are refused');
-  assert.ok((await held(relay)) <= 16 * MiB);
-  for (const socket of sockets) socket.destroy();
-  await eventually(async () => (await held(relay)) === 0, 'all given back');
-  const watcher = await Watcher.open(t, relay, id, { key: token });
-  await watcher.session('final');
-  assert.equal(watcher.turns.filter(Boolean).length, 14);
 });
 
 test('a turn longer than a piece of the stream comes whole [P3]', async (t) => {
