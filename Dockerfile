@@ -11,7 +11,7 @@ FROM debian:bookworm-slim
 # The shared libraries that the program loads, and the certificate authorities for upstream connections.
 RUN apt-get -qq update \
  && apt-get -qq install --no-install-recommends -y ca-certificates \
-      libcurl4 libflac12 libopusenc0 libpq5 libprometheus-cpp-core1.0 libre2-9 libsimdjson14 \
+      libcurl4 libflac12 libopus0 libopusenc0 libopusfile0 libpq5 libprometheus-cpp-core1.0 libre2-9 libsimdjson14 \
       libsqlite3-0 libssl3 libtomlplusplus3 zlib1g >/dev/null \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin verbatim \

@@ -450,9 +450,11 @@ Format<Secret> secret(std::string accepts, std::string advice) {
           [](const Secret& value) { return Value(!value.empty()); }};
 }
 
-Format<Secret> secret_file() {
-  return {Shape::text, "a file that holds a secret of 8 to 4096 characters",
-          [](const Value& value, Source) { return read_secret_file(string_of(value)); }, nullptr};
+Format<Secret> secret_file(bool several) {
+  return {
+      Shape::text, "a file that holds a secret of 8 to 4096 characters",
+      [several](const Value& value, Source) { return read_secret_file(string_of(value), several); },
+      nullptr};
 }
 
 }  // namespace verbatim::config

@@ -63,7 +63,8 @@ Format<std::vector<ModelPrices>> model_prices();
 /// The secret itself. `advice` is the error message if it comes from anywhere but the environment.
 Format<Secret> secret(std::string accepts, std::string advice);
 /// The name of the file that holds the secret. Prints nothing, because the path is not stored.
-Format<Secret> secret_file();
+/// `several`: one secret a line.
+Format<Secret> secret_file(bool several = false);
 
 /// The string value of an inline table's member; empty if the member is missing.
 std::string member(const Value& table, const char* name);

@@ -1,4 +1,7 @@
 // Declares the settings of the journal, the store, posted copies and event streams.
+#include <string_view>
+
+#include "base/lines.hpp"
 #include "config/declare.hpp"
 
 namespace verbatim::config {
@@ -6,8 +9,62 @@ namespace verbatim::config {
 using namespace std::chrono_literals;
 using S = Settings;
 
+namespace {
+
+/// A row of recording.key: its value must be keys, not words.
+void require_keys(Key& row) {
+  row.read = [read = std::move(row.read), is_file = row.role == Role::secret_file](
+                 Settings& settings, const Value& value, Source source) {
+    read(settings, value, source);
+    for (const std::string_view line : lines_of(settings.recording.key.reveal())) {
+      if (line.size() == 64 && line.find_first_not_of("0123456789abcdefABCDEF") == line.npos)
+        continue;
+      settings.recording.key = Secret();
+      throw BadValue(std::string(is_file ? "names a file with a line that" : "") +
+                     " is not a key of 64 hexadecimal digits: make one with verbatim keygen "
+                     "--recording");
+    }
+  };
+}
+
+/// The settings of archived recordings.
+void add_archive_keys(std::vector<Key>& table) {
+  table.push_back(key(
+      "recording.archive", &S::recording, &Recording::archive, RecordingArchive::pcm,
+      choice<RecordingArchive>({{"pcm", RecordingArchive::pcm},
+                                {"flac", RecordingArchive::flac},
+                                {"opus", RecordingArchive::opus}}),
+      "The form of recorded audio after its conversation. `pcm`: as it was recorded, which takes "
+      "no CPU time and no second file. `flac`: the same samples in about half of the bytes. "
+      "`opus`: for listening, in a fifteenth. G.711 stays as it came, since it is small. A thread "
+      "of the lowest priority encodes one file at a time, checks the result, and only then "
+      "removes the raw file."));
+  add_secret(table, "recording.key", &S::recording, &Recording::key, "/etc/verbatim/recording.key",
+             "Master keys that encrypt archived recordings, also with recording.archive = "
+             "\"pcm\". Each is a line of 64 hexadecimal digits (`verbatim keygen --recording`). "
+             "The first encrypts, the others only read: to change the key, put the new one above "
+             "it. Keep a copy elsewhere: without the key these recordings cannot be heard. Not "
+             "set: they are not encrypted.",
+             Reload::restart, true);
+  for (auto row = table.end() - 2; row != table.end(); ++row) require_keys(*row);
+  table.push_back(key(
+      "recording.archive_retry", &S::recording, &Recording::archive_retry, 1min,
+      duration(100ms, 1h),
+      "If a recording cannot be archived, it is tried again after this time, then after twice of "
+      "it, and so on up to an hour. A disk is seldom repaired sooner, and the raw audio stays."));
+  table.push_back(key(
+      "recording.delete_when", &S::recording, &Recording::delete_when, DeleteWhen::expired,
+      choice<DeleteWhen>({{"expired", DeleteWhen::expired}, {"complete", DeleteWhen::complete}}),
+      "`expired`: recordings are removed by recording.retention, or with their session. "
+      "`complete`: also once the attempt is final and its receipt says that the transcript is "
+      "complete. The receipt is looked at again at least once an hour. For operators who need "
+      "audio only to mend transcripts."));
+}
+
+}  // namespace
+
 std::vector<Key> make_storage_keys() {
-  return {
+  std::vector<Key> table = {
       key("journal.durability", &S::journal, &Journal::durability, Durability::power,
           choice<Durability>({{"power", Durability::power}, {"process", Durability::process}}),
           "The failures that the journal survives. `power` syncs each batch to the disk. `process` "
@@ -187,6 +244,8 @@ std::vector<Key> make_storage_keys() {
           "thread about 4 s (FLAC) or 35 s (Opus). One more gets 503 and Retry-After. WAV is not "
           "counted."),
   };
+  add_archive_keys(table);
+  return table;
 }
 
 }  // namespace verbatim::config

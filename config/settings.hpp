@@ -225,12 +225,21 @@ struct Capture {
 /// Which conversations are recorded: none, all, or those whose token says so.
 enum class Record { no, yes, token };
 
+/// The form of a recording after the end of its attempt.
+enum class RecordingArchive { pcm, flac, opus };
+/// When a recording is removed.
+enum class DeleteWhen { expired, complete };
+
 struct Recording {
   Record enabled{};
   std::filesystem::path dir;       ///< empty: `recordings` in server.data_dir
   milliseconds retention{};        ///< 0: as long as the session
   std::size_t free_space_min = 0;  ///< below it recording stops
   std::size_t exports_max = 0;     ///< in a compressed format, at once
+  RecordingArchive archive{};
+  Secret key;  ///< master keys, one a line; empty: archives are not encrypted
+  milliseconds archive_retry{};
+  DeleteWhen delete_when{};
 };
 
 /// Prices of a model's tokens, each for a million of them.

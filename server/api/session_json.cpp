@@ -161,10 +161,13 @@ Json to_json(const store::AttemptSummary& attempt, Detail detail) {
 }
 
 /// Whether there is recorded audio, and until when it is kept.
-Json recording_of(const store::SessionSummary& session, std::chrono::milliseconds kept) {
+Json recording_of(const store::SessionSummary& session, const RecordingKept& kept) {
   auto recorded = store::Recorded::no;
-  for (const store::AttemptSummary& one : session.attempts)
+  bool removed = kept.until_complete;
+  for (const store::AttemptSummary& one : session.attempts) {
     recorded = std::max(recorded, one.recorded);
+    if (one.recorded != store::Recorded::no) removed &= one.ended_at.has_value() && one.complete;
+  }
   Json shown = {{"state", "none"}, {"until", nullptr}};
   if (recorded == store::Recorded::no) return shown;
   const store::AttemptSummary& latest = session.attempts.back();
@@ -173,9 +176,10 @@ Json recording_of(const store::SessionSummary& session, std::chrono::millisecond
   shown["state"] = goes_on                                ? "recording"
                    : recorded == store::Recorded::stopped ? "stopped"
                                                           : "kept";
-  if (!ended_at || kept.count() == 0) return shown;
-  shown["until"] = iso_time(*ended_at + kept.count());
-  if (*ended_at + kept.count() <= now().wall) shown["state"] = "expired";
+  if (removed) shown["state"] = "expired";
+  if (!ended_at || kept.retention.count() == 0) return shown;
+  shown["until"] = iso_time(*ended_at + kept.retention.count());
+  if (*ended_at + kept.retention.count() <= now().wall) shown["state"] = "expired";
   return shown;
 }
 
@@ -208,8 +212,12 @@ std::span<const std::string_view> listed_members() {
   return names;
 }
 
+RecordingKept recording_kept(const config::Recording& settings) {
+  return {settings.retention, settings.delete_when == config::DeleteWhen::complete};
+}
+
 Json to_json(const store::SessionPage& page, const std::vector<std::string>& fields,
-             std::chrono::milliseconds recording_kept) {
+             const RecordingKept& recording_kept) {
   Json sessions = Json::array();
   for (std::size_t i = 0; i < page.sessions.size(); ++i) {
     Json shown = to_json(page.sessions[i], Detail::listed, recording_kept);
@@ -225,7 +233,7 @@ Json to_json(const store::SessionPage& page, const std::vector<std::string>& fie
 }
 
 Json to_json(const store::SessionSummary& session, Detail detail,
-             std::chrono::milliseconds recording_kept) {
+             const RecordingKept& recording_kept) {
   Json attempts = Json::array();
   for (const auto& attempt : session.attempts) attempts.push_back(to_json(attempt, detail));
   const bool any = !session.attempts.empty();

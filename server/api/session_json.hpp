@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/json/tree_fwd.hpp"
+#include "config/settings.hpp"
 #include "storage/store/session_store.hpp"
 
 namespace verbatim::api {
@@ -15,13 +16,19 @@ namespace verbatim::api {
 /// A session alone also has the usage of each response and the incidents of each attempt.
 enum class Detail { listed, whole };
 
-/// `recording_kept`: recording.retention; 0: as long as the session.
+/// How long recordings are kept.
+struct RecordingKept {
+  std::chrono::milliseconds retention{0};  ///< 0: as long as the session
+  bool until_complete = false;             ///< recording.delete_when is `complete`
+};
+RecordingKept recording_kept(const config::Recording& settings);
+
 Json to_json(const store::SessionSummary& session, Detail detail,
-             std::chrono::milliseconds recording_kept);
+             const RecordingKept& recording_kept);
 
 /// A page of a list or of a search. `fields`: the members that each session has; empty: all.
 Json to_json(const store::SessionPage& page, const std::vector<std::string>& fields,
-             std::chrono::milliseconds recording_kept);
+             const RecordingKept& recording_kept);
 
 /// The members of a session in a list.
 std::span<const std::string_view> listed_members();

@@ -327,7 +327,7 @@ struct App::Parts {
                    erasure->keep_for_retention(control.get_executor(), in_force), asio::detached);
     asio::co_spawn(control.get_executor(), suspended->end_those_left(control.get_executor()),
                    asio::detached);
-    if (recordings) recordings->keep_for_retention(control.get_executor(), *store);
+    if (recordings) recordings->keep(control.get_executor(), *store, *store);
     fleet_reads.take_left_copies(control.get_executor());
     listener->start();
     if (metrics_listener) metrics_listener->start();

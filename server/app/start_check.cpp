@@ -1,13 +1,18 @@
 #include "server/app/start_check.hpp"
 
 #include <exception>
+#include <filesystem>
+#include <system_error>
 
 #include "server/app/credentials.hpp"
 #include "server/app/fleet_shipping.hpp"
 #include "server/app/store_start.hpp"
 #include "server/net/certificate.hpp"
 #include "server/net/tls.hpp"
+#include "server/recording/keys.hpp"
+#include "server/recording/track_files.hpp"
 #include "server/relay/access/token_terms.hpp"
+#include "server/relay/recordings.hpp"
 #include "server/traces/tracer.hpp"
 
 namespace verbatim::app {
@@ -56,6 +61,27 @@ void check_name(const config::Settings& settings, const net::CertificateFile& ce
        "Get one for that name, unless a proxy in front of the server ends TLS."});
 }
 
+/// Encrypted recordings whose key is not configured any more: they cannot be read.
+void check_recording_keys(const config::Settings& settings, Findings& findings) {
+  const std::filesystem::path directory = relay::recordings_dir(settings);
+  const recording::MasterKeys keys(settings.recording.key);
+  std::size_t sessions = 0;
+  std::string first;
+  std::error_code ec;
+  for (std::filesystem::directory_iterator entry(directory, ec), end; !ec && entry != end;
+       entry.increment(ec)) {
+    const auto id = recording::session_of(entry->path());
+    const auto key = id ? recording::master_key_needed(directory, *id) : std::nullopt;
+    if (!key || keys.find(*key) != nullptr) continue;
+    if (sessions++ == 0) first = *key;
+  }
+  if (sessions == 0) return;
+  findings.push_back({false, "recording.dir " + directory.string(),
+                      "the recordings of " + std::to_string(sessions) +
+                          " sessions cannot be read: recording.key_file lacks the key " + first,
+                      "Add the older key as a further line of that file."});
+}
+
 }  // namespace
 
 std::string day_of(std::int64_t seconds) { return iso_time(seconds * 1000).substr(0, 10); }
@@ -89,6 +115,7 @@ Findings check_start(const config::Settings& settings, TimeMs wall) {
   require(findings, [&] { require_fleet_support(settings); });
   check_certificates(settings, wall, findings);
   check_folders(settings, findings);
+  check_recording_keys(settings, findings);
   require(findings, [&] { StoreStart::require_whole(settings); });
   require(findings, [&] { StoreStart::require_own(settings); });
   return findings;

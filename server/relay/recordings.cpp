@@ -24,6 +24,8 @@ namespace verbatim::relay {
 namespace {
 
 namespace fs = std::filesystem;
+using recording::Track;
+using recording::tracks;
 using transcript::AudioTrack;
 
 /// Interval of looks at the free space.
@@ -37,36 +39,20 @@ constexpr std::chrono::milliseconds expired_look_max{600'000};
 /// one: nothing is cut off, and this byte can hardly be heard in any format.
 constexpr char filling = '\xff';
 
-constexpr AudioTrack tracks[] = {AudioTrack::user, AudioTrack::assistant};
-
-const char* name_of(AudioTrack track) { return track == AudioTrack::user ? "user" : "assistant"; }
-
-/// The name of a session's folder. An id of dots alone would name another folder; no id has '%'.
-std::string folder_name(const std::string& session_id) {
-  return session_id.find_first_not_of('.') == std::string::npos ? "%" + session_id : session_id;
-}
-
-std::string session_of(const std::string& folder) {
-  return folder.starts_with('%') ? folder.substr(1) : folder;
-}
-
-std::int64_t size_of(const fs::path& file) {
-  std::error_code none_there;
-  const auto size = fs::file_size(file, none_there);
-  return none_there ? 0 : static_cast<std::int64_t>(size);
-}
-
-/// Whether all files of the folder were last written before that.
-bool is_older(const fs::path& folder, fs::file_time_type before) {
+/// Whether all audio of the folder was last written before that. An archive has its raw file's
+/// time.
+bool is_older(const fs::path& folder, const std::string& session_id, fs::file_time_type before) {
   std::error_code ec;
   for (fs::directory_iterator file(folder, ec), end; !ec && file != end; file.increment(ec)) {
+    if (!recording::track_file(session_id, file->path().filename().string())) continue;
     if (fs::last_write_time(file->path(), ec) >= before) return false;
   }
   return !ec;
 }
 
 struct RecordingCounts {
-  std::uint64_t failures;
+  std::uint64_t failures = 0;
+  RecordingArchiver::Counts archive = {};
 };
 
 constexpr MetricFamily<RecordingCounts> recording_rows[] = {
@@ -74,6 +60,22 @@ constexpr MetricFamily<RecordingCounts> recording_rows[] = {
      "Recordings that stopped because a file failed or the disk was nearly full.",
      MetricType::counter,
      [](const RecordingCounts& counts, MetricSamples& out) { out.add(counts.failures); }},
+    {"verbatim_recording_archived_total",
+     "Files of recorded audio that were archived, and attempts whose archive failed.",
+     MetricType::counter,
+     [](const RecordingCounts& counts, MetricSamples& out) {
+       out.add({{"outcome", "archived"}}, counts.archive.archived);
+       out.add({{"outcome", "failed"}}, counts.archive.failed);
+     }},
+    {"verbatim_recording_archive_bytes_total",
+     "Bytes of audio before they were archived, and after.", MetricType::counter,
+     [](const RecordingCounts& counts, MetricSamples& out) {
+       out.add({{"form", "raw"}}, counts.archive.bytes_in);
+       out.add({{"form", "archive"}}, counts.archive.bytes_out);
+     }},
+    {"verbatim_recording_archive_waiting",
+     "Recorded attempts that wait for their end, or for the archive.", MetricType::gauge,
+     [](const RecordingCounts& counts, MetricSamples& out) { out.add(counts.archive.waiting); }},
 };
 
 }  // namespace
@@ -82,13 +84,18 @@ constexpr MetricFamily<RecordingCounts> recording_rows[] = {
 class Recordings::Sink final : public session::AudioSink {
  public:
   Sink(Recordings& owner, std::string session_id, int attempt)
-      : owner_(owner), session_id_(std::move(session_id)) {
+      : owner_(owner), session_id_(std::move(session_id)), attempt_(attempt) {
+    const recording::RecordedTracks& recorded = owner_.recorded_;
     for (const AudioTrack track : tracks) {
-      Track& one = of(track);
-      one.file = owner_.file(session_id_, attempt, track);
-      const std::int64_t size = size_of(one.file);
+      File& one = of(track);
+      const Track here{session_id_, attempt, track};
+      one.path = recording::file_of(recorded.directory(), here, recording::Form::raw);
+      const auto raw = recorded.raw_bytes(here);
+      const std::int64_t size = raw.value_or(0);
       one.torn = size % 2 != 0;
       one.begins_at = size + (one.torn ? 1 : 0);
+      // An older copy of the database may not know that the attempt has ended.
+      archived_ |= !raw && recorded.exists(here);
     }
     const std::lock_guard lock(owner_.mutex_);
     ++owner_.open_[session_id_];
@@ -96,8 +103,7 @@ class Recordings::Sink final : public session::AudioSink {
   ~Sink() override {
     for (const AudioTrack track : tracks)
       if (of(track).descriptor >= 0) ::close(of(track).descriptor);
-    const std::lock_guard lock(owner_.mutex_);
-    if (--owner_.open_[session_id_] == 0) owner_.open_.erase(session_id_);
+    owner_.closed(session_id_, attempt_);
   }
   Sink(const Sink&) = delete;
   Sink& operator=(const Sink&) = delete;
@@ -107,7 +113,8 @@ class Recordings::Sink final : public session::AudioSink {
   }
 
   bool append(AudioTrack track, std::string_view bytes) override {
-    Track& one = of(track);
+    File& one = of(track);
+    if (archived_) return failed("the audio of this attempt is archived already");
     if (!owner_.has_room()) return failed("the disk is nearly full (recording.free_space_min)");
     if (one.descriptor < 0 && !open(one)) return failed(std::strerror(errno));
     while (!bytes.empty()) {
@@ -120,20 +127,20 @@ class Recordings::Sink final : public session::AudioSink {
   }
 
  private:
-  struct Track {
-    fs::path file;
+  struct File {
+    fs::path path;
     std::int64_t begins_at = 0;
     bool torn = false;  ///< an earlier process has left an odd number of bytes
     int descriptor = -1;
   };
 
-  Track& of(AudioTrack track) { return files_[static_cast<std::size_t>(track)]; }
+  File& of(AudioTrack track) { return files_[static_cast<std::size_t>(track)]; }
 
-  static bool open(Track& one) {
-    ::mkdir(one.file.parent_path().parent_path().c_str(), 0700);
-    ::mkdir(one.file.parent_path().c_str(), 0700);
+  static bool open(File& one) {
+    ::mkdir(one.path.parent_path().parent_path().c_str(), 0700);
+    ::mkdir(one.path.parent_path().c_str(), 0700);
     one.descriptor =
-        ::open(one.file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+        ::open(one.path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
     return one.descriptor >= 0 && (!one.torn || ::write(one.descriptor, &filling, 1) == 1);
   }
 
@@ -144,10 +151,20 @@ class Recordings::Sink final : public session::AudioSink {
 
   Recordings& owner_;
   const std::string session_id_;
-  Track files_[2];
+  const int attempt_;
+  bool archived_ = false;
+  File files_[2];
 };
 
-Recordings::Recordings(Options options, Log& log) : options_(std::move(options)), log_(log) {
+Recordings::Recordings(Options options, Log& log)
+    : options_(std::move(options)),
+      log_(log),
+      recorded_(options_.directory, options_.keys),
+      archiver_(options_.archive, recorded_, log,
+                [this](const std::string& session_id, const std::function<void()>& work) {
+                  const std::lock_guard lock(mutex_);
+                  if (!open_.contains(session_id)) work();
+                }) {
   // Encoding must not take time from conversations.
   encode([] {
     name_this_thread("audio-encoder");
@@ -160,19 +177,30 @@ std::unique_ptr<Recordings> Recordings::open_if_any(const config::Settings& sett
   std::error_code none_there;
   if (settings.recording.enabled == config::Record::no && !fs::is_directory(directory, none_there))
     return nullptr;
-  return std::make_unique<Recordings>(
-      Options{directory, settings.recording.free_space_min, settings.recording.retention,
-              settings.recording.exports_max},
-      log);
-}
-
-fs::path Recordings::file(const std::string& session_id, int attempt, AudioTrack track) const {
-  return options_.directory / folder_name(session_id) /
-         (std::to_string(attempt) + "." + name_of(track) + ".pcm");
+  const config::Recording& from = settings.recording;
+  std::optional<audio::Format> format;
+  if (from.archive == config::RecordingArchive::flac) format = audio::Format::flac;
+  if (from.archive == config::RecordingArchive::opus) format = audio::Format::opus;
+  Options options{directory,
+                  from.free_space_min,
+                  from.retention,
+                  from.exports_max,
+                  recording::MasterKeys(from.key),
+                  {format, from.delete_when == config::DeleteWhen::complete, from.archive_retry,
+                   from.free_space_min}};
+  return std::make_unique<Recordings>(std::move(options), log);
 }
 
 std::shared_ptr<session::AudioSink> Recordings::open(const std::string& session_id, int attempt) {
   return std::make_shared<Sink>(*this, session_id, attempt);
+}
+
+void Recordings::closed(const std::string& session_id, int attempt) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (--open_[session_id] == 0) open_.erase(session_id);
+  }
+  archiver_.expect(session_id, attempt);
 }
 
 /// Looks at most once a second for all sessions.
@@ -201,7 +229,9 @@ void Recordings::failed(const std::string& session_id, const std::string& why) {
 
 void Recordings::erase(const std::string& session_id, std::function<void(bool)> done) {
   boost::asio::post(files_, [this, session_id, done = std::move(done)] {
-    done(erase_recording(options_.directory, session_id));
+    archiver_.without(session_id, [this, session_id, done] {
+      done(erase_recording(options_.directory, session_id));
+    });
   });
 }
 
@@ -209,34 +239,39 @@ void Recordings::erase(const std::string& session_id, std::function<void(bool)> 
 /// while the files are removed.
 void Recordings::erase_unless_open(const std::string& session_id, std::function<void(bool)> done) {
   boost::asio::post(files_, [this, session_id, done = std::move(done)] {
-    const std::lock_guard lock(mutex_);
-    done(open_.contains(session_id) || erase_recording(options_.directory, session_id));
+    archiver_.without(session_id, [this, session_id, done] {
+      const std::lock_guard lock(mutex_);
+      done(open_.contains(session_id) || erase_recording(options_.directory, session_id));
+    });
   });
 }
 
 void Recordings::measure(const std::string& session_id, int attempt,
-                         std::function<void(TrackSizes)> done) {
+                         std::function<void(Measured)> done) {
   boost::asio::post(files_, [this, session_id, attempt, done = std::move(done)] {
-    done({size_of(file(session_id, attempt, AudioTrack::user)),
-          size_of(file(session_id, attempt, AudioTrack::assistant))});
+    const auto user = recorded_.measure({session_id, attempt, AudioTrack::user});
+    if (!user) return done(tl::unexpected(user.error()));
+    const auto assistant = recorded_.measure({session_id, attempt, AudioTrack::assistant});
+    if (!assistant) return done(tl::unexpected(assistant.error()));
+    done(MeasuredAudio{{user->bytes, assistant->bytes}, user->lossy || assistant->lossy});
   });
 }
 
-/// Whether the files still have all samples. Without this check silence would take their place.
+/// Whether the files still have all samples. Without this check silence would take their place. An
+/// archive is whole, or cannot be read.
 bool Recordings::is_as_measured(const RecordedAudio& audio) {
   for (const AudioTrack track : tracks) {
     const std::int64_t measured = audio.timeline->sizes().of(track);
     if (measured == 0) continue;
-    const fs::path there = file(audio.session_id, audio.attempt, track);
-    std::error_code none_there;
-    if (!fs::exists(there, none_there)) {
+    const Track here{audio.session_id, audio.attempt, track};
+    const auto size = recorded_.raw_bytes(here);
+    if (!size && !recorded_.exists(here)) {
       log_.info("recording.erased_while_read",
                 {{"session", audio.session_id}, {"now", "the reader's connection is closed"}});
       return false;
     }
-    const std::int64_t size = size_of(there);
-    if (size >= measured) continue;
-    export_failed(audio, there.filename().string() + " has " + std::to_string(size) +
+    if (!size || *size >= measured) continue;
+    export_failed(audio, recording::track_name(here) + ".pcm has " + std::to_string(*size) +
                              " bytes, and had " + std::to_string(measured));
     return false;
   }
@@ -247,16 +282,10 @@ std::optional<std::string> Recordings::read_part(const RecordedAudio& audio, con
   if (!is_as_measured(audio)) return std::nullopt;
   std::string why = "a file is shorter than it was";
   const auto read_track = [&](AudioTrack track, std::int64_t offset, std::size_t bytes) {
-    const fs::path there = file(audio.session_id, audio.attempt, track);
-    std::string content(bytes, '\0');
-    const int descriptor = ::open(there.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    const ssize_t got =
-        descriptor < 0 ? -1
-                       : ::pread(descriptor, content.data(), bytes, static_cast<off_t>(offset));
-    if (got < 0) why = there.filename().string() + ": " + std::strerror(errno);
-    if (descriptor >= 0) ::close(descriptor);
-    content.resize(static_cast<std::size_t>(std::max<ssize_t>(0, got)));
-    return content;
+    auto content = recorded_.read({audio.session_id, audio.attempt, track}, offset, bytes);
+    if (content) return *std::move(content);
+    why = content.error().why;
+    return std::string();
   };
   auto bytes = part(read_track);
   if (!bytes) export_failed(audio, why);
@@ -299,7 +328,8 @@ void Recordings::encode(std::function<void()> work) {
 
 void Recordings::finish() {
   encoder_.join();
-  files_.join();
+  files_.join();  // an erasure may still go to the thread of the archive
+  archiver_.finish();
 }
 
 /// Sessions that are not being recorded, and whose last write is older than the retention.
@@ -309,13 +339,13 @@ std::vector<std::string> Recordings::left_unwritten() {
   std::error_code ec;
   for (fs::directory_iterator entry(options_.directory, ec), end; !ec && entry != end;
        entry.increment(ec)) {
-    const std::string session_id = session_of(entry->path().filename().string());
-    if (!is_valid_session_id(session_id)) continue;  // not ours
+    const auto session_id = recording::session_of(entry->path());
+    if (!session_id) continue;
     {
       const std::lock_guard lock(mutex_);
-      if (open_.contains(session_id)) continue;
+      if (open_.contains(*session_id)) continue;
     }
-    if (is_older(entry->path(), before)) found.push_back(session_id);
+    if (is_older(entry->path(), *session_id, before)) found.push_back(*session_id);
   }
   return found;
 }
@@ -357,7 +387,9 @@ net::Awaitable<void> Recordings::look_for_expired(net::Executor executor,
   }
 }
 
-void Recordings::keep_for_retention(const net::Executor& executor, store::SessionStore& sessions) {
+void Recordings::keep(const net::Executor& executor, store::SessionStore& sessions,
+                      store::RecordingStore& recorded) {
+  archiver_.begin(executor, sessions, recorded);
   if (options_.retention.count() == 0) return;
   boost::asio::co_spawn(executor, look_for_expired(executor, sessions), boost::asio::detached);
 }
@@ -370,12 +402,14 @@ fs::path recordings_dir(const config::Settings& settings) {
 bool erase_recording(const fs::path& directory, const std::string& session_id) {
   if (!is_valid_session_id(session_id)) return true;  // there can be none
   std::error_code ec;
-  fs::remove_all(directory / folder_name(session_id), ec);
+  fs::remove_all(recording::folder_of(directory, session_id), ec);
   return !ec;
 }
 
 void add_recording_metrics(MetricsPage& page, const Recordings* recordings) {
-  page.add(recording_rows, RecordingCounts{recordings == nullptr ? 0 : recordings->failures()});
+  RecordingCounts counts;
+  if (recordings != nullptr) counts = {recordings->failures(), recordings->archive_counts()};
+  page.add(recording_rows, counts);
 }
 
 }  // namespace verbatim::relay

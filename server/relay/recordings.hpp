@@ -1,10 +1,11 @@
 // The files of recorded audio: SESSION/ATTEMPT.user.pcm and SESSION/ATTEMPT.assistant.pcm in
-// recording.dir, in the conversation's own formats and without gaps (docs/recording.md).
+// recording.dir, in the conversation's own formats and without gaps (docs/recording.md). After the
+// attempt they may be archived in another form.
 //
 // A session appends on its own thread: a write goes into the kernel's memory and is not synced.
 // Reads, erasures and the retention run on one other thread, exports in a compressed format on a
-// third one of low priority. A file that fails, or a disk that is nearly full, ends the recording
-// of that session; its conversation goes on.
+// second one of low priority, the archive on a third. A file that fails, or a disk that is nearly
+// full, ends the recording of that session; its conversation goes on.
 #pragma once
 
 #include <atomic>
@@ -24,8 +25,11 @@
 #include "base/log.hpp"
 #include "config/settings.hpp"
 #include "server/net/async.hpp"
+#include "server/recording/recorded_tracks.hpp"
 #include "server/relay/audio_timeline.hpp"
+#include "server/relay/recording_archiver.hpp"
 #include "session/session_recorder.hpp"
+#include "storage/store/recording_store.hpp"
 #include "storage/store/session_store.hpp"
 
 namespace verbatim::relay {
@@ -39,6 +43,12 @@ struct RecordedAudio {
   int attempt = 1;
 };
 
+/// The audio of an attempt, as its files have it.
+struct MeasuredAudio {
+  TrackSizes sizes;    ///< bytes of the raw files, also if they are archived; 0: none
+  bool lossy = false;  ///< the archive has other samples than those that were recorded
+};
+
 class Recordings {
  public:
   static constexpr std::size_t files_of_a_session = 2;
@@ -48,6 +58,8 @@ class Recordings {
     std::size_t free_space_min = 0;          ///< bytes; below it recording stops
     std::chrono::milliseconds retention{0};  ///< 0: as long as the session
     std::size_t exports_max = 1;             ///< in a compressed format, at once
+    recording::MasterKeys keys = {};         ///< none: archives are not encrypted
+    RecordingArchiver::Options archive = {};
   };
   Recordings(Options options, Log& log);
   /// Null if nothing is recorded and there are no earlier recordings.
@@ -57,10 +69,11 @@ class Recordings {
   /// them.
   std::shared_ptr<session::AudioSink> open(const std::string& session_id, int attempt);
 
-  // Any thread; `done` is called on the thread of the files.
+  // Any thread; `done` is called on the thread of the files, that of erase() also on the archive's.
   /// Removes all that was recorded of a session. False: something is still there.
   void erase(const std::string& session_id, std::function<void(bool)> done);
-  void measure(const std::string& session_id, int attempt, std::function<void(TrackSizes)> done);
+  using Measured = tl::expected<MeasuredAudio, recording::Trouble>;
+  void measure(const std::string& session_id, int attempt, std::function<void(Measured)> done);
   /// A part of the WAV file. nullopt: the audio was erased or cut meanwhile, which is logged.
   void read(const RecordedAudio& audio, std::uint64_t from, std::size_t count,
             std::function<void(std::optional<std::string>)> done);
@@ -87,18 +100,19 @@ class Recordings {
   /// An export ends too early for another reason.
   void export_failed(const RecordedAudio& audio, const std::string& why);
 
-  /// Begins to remove what was recorded of sessions that ended before the retention. It goes on
-  /// until the executor stops.
-  void keep_for_retention(const net::Executor& executor, store::SessionStore& sessions);
+  /// Begins to remove what was recorded of sessions that ended before the retention, and to
+  /// archive final attempts. It goes on until the executor stops.
+  void keep(const net::Executor& executor, store::SessionStore& sessions,
+            store::RecordingStore& recorded);
   /// Waits for the threads: nothing is asked of them any more. Sessions may still have files open.
   void finish();
 
   std::uint64_t failures() const { return failures_; }
+  RecordingArchiver::Counts archive_counts() const { return archiver_.counts(); }
 
  private:
   class Sink;
-  std::filesystem::path file(const std::string& session_id, int attempt,
-                             transcript::AudioTrack track) const;
+  void closed(const std::string& session_id, int attempt);
   bool has_room();
   void failed(const std::string& session_id, const std::string& why);
   using Part = std::function<std::optional<std::string>(const AudioTimeline::ReadTrack&)>;
@@ -117,6 +131,8 @@ class Recordings {
   std::mutex mutex_;
   std::unordered_map<std::string, int> open_;  ///< sessions that are being recorded
   std::atomic<std::size_t> exports_{0};
+  recording::RecordedTracks recorded_;
+  RecordingArchiver archiver_;
   boost::asio::thread_pool files_{1};
   boost::asio::thread_pool encoder_{1};
 };

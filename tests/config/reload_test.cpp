@@ -17,7 +17,7 @@ std::optional<Settings> with_another_value(const Key& key) {
   // clang-format off
   const std::vector<Value> candidates = {
       12, 500, 7, 0.5, true, false, "9ms", "600ms", "7s", "11s", "2m", "3h", "96KiB", "12MiB", "300MiB", "7",
-      "other", "debug", "before", "go_on", "postgresql://other.example/words", "json", "xai", "process", "handover", "on_request", "token", "basic", "/tmp/one", "[::1]:9000",
+      "other", "debug", "before", "go_on", "postgresql://other.example/words", "json", "xai", "flac", "complete", "process", "handover", "on_request", "token", "basic", "/tmp/one", "[::1]:9000",
       "127.0.0.1:9000", "wss://other.example/v1", "http://127.0.0.1:3128", "https://voice.example",
       Value::array({"10.0.0.0/8"}), Value::array({"https://app.example"}),
       Value::array({"instructions"}), Value::array({"response.create"})};

@@ -113,6 +113,29 @@ TEST_CASE("each line of a webhook's secrets is looked at", "[config][secrets]") 
   CHECK_THAT(refusal("whsec_abcdefgh\n\"whsec_ijklmnop\"\n"), Contains("quote"));
 }
 
+TEST_CASE("recording.key_file has keys, one a line, and nothing else", "[config][secrets][P10]") {
+  const std::string one(64, 'a');
+  const std::string other(64, '7');
+  const auto keys_in = [](const std::string& content) {
+    const SecretFile file(content);
+    return load({{}, {"recording.key_file=" + file.path().string()}, {}}).recording.key.reveal();
+  };
+  CHECK(keys_in(one + "\n") == one);
+  CHECK(keys_in(one + "\r\n" + other + "\n") == one + "\r\n" + other);
+  for (const std::string& wrong :
+       {std::string("a-word-of-more-than-eight-letters"), one.substr(1), one + "a",
+        one + "\n" + other.substr(1), one + "\n\n" + other, std::string(64, 'g')}) {
+    const SecretFile file(wrong);
+    const std::string refusal =
+        refusal_of({{}, {"recording.key_file=" + file.path().string()}, {}});
+    CHECK_THAT(refusal, Contains("recording.key_file") && Contains("64 hexadecimal digits"));
+    CHECK_THAT(refusal, !Contains(wrong.substr(0, 20)));
+  }
+  const std::string variable = "VERBATIM_RECORDING_KEY=";
+  CHECK(load({{}, {}, {variable + one}}).recording.key.reveal() == one);
+  CHECK_THAT(refusal_of({{}, {}, {variable + one.substr(1)}}), Contains("64 hexadecimal digits"));
+}
+
 TEST_CASE("a refused secret is not repeated", "[config][secrets][P10]") {
   for (const char* text : {"\"sk-planted\"", " sk-planted", "\xEF\xBB\xBFsk-planted"})
     CHECK_THAT(refusal_in(text), !Contains("planted"));

@@ -91,10 +91,10 @@ class ExportStream final : public net::BodySource {
   net::Awaitable<std::string> read_session(const store::SessionSummary& session) {
     using Found = std::optional<store::TranscriptViews>;
     using Line = std::optional<std::string>;
-    const auto render = [&session, recording_kept = api_.settings.get()->recording.retention](
+    const auto render = [&session, kept = recording_kept(api_.settings.get()->recording)](
                             const Found& views) -> Line {
       if (!views) return std::nullopt;
-      Json shown = to_json(session, Detail::whole, recording_kept);
+      Json shown = to_json(session, Detail::whole, kept);
       shown["transcripts"] =
           Json::parse(transcript::render(session.id, *views, transcript::Format::json));
       return dump(shown) + "\n";

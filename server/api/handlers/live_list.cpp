@@ -61,14 +61,13 @@ class LiveList final : public net::BodySource {
   net::Awaitable<std::string> look() {
     const bool first = !std::exchange(looked_, true);
     using Shown = std::vector<std::pair<std::string, std::string>>;  // id, JSON
-    const auto render = [recording_kept = api_.settings.get()->recording.retention](
-                            const store::SessionPage& page) {
-      Shown shown;
-      for (const store::SessionSummary& one : page.sessions)
-        shown.emplace_back(one.id,
-                           json_response(to_json(one, Detail::listed, recording_kept)).body);
-      return shown;
-    };
+    const auto render =
+        [kept = recording_kept(api_.settings.get()->recording)](const store::SessionPage& page) {
+          Shown shown;
+          for (const store::SessionSummary& one : page.sessions)
+            shown.emplace_back(one.id, json_response(to_json(one, Detail::listed, kept)).body);
+          return shown;
+        };
     const auto call = [&](auto done) {
       api_.sessions.list_sessions(filter_, {"GET /v1/live"},
                                   compute_then<store::SessionPage>(render, done));

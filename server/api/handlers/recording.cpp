@@ -26,6 +26,12 @@ net::HttpResponse no_recording(const std::string& why) {
   return net::problem(404, "not recorded", why);
 }
 
+net::HttpResponse cannot_be_read(const recording::Trouble& trouble) {
+  if (trouble.kind == recording::TroubleKind::key_missing)
+    return net::problem(409, "recording key missing", trouble.why + ".");
+  return net::problem(500, "recording damaged", trouble.why + ".");
+}
+
 /// A range of the WAV file.
 class RecordingStream final : public net::BodySource {
  public:
@@ -128,13 +134,14 @@ net::Awaitable<net::Result<std::string>> item_of_turn(const ApiServices& api,
 }
 
 std::string tag_of_file(const RequestContext& context, int attempt,
-                        const requests::RecordingQuery& query,
-                        const relay::AudioTimeline& timeline) {
+                        const requests::RecordingQuery& query, const relay::AudioTimeline& timeline,
+                        bool lossy) {
   return tag_of(
       context.id + '\n' + std::to_string(attempt) + '\n' + std::to_string(query.turn.value_or(0)) +
       '\n' + std::to_string(query.track ? static_cast<int>(*query.track) : -1) + '\n' +
       std::to_string(query.unheard) + '\n' + std::to_string(static_cast<int>(query.format)) + '\n' +
-      std::to_string(timeline.starts_at_ms()) + '\n' + std::to_string(timeline.bytes()));
+      std::to_string(timeline.starts_at_ms()) + '\n' + std::to_string(timeline.bytes()) +
+      (lossy ? "\nlossy" : ""));
 }
 
 net::HttpResponse no_such_range(std::uint64_t size) {
@@ -242,13 +249,18 @@ net::Awaitable<net::HttpResponse> show_recording(const ApiServices& api, Request
     wanted.item_id = *std::move(item);
   }
   const auto measure = [&](auto done) { api.recordings->measure(context.id, attempt, done); };
-  const auto sizes = co_await net::from_callback<relay::TrackSizes>(context.executor(), measure);
+  using Measured = relay::Recordings::Measured;
+  const auto measured = co_await net::from_callback<Measured>(context.executor(), measure);
+  if (!measured) co_return cannot_be_read(measured.error());
+  const relay::TrackSizes& sizes = measured->sizes;
   if (sizes.user + sizes.assistant == 0)
-    co_return no_recording("The recording of " + named +
-                           " is not here any more: recording.retention or an operator removed it.");
+    co_return no_recording(
+        "The recording of " + named +
+        " is not here any more: recording.retention, recording.delete_when or an "
+        "operator removed it.");
   auto timeline = relay::AudioTimeline::of(found->runs, sizes, wanted);
   if (!timeline) co_return no_recording("No audio of this turn was recorded.");
-  const std::string tag = tag_of_file(context, attempt, *asked, *timeline);
+  const std::string tag = tag_of_file(context, attempt, *asked, *timeline, measured->lossy);
   relay::RecordedAudio recorded{std::make_shared<const relay::AudioTimeline>(*std::move(timeline)),
                                 context.id, attempt};
   co_return tagged(context.request, tag, [&] {

@@ -38,7 +38,7 @@ net::Awaitable<net::HttpResponse> session_as_json(const ApiServices& api,
   };
   auto session = co_await find_in_store<store::SessionSummary>(api, context, call);
   if (!session) co_return std::move(session).error();
-  Json shown = to_json(*session, Detail::whole, api.settings.get()->recording.retention);
+  Json shown = to_json(*session, Detail::whole, recording_kept(api.settings.get()->recording));
   if (context.is_client()) shown.erase("private");
   for (Json& attempt : shown["attempts"]) {
     attempt["captured"] =
@@ -80,8 +80,8 @@ net::Awaitable<net::HttpResponse> list_sessions(const ApiServices& api, RequestC
   if (searches && api.shared != nullptr) co_return no_search_in_fleet();
   const auto render =
       [fields = *std::move(fields), searches,
-       recording_kept = api.settings.get()->recording.retention](const store::SessionPage& page) {
-        Json shown = to_json(page, fields, recording_kept);
+       kept = recording_kept(api.settings.get()->recording)](const store::SessionPage& page) {
+        Json shown = to_json(page, fields, kept);
         if (searches) shown["search_complete"] = page.search_complete;
         return json_response(shown);
       };

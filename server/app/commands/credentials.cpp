@@ -3,6 +3,7 @@
 #include <iostream>
 #include <stdexcept>
 
+#include "base/aead.hpp"
 #include "base/clock.hpp"
 #include "base/crypto.hpp"
 #include "base/ids.hpp"
@@ -144,7 +145,29 @@ int token(const Common& common, const TokenOptions& options) {
   return exit_code::ok;
 }
 
-int keygen(const Common& common) {
+struct KeygenOptions {
+  bool recording = false;
+};
+
+void add_keygen_options(CLI::App& parser, KeygenOptions& options) {
+  parser.add_flag("--recording", options.recording,
+                  "a master key that encrypts recordings, for recording.key_file");
+}
+
+int recording_key(const Common& common) {
+  const std::string key = to_hex(random_bytes(aead::key_bytes));
+  if (common.as_json) {
+    print({{"key", key}});
+  } else {
+    std::cout << key << "\n";
+    std::cerr << "Put it into the file of recording.key_file, above older keys, and keep a copy "
+                 "elsewhere. Without it recordings cannot be heard.\n";
+  }
+  return exit_code::ok;
+}
+
+int keygen(const Common& common, const KeygenOptions& options) {
+  if (options.recording) return recording_key(common);
   const access::NewApiKey made = access::make_api_key();
   if (common.as_json) {
     print({{"key", made.key}, {"sha256", "sha256:" + made.sha256}});
@@ -162,7 +185,8 @@ Family credential_commands() {
   return {"",
           "",
           {command("token", "mint a client token", add_token_options, token),
-           command("keygen", "make a back-end API key", keygen)}};
+           command("keygen", "make a back-end API key, or a key for recordings", add_keygen_options,
+                   keygen)}};
 }
 
 }  // namespace verbatim::app

@@ -48,7 +48,7 @@ void add_list_options(CLI::App& parser, ListOptions& options) {
       ->check(not_empty());
 }
 
-void print_line(const store::SessionSummary& one, std::chrono::milliseconds recording_kept) {
+void print_line(const store::SessionSummary& one, const api::RecordingKept& recording_kept) {
   const Json session = api::to_json(one, api::Detail::listed, recording_kept);
   const Json& reason = session["close_reason"];
   std::cout << one.id << "  " << iso_time(one.created_at) << "  "
@@ -69,13 +69,13 @@ int list(const Common& common, const ListOptions& options) {
   const config::Settings settings = common.settings();
   const store::SessionPage page = store_of(settings).list_sessions(filter);
   if (common.as_json) {
-    Json shown = api::to_json(page, {}, settings.recording.retention);
+    Json shown = api::to_json(page, {}, api::recording_kept(settings.recording));
     if (!filter.question.empty()) shown["search_complete"] = page.search_complete;
     print(shown);
     return exit_code::ok;
   }
   for (std::size_t i = 0; i < page.sessions.size(); ++i) {
-    print_line(page.sessions[i], settings.recording.retention);
+    print_line(page.sessions[i], api::recording_kept(settings.recording));
     if (i < page.hits.size() && page.hits[i])
       std::cout << "    " << printable(page.hits[i]->snippet) << "\n";
   }
@@ -96,7 +96,7 @@ int show(const Common& common, const OneSession& options) {
   const config::Settings settings = common.settings();
   const auto session = store_of(settings).find_session(options.id);
   if (!session) return fail_unknown(options.id);
-  print(api::to_json(*session, api::Detail::whole, settings.recording.retention));
+  print(api::to_json(*session, api::Detail::whole, api::recording_kept(settings.recording)));
   return exit_code::ok;
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/ascii.hpp"
 #include "base/base64.hpp"
+#include "base/lines.hpp"
 #include "base/url.hpp"
 #include "config/database_url.hpp"
 #include "config/otlp_headers.hpp"
@@ -56,6 +57,8 @@ std::vector<std::string> secrets_of(const config::Settings& settings) {
     if (const std::size_t blank = value.rfind(' '); blank != value.npos)
       secrets.push_back(value.substr(blank + 1));
   }
+  for (const std::string_view key : lines_of(settings.recording.key.reveal()))
+    secrets.emplace_back(key);
   if (!settings.fleet.url.empty()) {
     for (const std::string& secret :
          config::parse_database_url(settings.fleet.url.reveal()).secrets())

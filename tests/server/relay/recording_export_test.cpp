@@ -61,8 +61,10 @@ struct Recorded {
     runs.push_back({track, track == AudioTrack::user ? "" : "a1", 0, -1, 0, format});
   }
   RecordedAudio audio(const AudioExport& wanted = {}) {
-    const auto sizes = result_of<TrackSizes>([&](auto done) { recordings.measure("s1", 1, done); });
-    auto timeline = AudioTimeline::of(runs, sizes, wanted);
+    const auto measured =
+        result_of<Recordings::Measured>([&](auto done) { recordings.measure("s1", 1, done); });
+    REQUIRE(measured);
+    auto timeline = AudioTimeline::of(runs, measured->sizes, wanted);
     REQUIRE(timeline);
     return {std::make_shared<const AudioTimeline>(*std::move(timeline)), "s1", 1};
   }

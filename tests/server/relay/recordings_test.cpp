@@ -73,10 +73,11 @@ TEST_CASE("a session has a file for each speaker, which only the owner can read"
   CHECK((status.st_mode & 0777U) == 0600);
   REQUIRE(::stat(at.file("s1").c_str(), &status) == 0);
   CHECK((status.st_mode & 0777U) == 0700);
-  const auto sizes =
-      answer_of<TrackSizes>([&](auto done) { at.recordings.measure("s1", 2, done); });
-  CHECK(sizes.user == 4);
-  CHECK(sizes.assistant == 2);
+  const auto measured =
+      answer_of<Recordings::Measured>([&](auto done) { at.recordings.measure("s1", 2, done); });
+  REQUIRE(measured);
+  CHECK(measured->sizes.user == 4);
+  CHECK(measured->sizes.assistant == 2);
 }
 
 TEST_CASE("an attempt that goes on continues its files, and cuts off no byte of them",

@@ -26,8 +26,9 @@ export const libraries = [
   { name: 'simdjson', find: 'simdjson', targets: ['simdjson::simdjson'], header: /^simdjson\.h$/, development: 'libsimdjson-dev', runtime: 'libsimdjson14', notice: 'simdjson' },
   { name: 'zlib', find: 'ZLIB', targets: ['ZLIB::ZLIB'], header: /^zlib\.h$/, development: 'zlib1g-dev', runtime: 'zlib1g', notice: 'zlib' },
   { name: 'libFLAC', find: 'FLAC_LIBRARY', targets: ['${FLAC_LIBRARY}'], header: /^FLAC\//, development: 'libflac-dev', runtime: 'libflac12', notice: 'libFLAC' },
+  { name: 'libopus', find: 'OPUS_LIBRARY', targets: ['${OPUS_LIBRARY}'], header: /^opus\.h$/, development: 'libopus-dev', runtime: 'libopus0', notice: 'libopus' },
   { name: 'libopusenc', find: 'OPUSENC_LIBRARY', targets: ['${OPUSENC_LIBRARY}'], header: /^opusenc\.h$/, development: 'libopusenc-dev', runtime: 'libopusenc0', notice: 'libopusenc' },
-  { name: 'libopusfile', find: 'OPUSFILE_LIBRARY', targets: ['${OPUSFILE_LIBRARY}'], header: /^opusfile\.h$/, development: 'libopusfile-dev', notice: 'libopusfile' },
+  { name: 'libopusfile', find: 'OPUSFILE_LIBRARY', targets: ['${OPUSFILE_LIBRARY}'], header: /^opusfile\.h$/, development: 'libopusfile-dev', runtime: 'libopusfile0', notice: 'libopusfile' },
   { name: 'Catch2', find: 'Catch2', targets: ['Catch2::Catch2'], header: /^catch2\//, development: 'catch2', notice: 'Catch2' },
 ];
 
