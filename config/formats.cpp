@@ -349,6 +349,11 @@ Format<std::string> collector_url() {
                      "https", "; use trace.otlp_headers_file", "");
 }
 
+Format<std::string> engine_url() {
+  return service_url("an http:// or https:// URL without user or password, or nothing", "http",
+                     "https", "; use the key_file beside it", "");
+}
+
 Format<std::vector<ApiKey>> api_keys() {
   return {Shape::list, "a list of { name = \"...\", sha256 = \"HEX\" } or \"sha256:HEX\"",
           [](const Value& value, Source) {

@@ -48,6 +48,8 @@ Format<Endpoint> endpoint(bool may_be_empty);
 Format<std::string> upstream_url();
 Format<std::string> proxy_url();
 Format<std::string> collector_url();
+/// A server for transcriptions.
+Format<std::string> engine_url();
 Format<std::vector<std::string>> origins();
 /// Normalised: no slash at the end, scheme and host in lower case, no default port.
 Format<std::string> public_url();

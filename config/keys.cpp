@@ -57,9 +57,9 @@ std::string member_of(const std::string& name) { return name.substr(name.find('.
 const std::vector<Key>& keys() {
   static const std::vector<Key> table = [] {
     std::vector<Key> all;
-    for (auto make :
-         {make_server_keys, make_auth_keys, make_upstream_keys, make_session_keys, make_limit_keys,
-          make_storage_keys, make_trace_keys, make_fleet_keys, make_operator_keys}) {
+    for (auto make : {make_server_keys, make_auth_keys, make_upstream_keys, make_session_keys,
+                      make_limit_keys, make_storage_keys, make_repair_keys, make_trace_keys,
+                      make_fleet_keys, make_operator_keys}) {
       for (Key& key : make()) all.push_back(std::move(key));
     }
     return all;

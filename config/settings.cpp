@@ -89,7 +89,8 @@ class Reader {
   /// Appends all that is wrong to `wrong`.
   Settings finish(std::vector<std::string>& wrong) {
     for (const auto check : {&Reader::require_pair, &Reader::require_ttl_below_its_max,
-                             &Reader::require_metrics_elsewhere, &Reader::require_another_disk})
+                             &Reader::require_metrics_elsewhere, &Reader::require_another_disk,
+                             &Reader::require_usable_engines})
       collect([&] { (this->*check)(); });
     for (const Contradiction& one : contradictions_of_fleet(settings_))
       collect([&] {
@@ -224,6 +225,17 @@ class Reader {
          "is the same as server.data_dir; set a directory on another disk");
   }
 
+  void require_usable_engines() {
+    const Repair& repair = settings_.repair;
+    if (!repair.fallback_url.empty() && repair.url.empty() && !rejected("repair.url"))
+      fail(where("repair.fallback_url"), "is set without repair.url, the first engine");
+    if (repair.allow_private || rejected("repair.allow_private")) return;
+    for (const auto& [key, url] : {std::pair("repair.url", repair.url),
+                                   std::pair("repair.fallback_url", repair.fallback_url)})
+      if (!url.empty() && required_url(url).scheme == "http")
+        fail(where(key), "has the scheme http: set repair.allow_private = true, or use https");
+  }
+
   /// An unencrypted connection to another machine exposes the conversation and the provider's key.
   void warn_of_clear_text() {
     const std::string& text = settings_.upstream.url;
@@ -270,6 +282,9 @@ class Reader {
   /// Throws for an unknown variable that is meant for this program. Other variables pass: container
   /// platforms make VERBATIM_SERVICE_HOST and the like.
   static void require_foreign(const std::string& where, const std::string& variable) {
+    // For commands that call a running relay (server/app/relay_client.hpp); the name is near to
+    // that of repair.key.
+    if (variable == "VERBATIM_API_KEY") return;
     std::string name = lower_case(variable.substr(std::string_view("VERBATIM_").size()));
     const auto underscore = name.find('_');
     if (underscore == std::string::npos) return;

@@ -242,6 +242,23 @@ struct Recording {
   DeleteWhen delete_when{};
 };
 
+/// Transcribes recorded speech again if the provider could not (server/repair).
+struct Repair {
+  std::string url;  ///< of the engine; empty: off
+  std::string model;
+  Secret key;                ///< empty: none
+  std::string fallback_url;  ///< of a second engine; empty: none
+  std::string fallback_model;
+  Secret fallback_key;
+  bool allow_private = false;      ///< also local and private addresses, and http
+  milliseconds timeout{};          ///< per call
+  std::size_t attempts_max = 0;    ///< tries of an utterance
+  milliseconds audio_max{};        ///< sent of one attempt, in all tries
+  std::size_t file_bytes_max = 0;  ///< of an utterance as WAV
+  milliseconds retry_min{};        ///< doubled after each try
+  milliseconds retry_max{};
+};
+
 /// Prices of a model's tokens, each for a million of them.
 struct ModelPrices {
   std::string model;  ///< its name, or the beginning of it
@@ -362,6 +379,7 @@ struct Settings {
   Events events;
   Capture capture;
   Recording recording;
+  Repair repair;
   Console console;
   Trace trace;
   Fleet fleet;

@@ -32,6 +32,10 @@ class StorageWatch;
 class Upstream;
 }  // namespace verbatim::relay
 
+namespace verbatim::repair {
+class Repairs;
+}  // namespace verbatim::repair
+
 namespace verbatim::store {
 class CopyStore;
 class RecordingStore;
@@ -86,6 +90,7 @@ struct ApiParts {
   Log& log;
   relay::Peers* peers = nullptr;  ///< the other nodes of the fleet; null: this relay is alone
   relay::Recordings* recordings = nullptr;  ///< null: there are none
+  repair::Repairs* repairs = nullptr;       ///< null: nothing is repaired
   const SharedStore* shared = nullptr;      ///< the fleet's database; null: there is none
 };
 

@@ -5,6 +5,7 @@
 #include "base/crypto.hpp"
 #include "base/json/dump.hpp"
 #include "base/json/tree.hpp"
+#include "server/recording/trouble.hpp"
 #include "server/relay/access/misplaced_secret.hpp"
 
 namespace verbatim::api {
@@ -56,6 +57,12 @@ net::HttpResponse unauthorized(const net::HttpRequest& request,
 net::HttpResponse not_found() {
   return net::problem(404, "not found",
                       "There is no such session, or this credential has no access to it.");
+}
+
+net::HttpResponse unreadable_recording(const recording::Trouble& trouble) {
+  if (trouble.kind == recording::TroubleKind::key_missing)
+    return net::problem(409, "recording key missing", trouble.why + ".");
+  return net::problem(500, "recording damaged", trouble.why + ".");
 }
 
 net::HttpResponse retry_later(net::HttpResponse response) {

@@ -17,6 +17,9 @@
 namespace verbatim::access {
 class IdGuard;
 }  // namespace verbatim::access
+namespace verbatim::recording {
+struct Trouble;
+}  // namespace verbatim::recording
 
 namespace verbatim::api {
 
@@ -33,6 +36,8 @@ net::HttpResponse tagged(const net::HttpRequest& request, std::string_view tag,
 net::HttpResponse unauthorized(const net::HttpRequest& request, const access::AuthFailure& failure);
 /// 404 for a session that is unknown or another user's: the answer does not show which.
 net::HttpResponse not_found();
+/// 409 if a key is missing, else 500.
+net::HttpResponse unreadable_recording(const recording::Trouble& trouble);
 net::HttpResponse retry_later(net::HttpResponse response);
 /// 204.
 net::HttpResponse no_content();

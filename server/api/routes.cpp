@@ -32,6 +32,8 @@ Handler explain_upgrade;
 Handler create_session, erase_session, list_sessions, patch_session, show_session;
 // recording.cpp
 Handler show_recording;
+// repair.cpp
+Handler repair_session;
 // retention.cpp
 Handler apply_retention, show_retention;
 // session_end.cpp
@@ -68,6 +70,7 @@ std::span<const Route> all_routes() {
       {"POST", "/v1/sessions", back_end, create_session},
       {"PATCH", "/v1/sessions/{id}", back_end, patch_session, true},
       {"POST", "/v1/sessions/{id}/end", back_end, end_session, true},
+      {"POST", "/v1/sessions/{id}/repair", back_end, repair_session, true},
       {"POST", "/v1/sessions/{id}/transcript", back_end_or_own_session, post_transcript, true,
        true},
       {"GET", "/v1/webhooks/deliveries", back_end, list_deliveries},

@@ -38,6 +38,7 @@
 #include "server/relay/session_ender.hpp"
 #include "server/relay/session_eraser.hpp"
 #include "server/relay/storage_monitor.hpp"
+#include "server/repair/repairs.hpp"
 #include "server/traces/tracer.hpp"
 #include "server/webhooks/dispatcher.hpp"
 #include "session/protocol/secret_filter.hpp"
@@ -143,6 +144,9 @@ struct App::Parts {
     erasure = std::make_unique<relay::Erasure>(
         *store, registry, *suspended, capture.get(), 3 * settings.session.close_timeout,
         settings.session.resume_window, log, recordings.get());
+    repairs = repair::Repairs::start_if_any(settings.repair, {*store, *store, *store, *store},
+                                            recordings.get(), log);
+    if (repairs) erasure->hold_first(*repairs);
     if (!options.directory)
       options.directory = fleet_shipping.directory(
           {settings.fleet, *store, registry, *suspended, *erasure, credentials, log});
@@ -164,6 +168,7 @@ struct App::Parts {
                           capture.get(), log};
     for_api.peers = fleet.get();
     for_api.recordings = recordings.get();
+    for_api.repairs = repairs.get();
     for_api.shared = fleet_reads.shared();
     const api::ApiStores stores{fleet_reads.sessions(*store), *store, *store, *store, *store};
     api = std::make_unique<api::Api>(for_api, stores);
@@ -194,6 +199,7 @@ struct App::Parts {
   void end_workers() {
     provider.reset();
     for (const auto& worker : workers) worker->join();
+    if (repairs) repairs->stop();
     if (recordings) recordings->finish();
     fleet.finish();
     fleet_reads.finish();
@@ -434,6 +440,7 @@ struct App::Parts {
   relay::StorageWatch storage_watch;
   StoreStart store_start;
   std::unique_ptr<store::Store> store;
+  std::unique_ptr<repair::Repairs> repairs;
   std::unique_ptr<transcript::Journal> forwarding;  ///< testing.forward_before_commit; else null
   FleetShipping fleet_shipping;
   FleetReads fleet_reads;

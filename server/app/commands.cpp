@@ -22,8 +22,8 @@ namespace {
 std::vector<Family> all_commands() {
   return {server_commands(),  configuration_commands(), doctor_commands(),
           data_commands(),    credential_commands(),    token_commands(),
-          session_commands(), retention_commands(),     webhook_commands(),
-          fleet_commands(),   developer_commands()};
+          session_commands(), retention_commands(),     repair_commands(),
+          webhook_commands(), fleet_commands(),         developer_commands()};
 }
 
 /// The reader of a pipe, such as `head`, may leave when it has enough.

@@ -39,6 +39,27 @@ std::int64_t AudioTimeline::frames_of(std::int64_t bytes, const AudioFormat& for
   return bytes / transcript::sample_bytes(format.encoding) * rate_ / format.rate;
 }
 
+/// A process that was killed may have written the first samples of a track, and not their index.
+/// They are then at the beginning of the attempt.
+AudioTimeline::Runs AudioTimeline::completed(Runs runs, const TrackSizes& sizes) {
+  AudioFormat format;  // the usual one, unless the other track has another
+  for (const AudioPlaced& run : runs)
+    if (run.format.encoding != AudioEncoding::none && run.format.rate > 0) format = run.format;
+  for (const AudioTrack track : {AudioTrack::user, AudioTrack::assistant}) {
+    const bool has_time = std::any_of(runs.begin(), runs.end(), [&](const AudioPlaced& run) {
+      return run.track == track && run.at_ms >= 0;
+    });
+    if (!has_time && sizes.of(track) > 0) {
+      AudioPlaced first;
+      first.track = track;
+      first.at_ms = 0;
+      first.format = format;
+      runs.push_back(first);
+    }
+  }
+  return runs;
+}
+
 /// The runs of a track that have a time. Each ends where the next one begins in the file.
 AudioTimeline::Pieces AudioTimeline::pieces_of(AudioTrack track, const Runs& runs,
                                                std::int64_t size, const AudioExport& wanted) const {
@@ -71,36 +92,55 @@ AudioTimeline::Pieces AudioTimeline::pieces_of(AudioTrack track, const Runs& run
   return pieces;
 }
 
-/// The export is the time in which the item is heard. False: it is not.
-bool AudioTimeline::choose_item(const Runs& runs, const std::string& item_id) {
-  std::int64_t first = std::numeric_limits<std::int64_t>::max();
-  std::int64_t last = 0;
-  const auto add = [&](std::int64_t begins, std::int64_t ends) {
-    if (begins >= ends) return;
-    first = std::min(first, begins);
-    last = std::max(last, ends);
-  };
+/// Calls `use` with each item's name and its first and last frame in each piece; they may be in
+/// the wrong order where it is not in the piece.
+template <class Use>
+void AudioTimeline::for_each_item(const Runs& runs, Use use) const {
   for (const Piece& piece : pieces_) {
     if (piece.track == AudioTrack::assistant) {
-      if (piece.item_id == item_id) add(piece.begins, piece.ends);
+      use(piece.item_id, piece.begins, piece.ends);
       continue;
     }
     for (const AudioPlaced& run : runs) {
-      if (run.track != AudioTrack::user || run.at_ms >= 0 || run.item_id != item_id) continue;
+      if (run.track != AudioTrack::user || run.at_ms >= 0) continue;
       const auto frame_at = [&](std::int64_t byte) {
         return piece.begins + frames_of(std::max<std::int64_t>(0, byte - piece.from), piece.format);
       };
-      add(frame_at(run.from), std::min(piece.ends, frame_at(run.from + run.bytes)));
+      use(run.item_id, frame_at(run.from), std::min(piece.ends, frame_at(run.from + run.bytes)));
     }
   }
+}
+
+/// The export is the time in which the item is heard. False: it is not.
+bool AudioTimeline::choose_item(const Runs& runs, const std::string& item_id,
+                                std::int64_t margin_ms) {
+  std::int64_t first = std::numeric_limits<std::int64_t>::max();
+  std::int64_t last = 0;
+  const auto add = [&](const std::string& item, std::int64_t begins, std::int64_t ends) {
+    if (begins >= ends || item != item_id) return;
+    first = std::min(first, begins);
+    last = std::max(last, ends);
+  };
+  for_each_item(runs, add);
   if (first >= last) return false;
+  const std::int64_t margin = margin_ms * rate_ / 1000;
+  std::int64_t earliest = std::max(origin_, first - margin);
+  std::int64_t latest = std::min(origin_ + static_cast<std::int64_t>(frames_), last + margin);
+  for_each_item(runs, [&](const std::string& item, std::int64_t begins, std::int64_t ends) {
+    if (begins >= ends || item == item_id) return;
+    if (ends <= first) earliest = std::max(earliest, ends);
+    if (begins >= last) latest = std::min(latest, begins);
+  });
+  first = std::min(first, earliest);
+  last = std::max(last, latest);
   origin_ = first;
   frames_ = static_cast<std::uint64_t>(last - first);
   return true;
 }
 
-std::optional<AudioTimeline> AudioTimeline::of(const Runs& runs, const TrackSizes& sizes,
+std::optional<AudioTimeline> AudioTimeline::of(const Runs& known, const TrackSizes& sizes,
                                                const AudioExport& wanted) {
+  const Runs runs = completed(known, sizes);
   AudioTimeline made;
   made.track_ = wanted.track;
   made.sizes_ = sizes;
@@ -122,7 +162,8 @@ std::optional<AudioTimeline> AudioTimeline::of(const Runs& runs, const TrackSize
     end = std::max(end, piece.ends);
   }
   made.frames_ = static_cast<std::uint64_t>(std::max<std::int64_t>(0, end - made.origin_));
-  if (wanted.item_id && !made.choose_item(runs, *wanted.item_id)) return std::nullopt;
+  if (wanted.item_id && !made.choose_item(runs, *wanted.item_id, wanted.margin_ms))
+    return std::nullopt;
   return made;
 }
 

@@ -28,6 +28,7 @@ struct AudioExport {
   std::optional<transcript::AudioTrack> track;  ///< none: both, the user left
   bool unheard = false;                         ///< with what the client did not hear
   std::optional<std::string> item_id;           ///< only while this item is heard
+  std::int64_t margin_ms = 0;  ///< more before and after an item, up to the speech of another one
 };
 
 class AudioTimeline {
@@ -74,10 +75,13 @@ class AudioTimeline {
   };
   using Pieces = std::vector<Piece>;
 
+  static Runs completed(Runs runs, const TrackSizes& sizes);
   std::int64_t frames_of(std::int64_t bytes, const transcript::AudioFormat& format) const;
   Pieces pieces_of(transcript::AudioTrack track, const Runs& runs, std::int64_t size,
                    const AudioExport& wanted) const;
-  bool choose_item(const Runs& runs, const std::string& item_id);
+  template <class Use>
+  void for_each_item(const Runs& runs, Use use) const;
+  bool choose_item(const Runs& runs, const std::string& item_id, std::int64_t margin_ms);
   std::string header() const;
   bool mix(const Piece& piece, std::int64_t first, std::int64_t last, const ReadTrack& read,
            std::string& into) const;

@@ -100,6 +100,19 @@ net::Awaitable<Erased> Erasure::erase(net::Executor executor, const std::string&
 
 void Erasure::remove(const std::string& id, bool stored, std::function<void(Erased)> done,
                      std::function<void()> gone) {
+  if (sender_ == nullptr) return remove_unsent(id, stored, std::move(done), std::move(gone));
+  const auto over = [this, id, done = std::move(done)](Erased result) {
+    sender_->release(id);
+    done(std::move(result));
+  };
+  sender_->hold(id, [this, id, stored, over, gone = std::move(gone)] {
+    remove_unsent(id, stored, over, gone);
+  });
+}
+
+/// The same once nothing of it is being sent.
+void Erasure::remove_unsent(const std::string& id, bool stored, std::function<void(Erased)> done,
+                            std::function<void()> gone) {
   const auto erase_stored = [this, id, done, gone = std::move(gone)] {
     const auto erased = [done](store::StoreResult<bool> outcome) {
       if (!outcome) return done({Erased::Outcome::storage_failure, false, outcome.error()});

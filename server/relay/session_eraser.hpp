@@ -14,6 +14,7 @@
 
 #include "base/log.hpp"
 #include "config/settings.hpp"
+#include "server/relay/audio_sender.hpp"
 #include "server/relay/recordings.hpp"
 #include "server/relay/session_registry.hpp"
 #include "server/relay/suspended_sessions.hpp"
@@ -61,6 +62,9 @@ class Erasure {
         log_(log),
         recordings_(recordings) {}
 
+  /// Before the first erasure, and for good: what is erased is no longer sent there.
+  void hold_first(AudioSender& sender) { sender_ = &sender; }
+
   /// `patience`: how long to wait until no file has the session's text.
   net::Awaitable<Erased> erase(net::Executor executor, const std::string& id, Why why,
                                const std::string& by, config::milliseconds patience);
@@ -87,6 +91,8 @@ class Erasure {
 
  private:
   net::Awaitable<Admission> reserve_session(net::Executor executor, const std::string& id, Why why);
+  void remove_unsent(const std::string& id, bool stored, std::function<void(Erased)> done,
+                     std::function<void()> gone);
   class Departure;
   net::Awaitable<void> erase_ended_before(net::Executor executor, TimeMs time);
 
@@ -98,6 +104,7 @@ class Erasure {
   std::atomic<config::milliseconds> resume_window_;
   Log& log_;
   Recordings* recordings_;
+  AudioSender* sender_ = nullptr;  ///< null: no audio is sent
   std::atomic<std::uint64_t> by_request_{0};
   std::atomic<std::uint64_t> by_retention_{0};
   net::AsyncEvent* retention_changed_ = nullptr;  ///< of keep_for_retention()

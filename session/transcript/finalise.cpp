@@ -18,6 +18,7 @@ std::string usage_list(const Transcript& transcript) {
   if (responses.any()) add(response_counts(responses));
   if (const std::string& id = transcript.provider_session_id(); !id.empty())
     add(provider_session(id));
+  if (const std::string& code = transcript.language(); !code.empty()) add(spoken_language(code));
   const Usage& used = transcript.used();
   if (used.audio_ms() > 0) add(metered_audio(used.input_audio_ms, used.output_audio_ms));
   return "[" + list + "]";

@@ -359,6 +359,7 @@ std::vector<std::string> Transcript::usage() const { return state_->all_usage();
 const Usage& Transcript::used() const { return state_->used; }
 const ResponseCounts& Transcript::responses() const { return state_->response_counts; }
 const std::string& Transcript::provider_session_id() const { return state_->provider_session_id; }
+const std::string& Transcript::language() const { return state_->language; }
 
 std::vector<std::string> Transcript::chain() const {
   std::vector<std::string> ids;

@@ -108,6 +108,8 @@ class Transcript {
   const ResponseCounts& responses() const;
   /// The provider's id of the latest upstream connection's session; empty if it gave none.
   const std::string& provider_session_id() const;
+  /// The language that the session sets for transcriptions; empty: none.
+  const std::string& language() const;
 
   /// Ids of all items in the conversation's order, for a rebuild; item() returns the details.
   /// Deleted turns are included, and turn() marks them; deleted tool items are not.

@@ -77,7 +77,8 @@ void Transcript::State::on(const UpstreamLost& event) {
   note({"upstream_lost", now, event.why});
 }
 
-void Transcript::State::on(const SettingsChanged&) {
+void Transcript::State::on(const SettingsChanged& event) {
+  language = transcription_language(event.json);
   if (std::exchange(settings_seen, true)) note({"settings_changed", now, {}});
 }
 

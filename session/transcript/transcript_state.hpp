@@ -145,6 +145,7 @@ struct Transcript::State {
   std::uint64_t tools_version = 0;  ///< increases with every change of a tool's item
   ResponseCounts response_counts;
   std::string provider_session_id;
+  std::string language;  ///< that the session sets for transcriptions; empty: none
   bool finished = false;
   TimeMs now = 0;  ///< never runs backwards
 

@@ -41,6 +41,15 @@ Usage read(View object) {
   return usage;
 }
 
+/// Untrusted: a language code, or nothing.
+std::string checked_code(std::string code) {
+  constexpr std::size_t shortest = 2, longest = 16;
+  const bool good = std::all_of(code.begin(), code.end(), [](char one) {
+    return (one >= 'a' && one <= 'z') || (one >= 'A' && one <= 'Z') || one == '-';
+  });
+  return good && code.size() >= shortest && code.size() <= longest ? code : std::string();
+}
+
 }  // namespace
 
 Usage& Usage::operator+=(const Usage& more) {
@@ -109,6 +118,26 @@ void add_first_audio(std::vector<Turn>& turns, std::string_view usage_list) {
 std::string provider_session(const std::string& id) {
   constexpr std::size_t bytes_max = 256;
   return dump({{"verbatim_provider", {{"session_id", id.substr(0, bytes_max)}}}});
+}
+
+std::string spoken_language(const std::string& code) {
+  return dump({{"verbatim_language", {{"code", code}}}});
+}
+
+std::string language_in(std::string_view usage_list) {
+  std::string code;
+  for (json::Elements elements(View::of(usage_list)); elements.next();) {
+    const View language = elements.value()["verbatim_language"];
+    if (language.exists()) code = checked_code(language["code"].string_or_empty());
+  }
+  return code;
+}
+
+std::string transcription_language(std::string_view settings_json) {
+  const View settings = View::of(settings_json);
+  const View inner = settings["session"];
+  const View session = inner.is(Kind::object) ? inner : settings;
+  return checked_code(session["audio"]["input"]["transcription"]["language"].string_or_empty());
 }
 
 std::string metered_audio(std::int64_t input_ms, std::int64_t output_ms) {

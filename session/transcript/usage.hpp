@@ -85,6 +85,15 @@ void add_first_audio(std::vector<Turn>& turns, std::string_view usage_list);
 /// `{"verbatim_provider":{"session_id":"sess_1"}}`. A longer id is cut to 256 bytes.
 std::string provider_session(const std::string& id);
 
+/// The element of that list with the language that the session set for transcriptions:
+/// `{"verbatim_language":{"code":"de"}}`.
+std::string spoken_language(const std::string& code);
+/// The code of that element in a list; empty: there is none.
+std::string language_in(std::string_view usage_list);
+/// The language of input transcription in the provider's settings, as SettingsChanged has them.
+/// Empty: none, or not a code of 2 to 16 letters and hyphens.
+std::string transcription_language(std::string_view settings_json);
+
 /// The element of that list with the length of the audio, in milliseconds for each direction.
 std::string metered_audio(std::int64_t input_ms, std::int64_t output_ms);
 

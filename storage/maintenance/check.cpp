@@ -32,6 +32,9 @@ constexpr Rule rules[] = {
     {"recorded audio without an attempt",
      "SELECT count(*), 'attempt ' || min(attempt) FROM audio_run "
      "WHERE attempt NOT IN (SELECT id FROM attempt)"},
+    {"tries of a repair without an attempt",
+     "SELECT count(*), 'attempt ' || min(attempt) FROM repair "
+     "WHERE attempt NOT IN (SELECT id FROM attempt)"},
     {"journal rows without an attempt",
      "SELECT count(*), 'row ' || min(seq) FROM journal "
      "WHERE attempt NOT IN (SELECT id FROM attempt)"},

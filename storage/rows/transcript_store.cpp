@@ -312,6 +312,7 @@ bool delete_rows(sqlite::Database& database, const std::string& id) {
     database.query("DELETE FROM turn WHERE attempt = ?").bind(attempt).run();
     database.query("DELETE FROM tool_call WHERE attempt = ?").bind(attempt).run();
     database.query("DELETE FROM audio_run WHERE attempt = ?").bind(attempt).run();
+    database.query("DELETE FROM repair WHERE attempt = ?").bind(attempt).run();
     database.query("DELETE FROM copy WHERE attempt = ?").bind(attempt).run();
     for (const char* const table : {"delivery_try", "delivery"})
       database

@@ -281,8 +281,20 @@ CREATE TABLE audio_run (
 ) WITHOUT ROWID;
 )sql";
 
-constexpr const char* steps[] = {version_1, version_2, version_3, version_4,  version_5, version_6,
-                                 version_7, version_8, version_9, version_10, version_11};
+/// The calls for a second transcription of an utterance (storage/store/repair_store.hpp).
+constexpr const char* version_12 = R"sql(
+CREATE TABLE repair (
+  attempt INTEGER NOT NULL REFERENCES attempt,
+  item_id TEXT NOT NULL,
+  tries INTEGER NOT NULL,
+  audio_ms INTEGER NOT NULL,
+  PRIMARY KEY (attempt, item_id)
+) WITHOUT ROWID;
+)sql";
+
+constexpr const char* steps[] = {version_1, version_2,  version_3,  version_4,
+                                 version_5, version_6,  version_7,  version_8,
+                                 version_9, version_10, version_11, version_12};
 
 std::int64_t number(Database& database, const char* sql) {
   Query read = database.query(sql);

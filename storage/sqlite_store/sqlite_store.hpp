@@ -119,6 +119,15 @@ class SqliteStore final : public store::Store {
   void read_recording(std::string session_id, std::optional<int> attempt, store::ReadLabel label,
                       store::Done<std::optional<store::RecordedAttempt>> done) override;
 
+  // RepairStore
+  void find_repairable(store::RepairCursor since, std::size_t limit, store::ReadLabel label,
+                       store::Done<store::RepairPage> done) override;
+  void read_repair(store::RepairableAttempt attempt, store::ReadLabel label,
+                   store::Done<store::RepairRecord> done) override;
+  void note_repair_try(store::RepairTry one, store::Done<> done) override;
+  void forget_repair_tries(store::RepairableAttempt attempt, store::Done<> done) override;
+  void keep_repair(store::PostedCopy posted, store::Done<store::KeptCopy> done) override;
+
   // WebhookStore
   void want_messages(unsigned kinds, store::Done<> done) override;
   std::unique_ptr<store::WebhookOutbox> open_outbox(std::string target,

@@ -16,6 +16,7 @@
 #include "storage/store/health.hpp"
 #include "storage/store/moving_store.hpp"
 #include "storage/store/recording_store.hpp"
+#include "storage/store/repair_store.hpp"
 #include "storage/store/session_store.hpp"
 #include "storage/store/shipping_store.hpp"
 #include "storage/store/suspended_store.hpp"
@@ -33,6 +34,7 @@ class Store : public SessionStore,
               public MovingStore,
               public TailStore,
               public RecordingStore,
+              public RepairStore,
               public WebhookStore,
               public DeliveryStore,
               public ShippingStore,

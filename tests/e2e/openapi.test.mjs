@@ -95,7 +95,8 @@ test('the served description is valid OpenAPI 3.1, and a damaged one would be de
 
 /** Every answer of the call for recordings, from a relay that records. */
 async function showRecording(t, { simulator, judge }) {
-  const relay = await startRelay(t, { simulator, set: ['recording.enabled=yes'] });
+  const engine = ['repair.url=http://127.0.0.1:9', 'repair.allow_private=true'];
+  const relay = await startRelay(t, { simulator, set: ['recording.enabled=yes', ...engine] });
   const token = await relay.mint({ user: 'ada' });
   const client = await Client.connectWithId(t, relay, { token });
   const path = `/v1/sessions/${client.id}/recording`;
@@ -105,6 +106,11 @@ async function showRecording(t, { simulator, judge }) {
   await client.ask('Is this recorded?');
   await eventually(async () => (await relay.request(path)).status === 409, 'a recording that goes on');
   await expect(409);
+  const repair = async (status, id, query = '', options = {}) => {
+    const answer = await relay.request(`/v1/sessions/${id}/repair${query}`, { method: 'POST', ...options });
+    assert.equal(judge.check('repairSession', answer).status, status, query);
+  };
+  await repair(409, client.id);
   await client.close();
   await relay.transcript(client.id);
   const { headers } = await ask();
@@ -118,6 +124,11 @@ async function showRecording(t, { simulator, judge }) {
   await expect(200, '?format=opus');
   await expect(416, '', { headers: { range: 'bytes=999999999-' } });
   judge.shaped('Session', (await relay.request(`/v1/sessions/${client.id}`)).json);
+  await repair(202, client.id);
+  await repair(400, client.id, '?attempt=x');
+  await repair(401, client.id, '', { key: undefined });
+  await repair(403, client.id, '', { key: token });
+  await repair(404, 'none');
 }
 
 test('every call and every error that is described is answered as described', async (t) => {

@@ -6,7 +6,7 @@ import { documentedMetrics, page } from './support/metrics.mjs';
 import { files, isTest, lineAt, productCpp, report, textOf, wordingOf } from './support/sources.mjs';
 
 /** Members of JSON objects, and targets of the build: no metrics. */
-const others = /^verbatim_(audio|usage_of|incident|responses|first_audio|provider|faults|count|cut_power|notified|passed|message_cost)$/;
+const others = /^verbatim_(audio|usage_of|incident|responses|first_audio|provider|language|faults|count|cut_power|notified|passed|message_cost)$/;
 
 /** Name -> where the server registers it: a literal that is a metric's name and nothing else. */
 const registered = new Map(

@@ -327,6 +327,7 @@ async function receiptOf(transcript) {
         ['With text', String(receipt.with_text)],
         ['Cut off', String(receipt.interrupted)],
         ['Transcription failed', String(receipt.failed)],
+        ...(receipt.repaired ? [['Repaired', String(receipt.repaired)]] : []),
         ['Tool calls', toolCalls(receipt)],
         ['Transcript', completeness(receipt)],
       ],

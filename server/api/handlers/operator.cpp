@@ -21,6 +21,7 @@
 #include "server/relay/session_registry.hpp"
 #include "server/relay/shipping_health.hpp"
 #include "server/relay/storage_monitor.hpp"
+#include "server/repair/repairs.hpp"
 #include "server/traces/tracer.hpp"
 #include "server/webhooks/dispatcher.hpp"
 
@@ -78,6 +79,7 @@ net::Awaitable<net::HttpResponse> show_metrics(const ApiServices& api, RequestCo
   api.erasure.add_metrics(page);
   api.feed.add_metrics(page);
   relay::add_recording_metrics(page, api.recordings);
+  repair::Repairs::add_metrics(page, api.repairs);
   response.body = page.text();
   co_return response;
 }

@@ -26,12 +26,6 @@ net::HttpResponse no_recording(const std::string& why) {
   return net::problem(404, "not recorded", why);
 }
 
-net::HttpResponse cannot_be_read(const recording::Trouble& trouble) {
-  if (trouble.kind == recording::TroubleKind::key_missing)
-    return net::problem(409, "recording key missing", trouble.why + ".");
-  return net::problem(500, "recording damaged", trouble.why + ".");
-}
-
 /// A range of the WAV file.
 class RecordingStream final : public net::BodySource {
  public:
@@ -236,9 +230,10 @@ net::Awaitable<net::HttpResponse> show_recording(const ApiServices& api, Request
   if (!found) co_return std::move(found).error();
   const int attempt = found->number;
   const std::string named = "attempt " + std::to_string(attempt) + " of this session";
-  if (found->runs.empty() || api.recordings == nullptr)
-    co_return no_recording("Nothing was recorded of " + named + ".");
-  if (found->status != transcript::SessionStatus::final)
+  const net::HttpResponse nothing = no_recording("Nothing was recorded of " + named + ".");
+  const bool is_final = found->status == transcript::SessionStatus::final;
+  if (api.recordings == nullptr || (found->runs.empty() && !is_final)) co_return nothing;
+  if (!is_final)
     co_return net::problem(
         409, "recording not finished",
         "The recording of " + named + " is not complete. Read it when the attempt is final.");
@@ -251,8 +246,9 @@ net::Awaitable<net::HttpResponse> show_recording(const ApiServices& api, Request
   const auto measure = [&](auto done) { api.recordings->measure(context.id, attempt, done); };
   using Measured = relay::Recordings::Measured;
   const auto measured = co_await net::from_callback<Measured>(context.executor(), measure);
-  if (!measured) co_return cannot_be_read(measured.error());
+  if (!measured) co_return unreadable_recording(measured.error());
   const relay::TrackSizes& sizes = measured->sizes;
+  if (sizes.user + sizes.assistant == 0 && found->runs.empty()) co_return nothing;
   if (sizes.user + sizes.assistant == 0)
     co_return no_recording(
         "The recording of " + named +

@@ -127,10 +127,11 @@ net::Awaitable<net::Result<requests::PostedBody>> read_body(const ApiServices& a
 std::optional<net::HttpResponse> refuse_writer(const std::string& writer, bool is_client) {
   if (is_client && writer != "client")
     return net::problem(403, "forbidden", "A client token posts as writer 'client'.");
-  if (writer == transcript::relay_writer || !is_valid_session_id(writer)) {
+  const bool own = writer == transcript::relay_writer || writer == transcript::repair_writer;
+  if (own || !is_valid_session_id(writer)) {
     return net::problem(400, "invalid value",
                         "writer must be 1 to 128 letters, digits, '_', '-', '.', ':', and not "
-                        "'relay': that is Verbatim's own copy.");
+                        "'relay' or 'repair': these are Verbatim's own.");
   }
   return std::nullopt;
 }

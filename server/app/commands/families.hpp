@@ -23,6 +23,8 @@ Command session_end_command();
 Family token_commands();
 /// retention show, retention run
 Family retention_commands();
+/// repair
+Family repair_commands();
 Family webhook_commands();
 /// fleet status, fence, forget; through the fleet's database
 Family fleet_commands();

@@ -48,6 +48,8 @@ std::vector<std::string> secrets_of(const config::Settings& settings) {
   std::vector<std::string> secrets = secrets_of(settings.upstream);
   secrets.push_back(settings.auth.token_secret.reveal());
   secrets.push_back(settings.auth.internal_service_key.reveal());
+  secrets.push_back(settings.repair.key.reveal());
+  secrets.push_back(settings.repair.fallback_key.reveal());
   for (const config::WebhookTarget& target : settings.webhook.targets)
     secrets.push_back(target.secret.reveal());
   for (const auto& [name, value] :

@@ -256,6 +256,9 @@ MergedTurn turn_of(const MergedSlot& slot, const Names& names) {
     turn.status = best.status;
     turn.text = best.text();
     turn.reason.clear();
+    turn.repaired =
+        std::any_of(best.sources.begin(), best.sources.end(),
+                    [&](Variant::Source source) { return names.of(source) == repair_writer; });
   }
   if (turn.role == Role::unknown) turn.role = slot.role;
   if (turn.item_id.empty() && !slot.ids.empty())

@@ -18,6 +18,8 @@ namespace verbatim::transcript {
 
 /// Name of the relay as a writer.
 inline constexpr const char* relay_writer = "relay";
+/// Name of the writer that transcribes recorded audio again (server/repair).
+inline constexpr const char* repair_writer = "repair";
 
 /// A writer's version of a turn for which another writer has the better one.
 struct Version {
@@ -31,6 +33,7 @@ struct Version {
 struct MergedTurn : Turn {
   std::vector<std::string> writers;  ///< the writers that have the turn, the relay first
   std::vector<Version> versions;     ///< other versions of its text, in a fixed order
+  bool repaired = false;             ///< its text is of the writer `repair`
 
   friend bool operator==(const MergedTurn&, const MergedTurn&) = default;
 };

@@ -46,6 +46,7 @@ Receipt receipt_of(const std::string& session_id, int attempt, const MergedTrans
     if (!turn.text.empty()) ++receipt.with_text;
     if (turn.status == TurnStatus::interrupted) ++receipt.interrupted;
     if (turn.status == TurnStatus::failed) ++receipt.failed;
+    if (turn.repaired) ++receipt.repaired;
   }
   receipt.tool_calls = transcript.tool_calls.size();
   for (const ToolCall& call : transcript.tool_calls) {

@@ -22,6 +22,7 @@ struct Receipt {
   std::size_t with_text = 0;
   std::size_t interrupted = 0;
   std::size_t failed = 0;
+  std::size_t repaired = 0;  ///< text from the recorded audio, by the writer `repair`
   // Tool calls, counted separately: they are not turns and not part of the hash.
   std::size_t tool_calls = 0;
   std::size_t tool_calls_failed = 0;

@@ -122,6 +122,7 @@ OrderedJson receipt_json(const Receipt& receipt) {
                        {"gaps", gaps_json(receipt.gaps)},
                        {"form", receipt_form},
                        {"sha256", receipt.sha256}};
+  if (receipt.repaired > 0) shown["repaired"] = receipt.repaired;
   if (receipt.tail_pending) shown["tail_pending"] = "node";
   return shown;
 }
