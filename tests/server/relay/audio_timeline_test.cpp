@@ -271,3 +271,25 @@ TEST_CASE("an index with numbers that cannot be gives no file, or one of bounded
                  {AudioTrack::user, {}, bytes(900), 4, 7, pcm}};
   CHECK_FALSE(tracks.timeline());
 }
+
+TEST_CASE("audio whose index was lost by a kill stands at the beginning of the attempt",
+          "[recording][P15]") {
+  Tracks tracks{counted(50, 1), counted(30, 1000)};
+  SECTION("in the format of the other track") {
+    tracks.runs = {{AudioTrack::assistant, "item_1", 0, -1, 20, pcm}};
+    CHECK(tracks.samples() == count(50, 1));
+    CHECK(tracks.samples({}, 1) == silence(20) + count(30, 1000));
+  }
+  SECTION("in the usual format if no track has one") {
+    tracks.assistant.clear();
+    const auto made = tracks.timeline(only(AudioTrack::user));
+    REQUIRE(made);
+    CHECK(made->rate() == 24'000);
+    CHECK(tracks.samples(only(AudioTrack::user)) == count(50, 1));
+  }
+  SECTION("and there is none without audio") {
+    tracks.user.clear();
+    tracks.assistant.clear();
+    CHECK_FALSE(tracks.timeline());
+  }
+}
