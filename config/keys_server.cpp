@@ -12,8 +12,8 @@ std::vector<Key> make_server_keys() {
           "Address for clients, the HTTP API and the console. The default is this machine only; "
           "any other address needs auth.api_keys or auth.token_secret_file."),
       key("server.data_dir", &S::server, &Server::data_dir, "data", path("a directory", false),
-          "All data: journal, transcripts, full-text index, token secret, the self-signed "
-          "certificate."),
+          "All data: journal, transcripts, full-text index, recorded audio, token secret, the "
+          "self-signed certificate."),
       key("server.allowed_origins", &S::server, &Server::allowed_origins, {}, origins(),
           "Origins of browser pages that may connect. Pages of this server itself always may. "
           "The origin is checked if the token comes in a subprotocol, or if no token is needed: "

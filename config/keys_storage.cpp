@@ -61,21 +61,23 @@ std::vector<Key> make_storage_keys() {
           path("a directory, or nothing"),
           "A directory on another disk, where journaling goes on if a write or a sync fails, or "
           "the disk stays full. New conversations are refused until journaling returns: after a "
-          "full disk when there is room, after a failed write or sync at the next start. Empty: "
-          "all conversations end; after a failed write or sync the program ends too, so that a "
-          "restart recovers."),
+          "full disk when there is room, after a failed write or sync at the next start. If no "
+          "directory is set, all conversations end in these cases. After a failed write or sync "
+          "the program ends too, so that a restart recovers."),
       key("storage.free_space_warn", &S::storage, &Storage::free_space_warn, GiB,
           bytes(0, 1024 * GiB),
-          "Below this much free space the log and the metrics warn; at most a fifth of the disk.",
+          "Below this much free space a log line warns. A value above a fifth of the disk "
+          "counts as a fifth.",
           live),
       key("storage.free_space_min", &S::storage, &Storage::free_space_min, 256 * MiB,
           bytes(0, 1024 * GiB),
           "Below this much free space new conversations are refused, so that running ones can "
-          "end well; at most a twentieth of the disk.",
+          "end well. A value above a twentieth of the disk counts as a twentieth.",
           live),
       key("storage.ballast", &S::storage, &Storage::ballast, 64 * MiB, bytes(0, 16 * GiB),
-          "Size of a file in server.data_dir that is deleted when the disk is full, to make room "
-          "for the conversations that run; at most a 32nd of the disk. 0: no file.",
+          "Size of a file in server.data_dir that is deleted when the disk is full, to make "
+          "room for the conversations that run. A value above a 32nd of the disk counts as a "
+          "32nd. 0: no file.",
           live),
       key("storage.retention", &S::storage, &Storage::retention, 0s, duration(0s, 36'500 * day),
           "Sessions whose last attempt ended longer ago than this are erased, as by DELETE. If "
