@@ -25,16 +25,16 @@ std::vector<Key> make_operator_keys() {
           "upgrades, failed TLS handshakes, bad PROXY headers), so that they cannot fill the "
           "disk. Further lines are counted, and the number is logged a second later; the metrics "
           "count all. 0: no limit."),
-      watched(
-          key("webhook.targets", &S::webhook, &Webhook::targets, {}, webhook_targets(),
-              "URLs to call when something has happened to a session: docs/webhooks.md. The secret "
-              "signs the calls (Standard Webhooks). Its file holds it as `whsec_...`; during a "
-              "change both secrets, the new one first. More members: `name` (for logs and "
-              "metrics), `events` (default: all but turn.completed) and `allow_private`. Without "
-              "allow_private, http and addresses of this machine or a private network are refused, "
-              "so that a URL cannot reach internal services.",
-              live),
-          files_of_targets),
+      watched(key("webhook.targets", &S::webhook, &Webhook::targets, {}, webhook_targets(),
+                  "URLs to call when something has happened to a session: docs/webhooks.md. The "
+                  "secret signs the calls (Standard Webhooks). Its file holds it as `whsec_...`. "
+                  "While you change it, the file holds both secrets, the new one first. More "
+                  "members: `name` (for logs and metrics), `events` (default: all but "
+                  "turn.completed) and `allow_private`. Without allow_private, http and addresses "
+                  "of this machine or a private network are refused, so that a URL cannot reach "
+                  "internal services.",
+                  live),
+              files_of_targets),
       key("webhook.timeout", &S::webhook, &Webhook::timeout, 10s, duration(100ms, 5min),
           "Time for one call, from the name lookup to the end of the answer.", live),
       key("webhook.settle", &S::webhook, &Webhook::settle, 2s, duration(0s, 10min),

@@ -57,8 +57,8 @@ std::vector<Key> make_server_keys() {
           number<std::size_t>(0, 1'000'000),
           "Connections of one address at once (an IPv6 /64 network counts as one). 0: a quarter "
           "of connections_max. One more replaces an idle one of the same address; if there is "
-          "none, it is closed. Loopback and server.trusted_proxies have no such limit; the "
-          "addresses behind them do.",
+          "none, the new one is closed. Loopback and server.trusted_proxies have no such limit; "
+          "the addresses behind them do.",
           live),
       key("server.header_bytes_max", &S::server, &Server::header_bytes_max, 16 * KiB,
           bytes(KiB, MiB),

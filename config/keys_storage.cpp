@@ -48,10 +48,10 @@ std::vector<Key> make_storage_keys() {
           bytes(64 * KiB, 1024 * GiB),
           "A reader that keeps a transaction open (a backup, another program) keeps the "
           "write-ahead log from being written from its beginning, so that it grows. Beyond this "
-          "size `/readyz` (still 200), the metrics and a log line warn, and name the reader. "
-          "Beyond twice this size new conversations are refused until the reader is gone. A start "
-          "reads a log of this size in about a third of a second. Keep it well above "
-          "wal_checkpoint_bytes.",
+          "size `/readyz` (still 200) and a log line warn and name the reader, and the metric "
+          "verbatim_journal_log_large is 1. Beyond twice this size new conversations are "
+          "refused until the reader is gone. A start reads a log of this size in about a third "
+          "of a second. Keep it well above wal_checkpoint_bytes.",
           live),
       key("journal.read_max", &S::journal, &Journal::read_max, 10s, duration(100ms, 1h),
           "While the log is larger than log_bytes_max, a read by the server itself (a list, an "

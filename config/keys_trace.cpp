@@ -31,7 +31,7 @@ std::vector<Key> make_trace_keys() {
           "The authorities that sign the collector's certificate. Empty: the system's.", live),
       key("trace.sampling", &S::trace, &Trace::sampling, 1.0, ratio(),
           "The share of the conversations that is traced. A conversation that comes with a "
-          "traceparent follows that one's sampled flag instead.",
+          "traceparent follows the traceparent's sampled flag instead.",
           live),
       key("trace.service_name", &S::trace, &Trace::service_name, "verbatim",
           name("a name of up to 256 bytes"),
