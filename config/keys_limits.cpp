@@ -92,7 +92,7 @@ std::vector<Key> make_limit_keys() {
           "A tool's schema needs three levels for each of its own.",
           live),
       key("policy.templates", &S::policy, &Policy::templates, {}, instruction_templates(),
-          "Instructions in files of the server, with placeholders {{name}} for values that a "
+          "Instructions in files of the relay, with placeholders {{name}} for values that a "
           "back end gives with a token. Each value is checked, and inserted between marked "
           "borders. The files are read at start and at a reload. A variable: { name = "
           "\"...\", type = \"text\", length = 200, pattern = \"[A-Za-z ]+\" }, { name = \"...\", "

@@ -15,14 +15,14 @@ std::vector<Key> make_server_keys() {
           "All data: journal, transcripts, full-text index, recorded audio, token secret, the "
           "self-signed certificate."),
       key("server.allowed_origins", &S::server, &Server::allowed_origins, {}, origins(),
-          "Origins of browser pages that may connect. Pages of this server itself always may. "
+          "Origins of browser pages that may connect. Pages of this relay itself always may. "
           "The origin is checked if the token comes in a subprotocol, or if no token is needed: "
           "only pages connect in this way. It is compared in lower case, without the scheme's "
           "usual port.",
           live),
       key("server.public_url", &S::server, &Server::public_url, {}, public_url(),
-          "The URL by which clients reach this server, if it differs from `listen`: behind a "
-          "proxy that ends TLS, under another name or below a path. It is the server's own "
+          "The URL by which clients reach this relay, if it differs from `listen`: behind a "
+          "proxy that ends TLS, under another name or below a path. It is the relay's own "
           "origin for pages, and the base of links.",
           live),
       key("server.trusted_proxies", &S::server, &Server::trusted_proxies, {}, networks(),
@@ -115,7 +115,7 @@ std::vector<Key> make_server_keys() {
       key("tls.enabled", &S::tls, &Tls::enabled, true, boolean(),
           "Turn TLS off only behind a proxy that speaks TLS itself, or on a loopback address."),
       key("tls.cert_file", &S::tls, &Tls::cert_file, {}, path("a PEM file, or nothing"),
-          "Certificate chain, the server's own first, and its private key, without a passphrase. "
+          "Certificate chain, the relay's own first, and its private key, without a passphrase. "
           "Empty: a self-signed certificate for localhost is made in the data directory. If the "
           "two do not match, `verbatim check` and the start fail. SIGHUP reads both again; if "
           "they do not match then, the old pair stays in use and the log says why.",

@@ -54,7 +54,7 @@ std::vector<Key> make_storage_keys() {
           "of a second. Keep it well above wal_checkpoint_bytes.",
           live),
       key("journal.read_max", &S::journal, &Journal::read_max, 10s, duration(100ms, 1h),
-          "While the log is larger than log_bytes_max, a read by the server itself (a list, an "
+          "While the log is larger than log_bytes_max, a read by the relay itself (a list, an "
           "export) that lasts longer than this is aborted and answered with 503.",
           live),
       key("storage.fallback_dir", &S::storage, &Storage::fallback_dir, {},

@@ -61,7 +61,7 @@ std::vector<Key> make_trace_keys() {
       key("trace.retry_max", &S::trace, &Trace::retry_max, 30s, duration(10ms, 1h),
           "The longest of these pauses.", live),
       key("trace.shutdown_timeout", &S::trace, &Trace::shutdown_timeout, 1s, duration(0s, 30s),
-          "When the server stops, time to send the spans that are left.", live),
+          "When the relay stops, time to send the spans that are left.", live),
   };
   add_secret(table, "trace.otlp_headers", &S::trace, &Trace::otlp_headers,
              "/run/secrets/otlp-headers",

@@ -116,7 +116,7 @@ RealtimeEndpoint::Step<RealtimeEndpoint::Admitted> RealtimeEndpoint::admit_sessi
       case Admission::full:
         co_return access::not_admitted(
             retry_later(net::openai_error(503, "too_many_sessions",
-                                          "The server has as many sessions as it admits "
+                                          "The relay has as many sessions as it admits "
                                           "(session.sessions_max)."),
                         10),
             access::AdmissionLimit::sessions);
@@ -399,7 +399,7 @@ net::Awaitable<void> RealtimeEndpoint::converse(const access::RealtimeCall& call
     driver->end(CloseReason::storage_failure, "the transcript cannot be saved");
   } else if (!welcome && (parts_.peers != nullptr ||
                           parts_.settings.get()->server.restart == config::Restart::handover)) {
-    driver->suspend("the server is restarting; come back");
+    driver->suspend("the relay is restarting; come back");
   } else if (!welcome) {
     driver->end(CloseReason::server_shutdown, "the server is shutting down");
   }

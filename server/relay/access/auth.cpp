@@ -100,7 +100,7 @@ AuthResult Authenticator::authenticate(const net::HttpRequest& request, std::int
     auto claims = read_token(credential);
     if (!claims) {
       return failure(401, "invalid_token",
-                     "The client token is not one of this server's. Ask your back end for a "
+                     "The client token is not one of this relay's. Ask your back end for a "
                      "new one (POST /v1/realtime/client_secrets).");
     }
     Principal principal{Principal::Kind::client_token, claims->user, {}};
