@@ -82,7 +82,8 @@ std::vector<Key> make_server_keys() {
           "server.request_timeout at most. An answer beyond it gets 503. Answers of up to 64 KiB "
           "are not counted, so short ones are always sent (server.connections_max bounds them). "
           "Client tokens together get half; the tokens of one user, or a session that back ends "
-          "read, get an eighth. A peer that holds no other answer may have one of any length.",
+          "read, get an eighth. An answer may exceed these bounds if it is the only one of its "
+          "kind (docs/limits.md).",
           live),
       key("server.handshake_timeout", &S::server, &Server::handshake_timeout, 5s,
           duration(100ms, 5min),
@@ -98,9 +99,9 @@ std::vector<Key> make_server_keys() {
           bytes(64 * KiB, 1024 * GiB),
           "Memory for all large messages (beyond 64 KiB) of all connections, from arrival until "
           "they have been sent on. A large message is read when there is room for it; small "
-          "messages never wait. One user, or one conversation of a back end, may hold a quarter "
-          "of the part for unsent messages and one message more. Other users then do not wait for "
-          "a stalled message (docs/limits.md). A value below the larger of "
+          "messages never wait. One user, or one conversation of a back end, may hold a part of it "
+          "and one message more (docs/limits.md). So other users do not wait for a stalled "
+          "message. A value below the larger of "
           "session.client_message_bytes_max and upstream.message_bytes_max is raised to it.",
           live),
       key("server.large_message_timeout", &S::server, &Server::large_message_timeout, 30s,

@@ -111,7 +111,7 @@ RealtimeEndpoint::Step<RealtimeEndpoint::Admitted> RealtimeEndpoint::admit_sessi
         co_return Admitted::begins;
       case Admission::draining:
         co_return access::not_admitted(retry_later(
-            net::openai_error(503, "server_shutting_down", "The server is restarting; come back."),
+            net::openai_error(503, "server_shutting_down", "The relay is restarting; come back."),
             2));
       case Admission::full:
         co_return access::not_admitted(
@@ -401,7 +401,7 @@ net::Awaitable<void> RealtimeEndpoint::converse(const access::RealtimeCall& call
                           parts_.settings.get()->server.restart == config::Restart::handover)) {
     driver->suspend("the relay is restarting; come back");
   } else if (!welcome) {
-    driver->end(CloseReason::server_shutdown, "the server is shutting down");
+    driver->end(CloseReason::server_shutdown, "the relay is shutting down");
   }
   co_await driver->run();
   report_end(call, *driver, worker);

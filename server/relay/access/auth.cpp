@@ -126,7 +126,7 @@ AuthResult Authenticator::authenticate(const net::HttpRequest& request, std::int
   if (!credential.empty()) {
     return failure(401, "invalid_api_key",
                    "The credential is neither a client token (ek_...) nor a back-end key "
-                   "(vk_...) of this server.");
+                   "(vk_...) of this relay.");
   }
   return failure(401, "missing_credentials",
                  "Send a client token or a back-end key: Authorization: Bearer TOKEN, or the "
