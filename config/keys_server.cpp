@@ -44,8 +44,9 @@ std::vector<Key> make_server_keys() {
           "conversations of clients that come back within session.resume_window.",
           live),
       key("server.console", &S::server, &Server::console, true, boolean(),
-          "Serve the web console at `/`. The page itself has no secrets: it reads from the API "
-          "with the key that its user enters.",
+          "Serve the web console at `/`, and the examples of the client library at `/examples`. "
+          "The pages have no secrets: the console reads from the API with the key that its user "
+          "enters.",
           live),
       key("server.threads", &S::server, &Server::threads, 0, number<int>(0, 256),
           "Worker threads, which serve the connections. 0: one for each core."),
