@@ -130,12 +130,14 @@ std::vector<Key> make_storage_keys() {
           "the next post or read of an attempt need not read them again. 0: none."),
       key("events.watchers_max", &S::events, &Events::watchers_max, 1'000,
           number<std::size_t>(0, 1'000'000),
-          "Subscribers to event streams (GET /v1/sessions/{id}/events) at once. Each keeps a "
-          "connection open. One more gets 503.",
+          "Subscribers to event streams (GET /v1/sessions/{id}/events, GET /v1/live) at once. Each "
+          "keeps a connection open. One more gets 503.",
           live),
       key("events.watchers_per_session_max", &S::events, &Events::watchers_per_session_max, 32,
           number<std::size_t>(1, 1'000'000),
-          "Subscribers of one session at once. One more gets 429.", live),
+          "Subscribers of one session at once; all streams of lists together count as one session. "
+          "One more gets 429.",
+          live),
       key("events.interval", &S::events, &Events::interval, 100ms, duration(1ms, 1min),
           "The shortest time between two updates of a stream. Changes in between come together, "
           "each turn as it stands then.",
