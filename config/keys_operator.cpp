@@ -42,11 +42,11 @@ std::vector<Key> make_operator_keys() {
           "after the end.",
           live),
       key("webhook.retry_min", &S::webhook, &Webhook::retry_min, 1s, duration(10ms, 1h),
-          "The pause before the second try. It doubles with each further one, with random "
-          "spread, so that not all calls come at once.",
+          "The pause before the second try. It doubles with each further one. A random factor from "
+          "0.5 to 1.5 changes each pause, so that not all calls come at once.",
           live),
       key("webhook.retry_max", &S::webhook, &Webhook::retry_max, 10min, duration(10ms, day),
-          "The longest pause.", live),
+          "The longest pause, without the random factor.", live),
       key("webhook.retry_after_max", &S::webhook, &Webhook::retry_after_max, 1h, duration(0s, day),
           "An answer's Retry-After can lengthen a pause to this at most, so that a mistake of the "
           "receiver cannot hold a message back for years. 0s: it is not followed.",
