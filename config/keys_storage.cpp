@@ -50,12 +50,12 @@ std::vector<Key> make_storage_keys() {
           "write-ahead log from being written from its beginning, so that it grows. Beyond this "
           "size `/readyz` (still 200) and a log line warn and name the reader, and the metric "
           "verbatim_journal_log_large is 1. Beyond twice this size new conversations are "
-          "refused until the reader is gone. A start reads a log of this size in about a third "
-          "of a second. Keep it well above wal_checkpoint_bytes.",
+          "refused until the reader is gone. A start reads that much in about a third of a "
+          "second. Keep it well above wal_checkpoint_bytes.",
           live),
       key("journal.read_max", &S::journal, &Journal::read_max, 10s, duration(100ms, 1h),
-          "While the log is larger than log_bytes_max, a read by the relay itself (a list, an "
-          "export) that lasts longer than this is aborted and answered with 503.",
+          "While the write-ahead log is larger than log_bytes_max, a read by the relay itself (a "
+          "list, an export) that lasts longer than this is aborted and answered with 503.",
           live),
       key("storage.fallback_dir", &S::storage, &Storage::fallback_dir, {},
           path("a directory, or nothing"),
