@@ -15,7 +15,7 @@ namespace {
 /// Throws with the file's name and the text of errno.
 [[noreturn]] void refuse(const std::filesystem::path& file) {
   throw std::runtime_error("cannot write " + file.string() + ": " + std::strerror(errno) +
-                           ". Check that its folder is there and may be written.");
+                           ". Check that its directory exists and may be written.");
 }
 
 }  // namespace

@@ -75,7 +75,7 @@ void warn_of_unverified_database(Settings& settings) {
   settings.warnings.push_back("fleet.url: sslmode=" + mode +
                               (clear ? " may send conversations and the database's password "
                                        "unencrypted; use verify-full"
-                                     : " does not verify the name of the database's server; use "
+                                     : " does not verify the name of the database's host; use "
                                        "verify-full and fleet.ca_file"));
 }
 

@@ -65,7 +65,7 @@ std::vector<Key> make_fleet_keys() {
       key("fleet.url", &S::fleet, &Fleet::url, {}, database_url(),
           "The PostgreSQL database that all relays of a fleet share: docs/fleet.md. Empty: this "
           "relay is alone. Name all members of a cluster: the one that can be written is found. "
-          "Without sslmode the connection is encrypted and the server's certificate verified "
+          "Without sslmode the connection is encrypted and the database's certificate verified "
           "(verify-full)."),
       watched(key("fleet.url_file", &S::fleet, &Fleet::url, {}, database_url_file(),
                   "The same from a file, for a URL with a password."),

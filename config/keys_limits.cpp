@@ -16,7 +16,7 @@ std::vector<Key> make_limit_keys() {
           live),
       key("limits.tokens", &S::limits, &Limits::tokens, 0, number<std::size_t>(0, most),
           "Tokens of one conversation, as the provider counts them at the end of each response "
-          "and transcription. The provider bills the one that exceeds the limit too.",
+          "and transcription. The provider also bills the response that exceeds the limit.",
           live),
       key("limits.user_audio_seconds", &S::limits, &Limits::user_audio_seconds, 0,
           number<std::size_t>(0, 1'000'000'000),
@@ -53,14 +53,15 @@ std::vector<Key> make_limit_keys() {
       key("limits.journal_bytes_per_minute", &S::limits, &Limits::journal_bytes_per_minute,
           128 * MiB, bytes(0, 1024 * GiB),
           "Bytes that the conversations of one user may journal in a minute, together, also "
-          "those that have ended in it. Beyond it each ends when it next journals, and new ones "
-          "get 429 until the minute is over. Text is small and audio is not journaled: only "
-          "floods and large images come near.",
+          "those that have ended in it. Beyond it each of the user's conversations ends when it "
+          "next journals, and new ones get 429 until the minute is over. Text is small and "
+          "audio is not journaled: only floods and large images come near.",
           live),
       key("limits.all_journal_bytes_per_minute", &S::limits, &Limits::all_journal_bytes_per_minute,
           GiB, bytes(0, 1024 * GiB),
-          "Bytes that all conversations together may journal in a minute. Beyond it one ends, so "
-          "that the others continue: the largest of the user who has journaled most.",
+          "Bytes that all conversations together may journal in a minute. Beyond it the relay "
+          "ends one conversation, so that the others continue: the largest one of the user who "
+          "has journaled most.",
           live),
       key("policy.client_events", &S::policy, &Policy::client_events, {}, event_types(),
           "The protocol's client events that are passed on. Empty: all of them.", live),
@@ -91,7 +92,7 @@ std::vector<Key> make_limit_keys() {
           "A tool's schema needs three levels for each of its own.",
           live),
       key("policy.templates", &S::policy, &Policy::templates, {}, instruction_templates(),
-          "Instructions in files of the server, with placeholders {{name}} for values that a "
+          "Instructions in files of the relay, with placeholders {{name}} for values that a "
           "back end gives with a token. Each value is checked, and inserted between marked "
           "borders. The files are read at start and at a reload. A variable: { name = "
           "\"...\", type = \"text\", length = 200, pattern = \"[A-Za-z ]+\" }, { name = \"...\", "

@@ -25,16 +25,16 @@ std::vector<Key> make_operator_keys() {
           "upgrades, failed TLS handshakes, bad PROXY headers), so that they cannot fill the "
           "disk. Further lines are counted, and the number is logged a second later; the metrics "
           "count all. 0: no limit."),
-      watched(
-          key("webhook.targets", &S::webhook, &Webhook::targets, {}, webhook_targets(),
-              "URLs to call when something has happened to a session: docs/webhooks.md. The secret "
-              "signs the calls (Standard Webhooks). Its file holds it as `whsec_...`; during a "
-              "change both secrets, the new one first. More members: `name` (for logs and "
-              "metrics), `events` (default: all but turn.completed) and `allow_private`. Without "
-              "allow_private, http and addresses of this machine or a private network are refused, "
-              "so that a URL cannot reach internal services.",
-              live),
-          files_of_targets),
+      watched(key("webhook.targets", &S::webhook, &Webhook::targets, {}, webhook_targets(),
+                  "URLs to call when something has happened to a session: docs/webhooks.md. The "
+                  "secret signs the calls (Standard Webhooks). Its file holds it as `whsec_...`. "
+                  "While you change it, the file holds both secrets, the new one first. More "
+                  "members: `name` (for logs and metrics), `events` (default: all but "
+                  "turn.completed) and `allow_private`. Without allow_private, http and addresses "
+                  "of this machine or a private network are refused, so that a URL cannot reach "
+                  "internal services.",
+                  live),
+              files_of_targets),
       key("webhook.timeout", &S::webhook, &Webhook::timeout, 10s, duration(100ms, 5min),
           "Time for one call, from the name lookup to the end of the answer.", live),
       key("webhook.settle", &S::webhook, &Webhook::settle, 2s, duration(0s, 10min),
@@ -42,11 +42,11 @@ std::vector<Key> make_operator_keys() {
           "after the end.",
           live),
       key("webhook.retry_min", &S::webhook, &Webhook::retry_min, 1s, duration(10ms, 1h),
-          "The pause before the second try. It doubles with each further one, with random "
-          "spread, so that not all calls come at once.",
+          "The pause before the second try. It doubles with each further one. A random factor from "
+          "0.5 to 1.5 changes each pause, so that not all calls come at once.",
           live),
       key("webhook.retry_max", &S::webhook, &Webhook::retry_max, 10min, duration(10ms, day),
-          "The longest pause.", live),
+          "The longest pause, without the random factor.", live),
       key("webhook.retry_after_max", &S::webhook, &Webhook::retry_after_max, 1h, duration(0s, day),
           "An answer's Retry-After can lengthen a pause to this at most, so that a mistake of the "
           "receiver cannot hold a message back for years. 0s: it is not followed.",

@@ -12,17 +12,17 @@ std::vector<Key> make_server_keys() {
           "Address for clients, the HTTP API and the console. The default is this machine only; "
           "any other address needs auth.api_keys or auth.token_secret_file."),
       key("server.data_dir", &S::server, &Server::data_dir, "data", path("a directory", false),
-          "All data: journal, transcripts, full-text index, token secret, the self-signed "
-          "certificate."),
+          "All data: journal, transcripts, full-text index, recorded audio, token secret, the "
+          "self-signed certificate."),
       key("server.allowed_origins", &S::server, &Server::allowed_origins, {}, origins(),
-          "Origins of browser pages that may connect. Pages of this server itself always may. "
+          "Origins of browser pages that may connect. Pages of this relay itself always may. "
           "The origin is checked if the token comes in a subprotocol, or if no token is needed: "
           "only pages connect in this way. It is compared in lower case, without the scheme's "
           "usual port.",
           live),
       key("server.public_url", &S::server, &Server::public_url, {}, public_url(),
-          "The URL by which clients reach this server, if it differs from `listen`: behind a "
-          "proxy that ends TLS, under another name or below a path. It is the server's own "
+          "The URL by which clients reach this relay, if it differs from `listen`: behind a "
+          "proxy that ends TLS, under another name or below a path. It is the relay's own "
           "origin for pages, and the base of links.",
           live),
       key("server.trusted_proxies", &S::server, &Server::trusted_proxies, {}, networks(),
@@ -44,8 +44,9 @@ std::vector<Key> make_server_keys() {
           "conversations of clients that come back within session.resume_window.",
           live),
       key("server.console", &S::server, &Server::console, true, boolean(),
-          "Serve the web console at `/`. The page itself has no secrets: it reads from the API "
-          "with the key that its user enters.",
+          "Serve the web console at `/`, and the examples of the client library at `/examples`. "
+          "The pages have no secrets: the console reads from the API with the key that its user "
+          "enters.",
           live),
       key("server.threads", &S::server, &Server::threads, 0, number<int>(0, 256),
           "Worker threads, which serve the connections. 0: one for each core."),
@@ -57,8 +58,8 @@ std::vector<Key> make_server_keys() {
           number<std::size_t>(0, 1'000'000),
           "Connections of one address at once (an IPv6 /64 network counts as one). 0: a quarter "
           "of connections_max. One more replaces an idle one of the same address; if there is "
-          "none, it is closed. Loopback and server.trusted_proxies have no such limit; the "
-          "addresses behind them do.",
+          "none, the new one is closed. Loopback and server.trusted_proxies have no such limit; "
+          "the addresses behind them do.",
           live),
       key("server.header_bytes_max", &S::server, &Server::header_bytes_max, 16 * KiB,
           bytes(KiB, MiB),
@@ -82,7 +83,8 @@ std::vector<Key> make_server_keys() {
           "server.request_timeout at most. An answer beyond it gets 503. Answers of up to 64 KiB "
           "are not counted, so short ones are always sent (server.connections_max bounds them). "
           "Client tokens together get half; the tokens of one user, or a session that back ends "
-          "read, get an eighth. A peer that holds no other answer may have one of any length.",
+          "read, get an eighth. An answer may exceed these bounds if it is the only one of its "
+          "kind (docs/limits.md).",
           live),
       key("server.handshake_timeout", &S::server, &Server::handshake_timeout, 5s,
           duration(100ms, 5min),
@@ -98,9 +100,9 @@ std::vector<Key> make_server_keys() {
           bytes(64 * KiB, 1024 * GiB),
           "Memory for all large messages (beyond 64 KiB) of all connections, from arrival until "
           "they have been sent on. A large message is read when there is room for it; small "
-          "messages never wait. One user, or one conversation of a back end, may hold a quarter "
-          "of the part for unsent messages and one message more. Other users then do not wait for "
-          "a stalled message (docs/limits.md). A value below the larger of "
+          "messages never wait. One user, or one conversation of a back end, may hold a part of it "
+          "and one message more (docs/limits.md). So other users do not wait for a stalled "
+          "message. A value below the larger of "
           "session.client_message_bytes_max and upstream.message_bytes_max is raised to it.",
           live),
       key("server.large_message_timeout", &S::server, &Server::large_message_timeout, 30s,
@@ -115,7 +117,7 @@ std::vector<Key> make_server_keys() {
       key("tls.enabled", &S::tls, &Tls::enabled, true, boolean(),
           "Turn TLS off only behind a proxy that speaks TLS itself, or on a loopback address."),
       key("tls.cert_file", &S::tls, &Tls::cert_file, {}, path("a PEM file, or nothing"),
-          "Certificate chain, the server's own first, and its private key, without a passphrase. "
+          "Certificate chain, the relay's own first, and its private key, without a passphrase. "
           "Empty: a self-signed certificate for localhost is made in the data directory. If the "
           "two do not match, `verbatim check` and the start fail. SIGHUP reads both again; if "
           "they do not match then, the old pair stays in use and the log says why.",

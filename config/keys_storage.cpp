@@ -105,34 +105,36 @@ std::vector<Key> make_storage_keys() {
           bytes(64 * KiB, 1024 * GiB),
           "A reader that keeps a transaction open (a backup, another program) keeps the "
           "write-ahead log from being written from its beginning, so that it grows. Beyond this "
-          "size `/readyz` (still 200), the metrics and a log line warn, and name the reader. "
-          "Beyond twice this size new conversations are refused until the reader is gone. A start "
-          "reads a log of this size in about a third of a second. Keep it well above "
-          "wal_checkpoint_bytes.",
+          "size `/readyz` (still 200) and a log line warn and name the reader, and the metric "
+          "verbatim_journal_log_large is 1. Beyond twice this size new conversations are "
+          "refused until the reader is gone. A start reads that much in about a third of a "
+          "second. Keep it well above wal_checkpoint_bytes.",
           live),
       key("journal.read_max", &S::journal, &Journal::read_max, 10s, duration(100ms, 1h),
-          "While the log is larger than log_bytes_max, a read by the server itself (a list, an "
-          "export) that lasts longer than this is aborted and answered with 503.",
+          "While the write-ahead log is larger than log_bytes_max, a read by the relay itself (a "
+          "list, an export) that lasts longer than this is aborted and answered with 503.",
           live),
       key("storage.fallback_dir", &S::storage, &Storage::fallback_dir, {},
           path("a directory, or nothing"),
           "A directory on another disk, where journaling goes on if a write or a sync fails, or "
           "the disk stays full. New conversations are refused until journaling returns: after a "
-          "full disk when there is room, after a failed write or sync at the next start. Empty: "
-          "all conversations end; after a failed write or sync the program ends too, so that a "
-          "restart recovers."),
+          "full disk when there is room, after a failed write or sync at the next start. If no "
+          "directory is set, all conversations end in these cases. After a failed write or sync "
+          "the program ends too, so that a restart recovers."),
       key("storage.free_space_warn", &S::storage, &Storage::free_space_warn, GiB,
           bytes(0, 1024 * GiB),
-          "Below this much free space the log and the metrics warn; at most a fifth of the disk.",
+          "Below this much free space a log line warns. A value above a fifth of the disk "
+          "counts as a fifth.",
           live),
       key("storage.free_space_min", &S::storage, &Storage::free_space_min, 256 * MiB,
           bytes(0, 1024 * GiB),
           "Below this much free space new conversations are refused, so that running ones can "
-          "end well; at most a twentieth of the disk.",
+          "end well. A value above a twentieth of the disk counts as a twentieth.",
           live),
       key("storage.ballast", &S::storage, &Storage::ballast, 64 * MiB, bytes(0, 16 * GiB),
-          "Size of a file in server.data_dir that is deleted when the disk is full, to make room "
-          "for the conversations that run; at most a 32nd of the disk. 0: no file.",
+          "Size of a file in server.data_dir that is deleted when the disk is full, to make "
+          "room for the conversations that run. A value above a 32nd of the disk counts as a "
+          "32nd. 0: no file.",
           live),
       key("storage.retention", &S::storage, &Storage::retention, 0s, duration(0s, 36'500 * day),
           "Sessions whose last attempt ended longer ago than this are erased, as by DELETE. If "
@@ -185,12 +187,14 @@ std::vector<Key> make_storage_keys() {
           "the next post or read of an attempt need not read them again. 0: none."),
       key("events.watchers_max", &S::events, &Events::watchers_max, 1'000,
           number<std::size_t>(0, 1'000'000),
-          "Subscribers to event streams (GET /v1/sessions/{id}/events) at once. Each keeps a "
-          "connection open. One more gets 503.",
+          "Subscribers to event streams (GET /v1/sessions/{id}/events, GET /v1/live) at once. Each "
+          "keeps a connection open. One more gets 503.",
           live),
       key("events.watchers_per_session_max", &S::events, &Events::watchers_per_session_max, 32,
           number<std::size_t>(1, 1'000'000),
-          "Subscribers of one session at once. One more gets 429.", live),
+          "Subscribers of one session at once; all streams of lists together count as one session. "
+          "One more gets 429.",
+          live),
       key("events.interval", &S::events, &Events::interval, 100ms, duration(1ms, 1min),
           "The shortest time between two updates of a stream. Changes in between come together, "
           "each turn as it stands then.",

@@ -31,7 +31,7 @@ std::vector<Key> make_trace_keys() {
           "The authorities that sign the collector's certificate. Empty: the system's.", live),
       key("trace.sampling", &S::trace, &Trace::sampling, 1.0, ratio(),
           "The share of the conversations that is traced. A conversation that comes with a "
-          "traceparent follows that one's sampled flag instead.",
+          "traceparent follows the traceparent's sampled flag instead.",
           live),
       key("trace.service_name", &S::trace, &Trace::service_name, "verbatim",
           name("a name of up to 256 bytes"),
@@ -61,7 +61,7 @@ std::vector<Key> make_trace_keys() {
       key("trace.retry_max", &S::trace, &Trace::retry_max, 30s, duration(10ms, 1h),
           "The longest of these pauses.", live),
       key("trace.shutdown_timeout", &S::trace, &Trace::shutdown_timeout, 1s, duration(0s, 30s),
-          "When the server stops, time to send the spans that are left.", live),
+          "When the relay stops, time to send the spans that are left.", live),
   };
   add_secret(table, "trace.otlp_headers", &S::trace, &Trace::otlp_headers,
              "/run/secrets/otlp-headers",

@@ -16,7 +16,7 @@ std::vector<Key> make_auth_keys() {
   add_secret(table, "auth.token_secret", &S::auth, &Auth::token_secret,
              "/run/secrets/verbatim-token",
              "Signs client tokens. Unset: a secret is made in the data directory. Set it if "
-             "several servers must accept each other's tokens. VERBATIM_AUTH_TOKEN_SECRET may "
+             "several relays must accept each other's tokens. VERBATIM_AUTH_TOKEN_SECRET may "
              "hold the secret itself.",
              live);
   add_secret(table, "auth.internal_service_key", &S::auth, &Auth::internal_service_key,

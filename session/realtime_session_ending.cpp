@@ -112,7 +112,7 @@ void RealtimeSession::finish(transcript::CloseReason reason, const std::string& 
 void RealtimeSession::end_unread(const std::string& error) {
   budget_.hand_on(transcript_.used());
   reason_ = transcript::CloseReason::storage_failure;
-  why_ = error + "; the next start of the server makes the transcript from the journal";
+  why_ = error + "; the next start of the relay makes the transcript from the journal";
   close_what_is_open(*reason_, "the transcript cannot be read");
 }
 

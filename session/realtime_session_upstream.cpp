@@ -390,7 +390,7 @@ void RealtimeSession::upstream_failed(const std::string& why, Moment now,
                                       std::optional<transcript::CloseReason> reason) {
   if (upstream_.next_failed(now)) return;
   const Outage& outage = *upstream_.outage();
-  finish(reason.value_or(outage.reason), outage.why + "; the last attempt failed: " + why, now);
+  finish(reason.value_or(outage.reason), outage.why + "; the last try failed: " + why, now);
 }
 
 }  // namespace verbatim::session

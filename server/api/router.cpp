@@ -45,7 +45,7 @@ net::HttpResponse nothing_at(std::string_view path) {
   std::string detail = "There is nothing at " + std::string(path) + ".";
   if (net::is_realtime_path(path)) {
     detail +=
-        " This server has the WebSocket /v1/realtime, and accepts POST at "
+        " This relay has the WebSocket /v1/realtime, and accepts POST at "
         "/v1/realtime/client_secrets and /v1/realtime/sessions.";
   }
   return net::problem(404, "not found", detail);

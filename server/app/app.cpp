@@ -391,9 +391,9 @@ struct App::Parts {
     if (failed) {
       registry.drain(transcript::CloseReason::storage_failure, "the transcript cannot be saved");
     } else if (handover) {
-      registry.drain_to_next("the server is restarting; come back");
+      registry.drain_to_next("the relay is restarting; come back");
     } else {
-      registry.drain(transcript::CloseReason::server_shutdown, "the server is shutting down");
+      registry.drain(transcript::CloseReason::server_shutdown, "the relay is shutting down");
     }
     co_await drain({control.get_executor(), signals, registry, *listener, feed, workers},
                    shutdown_times);

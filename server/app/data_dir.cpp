@@ -28,7 +28,7 @@ constexpr std::size_t secret_bytes = 32;
 }
 
 constexpr const char* advice =
-    "Set server.data_dir to a folder that this user can write to, or change the owner.";
+    "Set server.data_dir to a directory that this user can write to, or change the owner.";
 
 }  // namespace
 
@@ -99,7 +99,7 @@ DataDir::DataDir(std::filesystem::path path) : path_(std::move(path)) {
   if (::flock(lock_, LOCK_EX | LOCK_NB) != 0) {
     ::close(lock_);
     throw std::runtime_error("another verbatim process uses " + path_.string() +
-                             ". Stop it, or set another folder with server.data_dir.");
+                             ". Stop it, or set another directory with server.data_dir.");
   }
 }
 

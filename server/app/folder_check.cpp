@@ -71,7 +71,7 @@ class FolderCheck {
       return false;
     }
     if (!S_ISDIR(found.st_mode)) {
-      error("is not a folder", "Set " + key_ + " to a folder.");
+      error("is not a directory", "Set " + key_ + " to a directory.");
       return false;
     }
     if (is_view_of_kernel(folder_)) {
@@ -111,14 +111,14 @@ class FolderCheck {
     findings_.push_back({false, where_, what, advice});
   }
   std::string advice() const {
-    return "Set " + key_ + " to a folder that this user can write to, or change the owner.";
+    return "Set " + key_ + " to a directory that this user can write to, or change the owner.";
   }
 
   void check_parent() {
     const fs::path parent = existing_part(folder_);
     std::error_code ec;
     if (!fs::is_directory(parent, ec))
-      error("cannot be made: " + parent.string() + " is not a folder", advice());
+      error("cannot be made: " + parent.string() + " is not a directory", advice());
     else if (is_view_of_kernel(parent))
       error("cannot be made: " + parent.string() + " " + view_of_kernel, advice());
     else if (!permitted(parent, W_OK | X_OK))
@@ -179,7 +179,7 @@ void check_fallback(const config::Settings& settings, Findings& findings) {
   if (same_disk(existing_part(folder), existing_part(settings.server.data_dir)))
     findings.push_back({false, "storage.fallback_dir " + folder.string(),
                         "is on the same disk as server.data_dir, and fails with it",
-                        "Set a folder on another disk."});
+                        "Set a directory on another disk."});
 }
 
 }  // namespace
@@ -205,8 +205,9 @@ void check_folders(const config::Settings& settings, Findings& findings) {
   const fs::path& recordings = settings.simulator.recordings_dir;
   std::error_code ec;
   if (!recordings.empty() && !fs::is_directory(recordings, ec))
-    findings.push_back({true, "simulator.recordings_dir " + recordings.string(), "is not a folder",
-                        "Set a folder with recorded streams, or nothing."});
+    findings.push_back({true, "simulator.recordings_dir " + recordings.string(),
+                        "is not a directory",
+                        "Set a directory with recorded streams, or nothing."});
 }
 
 }  // namespace verbatim::app

@@ -51,7 +51,8 @@ void add_relay_options(CLI::App& parser, RelayOptions& options) {
       "--key-file", options.key_file,
       std::string("file with a back-end key; default: the variable ") + api_key_variable);
   parser.add_option("--ca-file", options.ca_file,
-                    "authorities of the relay's certificate; default: the system's");
+                    "authorities of the relay's certificate; default: the system's, or on this "
+                    "machine the relay's own certificate");
 }
 
 RelayClient::RelayClient(const config::Settings& settings, const RelayOptions& options)

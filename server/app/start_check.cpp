@@ -58,7 +58,7 @@ void check_name(const config::Settings& settings, const net::CertificateFile& ce
   findings.push_back(
       {false, where,
        "the certificate is not for " + address->host + ", the host of server.public_url",
-       "Get one for that name, unless a proxy in front of the server ends TLS."});
+       "Get one for that name, unless a proxy in front of the relay ends TLS."});
 }
 
 /// Encrypted recordings whose key is not configured any more: they cannot be read.

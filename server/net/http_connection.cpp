@@ -63,7 +63,7 @@ std::optional<HttpResponse> refusal_for(const error_code& ec) {
 
 HttpResponse out_of_descriptors() {
   HttpResponse refused = problem(503, "too many connections",
-                                 "The server has too few file descriptors for another connection. "
+                                 "The relay has too few file descriptors for another connection. "
                                  "Try again later.");
   refused.headers.emplace_back("Retry-After", descriptors_retry_seconds);
   return refused;
@@ -226,7 +226,7 @@ class Requests {
   Awaitable<bool> answer(HttpRequest request, Wanted wanted) {
     if (wanted.head) request.method = "GET";
     HttpResponse response =
-        problem(500, "internal error", "This is a bug of the server. The log has the details.");
+        problem(500, "internal error", "This is a bug of the relay. The log has the details.");
     const std::string path = request.path;
     try {
       response = co_await service_.answer(std::move(request));
@@ -257,7 +257,7 @@ class Requests {
 
   std::optional<HttpResponse> refusal_of_head(const error_code& ec) const {
     if (ec == http::error::bad_version && names_later_major_version(buffered()))
-      return problem(505, "HTTP version not supported", "This server speaks HTTP/1.1.");
+      return problem(505, "HTTP version not supported", "This relay speaks HTTP/1.1.");
     return refusal_for(ec);
   }
 

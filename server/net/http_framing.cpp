@@ -110,7 +110,7 @@ std::optional<HttpResponse> take_absolute(const RequestHead& head, HttpRequest& 
 /// Checks the four forms of a target (RFC 9112, section 3.2).
 std::optional<HttpResponse> refuse_target(const RequestHead& head, HttpRequest& request) {
   if (head.method() == http::verb::connect) {
-    HttpResponse refused = problem(405, "method not allowed", "This server is not a proxy.");
+    HttpResponse refused = problem(405, "method not allowed", "This relay is not an HTTP proxy.");
     refused.headers.emplace_back("Allow", all_methods);
     return refused;
   }

@@ -119,7 +119,7 @@ void load(SSL_CTX* context, const CertificateFiles& files) {
   if (X509_check_private_key(SSL_CTX_get0_certificate(context), private_key.get()) != 1) {
     ERR_clear_error();
     throw config::ConfigError(key + " is not the key of the first certificate in " + certificate +
-                              ": they are not a pair. A chain begins with the server's own "
+                              ": they are not a pair. A chain begins with the relay's own "
                               "certificate.");
   }
   if (SSL_CTX_use_PrivateKey(context, private_key.get()) != 1 ||

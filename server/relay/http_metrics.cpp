@@ -42,7 +42,7 @@ constexpr MetricFamily<net::ConnectionCounts> connection_rows[] = {
      "request; websocket: conversations and upgrades.",
      MetricType::gauge, read_connections},
     {"verbatim_tls_certificate_expiry_timestamp_seconds",
-     "Unix time at which the server's certificate expires. There is no sample without TLS.",
+     "Unix time at which the relay's certificate expires. There is no sample without TLS.",
      MetricType::gauge,
      [](const net::ConnectionCounts& counts, MetricSamples& out) {
        if (const auto expires = counts.certificate_expires_s.load()) out.add(expires);

@@ -111,12 +111,12 @@ RealtimeEndpoint::Step<RealtimeEndpoint::Admitted> RealtimeEndpoint::admit_sessi
         co_return Admitted::begins;
       case Admission::draining:
         co_return access::not_admitted(retry_later(
-            net::openai_error(503, "server_shutting_down", "The server is restarting; come back."),
+            net::openai_error(503, "server_shutting_down", "The relay is restarting; come back."),
             2));
       case Admission::full:
         co_return access::not_admitted(
             retry_later(net::openai_error(503, "too_many_sessions",
-                                          "The server has as many sessions as it admits "
+                                          "The relay has as many sessions as it admits "
                                           "(session.sessions_max)."),
                         10),
             access::AdmissionLimit::sessions);
@@ -399,9 +399,9 @@ net::Awaitable<void> RealtimeEndpoint::converse(const access::RealtimeCall& call
     driver->end(CloseReason::storage_failure, "the transcript cannot be saved");
   } else if (!welcome && (parts_.peers != nullptr ||
                           parts_.settings.get()->server.restart == config::Restart::handover)) {
-    driver->suspend("the server is restarting; come back");
+    driver->suspend("the relay is restarting; come back");
   } else if (!welcome) {
-    driver->end(CloseReason::server_shutdown, "the server is shutting down");
+    driver->end(CloseReason::server_shutdown, "the relay is shutting down");
   }
   co_await driver->run();
   report_end(call, *driver, worker);

@@ -24,7 +24,7 @@ inline net::HttpResponse no_such_session() {
 inline net::HttpResponse too_few_descriptors() {
   constexpr int retry_seconds = 5;
   return retry_later(net::openai_error(503, "too_many_connections",
-                                       "The server has too few file descriptors for another "
+                                       "The relay has too few file descriptors for another "
                                        "conversation."),
                      retry_seconds);
 }

@@ -153,7 +153,7 @@ void SessionDriver::suspend(const std::string& why) { act(session_.suspend(why, 
 void SessionDriver::abort_links() {
   for (Link& link : links_) {
     if (link.dial.abort) link.dial.abort();
-    if (link.is_open()) abort(link, {false, 0, "did not close before the server's end"});
+    if (link.is_open()) abort(link, {false, 0, "did not close before the relay's end"});
   }
 }
 

@@ -13,7 +13,7 @@ namespace verbatim::relay {
 namespace {
 
 constexpr MetricFamily<Registry> registry_rows[] = {
-    {"verbatim_draining", "1 while the server shuts down after SIGTERM or SIGINT.",
+    {"verbatim_draining", "1 while the relay shuts down after SIGTERM or SIGINT.",
      MetricType::gauge,
      [](const Registry& registry, MetricSamples& out) { out.add(registry.draining()); }},
 };

@@ -11,7 +11,7 @@ using Out = MetricSamples;
 constexpr MetricFamily<ShippingGauges> shipping_rows[] = {
     {"verbatim_fleet_connected", "1 while the fleet's database can be reached.", MetricType::gauge,
      [](const ShippingGauges& now, Out& out) { out.add(now.connected); }},
-    {"verbatim_fleet_fenced", "1 once another relay has taken the place of this one.",
+    {"verbatim_fleet_fenced", "1 once a newer process with the same node_id has registered.",
      MetricType::gauge, [](const ShippingGauges& now, Out& out) { out.add(now.fenced); }},
     {"verbatim_fleet_lag_seconds", "Age of the oldest event that the fleet's database lacks.",
      MetricType::gauge, [](const ShippingGauges& now, Out& out) { out.add(now.lag_seconds); }},

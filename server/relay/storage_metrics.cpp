@@ -84,7 +84,7 @@ constexpr MetricFamily<StorageGauges> storage_rows[] = {
      "1 while the write-ahead log is larger than journal.log_bytes_max.", MetricType::gauge,
      [](const StorageGauges& now, MetricSamples& out) { out.add(now.log_large); }},
     {"verbatim_reads_broken_off_total",
-     "Checks at which the server ended one of its own reads because the read held a large "
+     "Checks at which the relay ended one of its own reads because the read held a large "
      "write-ahead log (journal.read_max).",
      MetricType::counter,
      [](const StorageGauges& now, MetricSamples& out) { out.add(now.reads_broken_off); }},

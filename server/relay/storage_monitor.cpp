@@ -76,7 +76,7 @@ void StorageWatch::look_at_log() {
   const std::string why = now == LogSize::small ? std::string() : warning() + refusal_of_log();
   const LogFields fields = {{"log_bytes", bytes},
                             {"log_bytes_max", most},
-                            {"now", now == LogSize::small ? "the log was reset" : why}};
+                            {"now", now == LogSize::small ? "the write-ahead log was reset" : why}};
   now == LogSize::small ? log_.info("journal.log", fields) : log_.warn("journal.log", fields);
 }
 

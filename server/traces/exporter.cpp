@@ -243,7 +243,7 @@ void Exporter::flush() {
     if (body_.empty()) return;
     judge(setup_->collector->post(body_));
     if (!body_.empty()) {  // it would be tried again later
-      give_up("the server stops", failed_);
+      give_up("the relay stops", failed_);
       return;
     }
   }

@@ -58,10 +58,11 @@ void check_limits(sqlite::Database& database, const AttemptRow& attempt,
     if (static_cast<std::size_t>(row.integer(column)) + more <= most) return;
     throw store::StorageError(store::Failure::too_many,
                               "the copies of attempt " + std::to_string(attempt.number) +
-                                  " of session " + posted.session_id + " would have more than " +
-                                  std::to_string(most) + " " + what + posted.limits.of);
+                                  " of session " + posted.session_id +
+                                  " would add up to more than " + std::to_string(most) + " " +
+                                  what + posted.limits.of);
   };
-  check(0, 1, posted.limits.copies_max, "members (posts.copies_max)");
+  check(0, 1, posted.limits.copies_max, "copies (posts.copies_max)");
   check(1, posted.copy.turns.size(), posted.limits.turns_max, "turns (posts.attempt_turns_max)");
   check(2, bytes, posted.limits.bytes_max, "bytes (posts.attempt_bytes_max)");
 }

@@ -361,7 +361,7 @@ void require_current_schema(Database& database, int version, const Schema& schem
   if (version == static_cast<int>(schema.steps.size())) return;
   throw store::StorageError(store::Failure::other,
                             database.file().string() +
-                                ": older than this program; start the server or run "
+                                ": older than this program; start the relay or run "
                                 "`verbatim recover` once to bring it up to date");
 }
 

@@ -150,7 +150,7 @@ void require_own_header(const fs::path& database) {
   if (owner == 0 && schema_changes == 0) return;
   if (owner != static_cast<std::uint32_t>(application_id))
     refuse_it(store::Failure::other,
-              "is a database of another program; set server.data_dir to another folder");
+              "is a database of another program; set server.data_dir to another directory");
   if (version > schema_steps().size())
     refuse_it(store::Failure::newer_schema, "written by a later version of Verbatim (schema " +
                                                 std::to_string(version) + ", this program knows " +

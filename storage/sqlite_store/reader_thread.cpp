@@ -81,7 +81,7 @@ void ReaderThread::open_anew_if_asked() {
 store::StorageError ReaderThread::too_long(const std::string& what) {
   return {store::Failure::busy,
           what +
-              ": broken off after journal.read_max, because the write-ahead log is larger than "
+              ": aborted after journal.read_max, because the write-ahead log is larger than "
               "journal.log_bytes_max; ask for less, or later"};
 }
 

@@ -457,7 +457,7 @@ std::string SqliteStore::log_readers() const {
       for (const ReaderThread* const reader : readers())
         if (const auto reading = reader->under_way())
           reads += (reads.empty() ? "" : ", ") + std::string(reading->what);
-      name = "this server: " + (reads.empty() ? "webhooks or a commit" : reads);
+      name = "this relay: " + (reads.empty() ? "webhooks or a commit" : reads);
     }
     names += (names.empty() ? "" : ", ") + name;
   }

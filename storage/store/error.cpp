@@ -50,7 +50,7 @@ const char* advice_for(Failure failure) {
     case Failure::taken_away:
       return "put it back where it was, together with its -wal, and start again";
     case Failure::read_only:
-      return "check that its folder exists, belongs to this user and is mounted writable";
+      return "check that its directory exists, belongs to this user and is mounted writable";
     case Failure::busy:
       return "find the other process that keeps it locked";
     case Failure::fleet_database:

@@ -185,7 +185,7 @@ test('recover --dry-run reports what recover then does [P7]', async (t) => {
   await client.ask('Hello?');
   const beside = await run(['recover', '--dry-run', ...at(setup.dataDir)]);
   assert.equal(beside.code, 1);
-  assert.match(beside.stderr, /a server uses/);
+  assert.match(beside.stderr, /a relay uses/);
   await relay.program.stop('SIGKILL');
 
   const file = database(setup.dataDir);

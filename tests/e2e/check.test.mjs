@@ -73,7 +73,7 @@ test('all that is wrong is said at once: where, what, and what to do', async (t)
     /VERBATIM_LOG_LEVEL \(log\.level\): "loud" is unknown; expected one of debug, info/,
     /upstream\.ca_file \/none\/ca\.pem cannot be used/,
     /tls\.cert_file \/none\/cert\.pem cannot be used: No such file/,
-    /server\.data_dir .*file: is not a folder\. Set server\.data_dir to a folder/,
+    /server\.data_dir .*file: is not a directory\. Set server\.data_dir to a directory/,
     /server\.listen = 0\.0\.0\.0 is reachable from other machines.*auth\.api_keys/,
   ]) {
     assert.match(stderr, one);
@@ -128,14 +128,14 @@ test('a damaged token secret, a missing folder and a store without its database 
   const { code, stderr } = await run(['check', ...set({ 'server.data_dir': dataDir, 'simulator.recordings_dir': join(dataDir, 'none') })]);
   assert.equal(code, 2);
   assert.match(stderr, /token_secret is not a token secret\. Delete the file/);
-  assert.match(stderr, /simulator\.recordings_dir .*is not a folder/);
+  assert.match(stderr, /simulator\.recordings_dir .*is not a directory/);
   assert.match(stderr, /verbatim\.db-wal/);
 });
 
 test('a data folder where the kernel keeps no files, and a file that is not a database of this program, are found', async (t) => {
   for (const folder of ['/proc/data', '/proc/sys', '/sys/kernel/data']) {
     const { code, stderr } = await run(['check', ...set({ 'server.data_dir': folder })]);
-    assert.match(stderr, /server\.data_dir .*view of the kernel, which keeps no files\. Set server\.data_dir to a folder/, folder);
+    assert.match(stderr, /server\.data_dir .*view of the kernel, which keeps no files\. Set server\.data_dir to a directory/, folder);
     assert.equal(code, 2);
   }
   const dataDir = temporaryDirectory(t);

@@ -139,7 +139,7 @@ test('a WAL that was cut short is reported by the check, the recovery, the log a
     assert.deepEqual([found.state, found.lost], [state, true], name);
     assert.match(found.file, /verbatim\.db-wal$/);
     const text = await run(['check', '--data', damaged]);
-    assert.match(text.stdout, /wrong: the log .*verbatim\.db-wal/);
+    assert.match(text.stdout, /wrong: the write-ahead log .*verbatim\.db-wal/);
     const recovery = await run(['recover', '--dry-run', '--json', ...at(damaged)]);
     if (recovery.code === 0) assert.equal(JSON.parse(recovery.stdout).logs[0].state, state);
     else assert.match(recovery.stdout + recovery.stderr, /damaged/);

@@ -267,7 +267,7 @@ test('an operator who recovers by hand gets final records [P7][P14]', patient, a
   const command = (...more) => run(['recover', ...more, '--set', `server.data_dir=${supervisor.dataDir}`]);
   const foreseen = await command('--dry-run');
   assert.match(foreseen.stdout, /1 attempt would be recovered:\nsess_olaf/);
-  assert.match(foreseen.stdout, /A start of the server first keeps these attempts open for their clients/);
+  assert.match(foreseen.stdout, /A start of the relay first keeps these attempts open for their clients/);
   assert.match((await command()).stdout, /1 attempt was recovered:\nsess_olaf/);
   await supervisor.crash(); // it starts, on what the operator has recovered
   const transcript = (await supervisor.relay.request(`/v1/sessions/${person.id}/transcript`)).json;

@@ -196,7 +196,7 @@ export class Session<Events extends SessionEvents = SessionEvents> extends Event
   on<K extends keyof Events & string>(type: K, listener: (detail: Events[K]) => void): () => void;
   /** Always ends: it resolves when the conversation can begin, or rejects with a VerbatimError. */
   connect(): Promise<void>;
-  /** Ends the conversation. Resolves once its last word is durable. */
+  /** Ends the conversation. Resolves once its last word is durable, or after 10 s. */
   close(): Promise<void>;
   /** Changes settings of the running conversation. */
   configure(settings: Settings): void;

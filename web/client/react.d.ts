@@ -18,5 +18,5 @@ export interface UseConversation extends Snapshot {
  */
 export function useConversation(options?: Options): UseConversation;
 
-/** Loudness of both sides. The component that shows it renders up to 20 times a second. */
+/** Loudness of both sides. The component that shows it renders about 20 times a second. */
 export function useLevel(conversation: Conversation): Level;

@@ -29,7 +29,7 @@ export interface Level {
 }
 
 export interface ConversationEvents extends SessionEvents {
-  /** Loudness of both sides, 0 to 1, at most 20 times a second. */
+  /** Loudness of both sides, 0 to 1, about 20 times a second. */
   level: Level;
 }
 

@@ -24,7 +24,7 @@ export async function endSession(id, button, done) {
 export async function eraseSession(id, button) {
   const sure = await confirmed({
     title: 'Erase this session?',
-    text: 'Its transcript, its copies, its captured events and its webhook messages are removed from every file. This cannot be undone.',
+    text: 'Its transcript, its copies, its captured events, its recorded audio and its webhook messages are removed from every file. This cannot be undone.',
     action: 'Erase for ever',
   });
   if (!sure) return;
@@ -41,7 +41,7 @@ const atOnce = 100; // of one call of the API
 export async function eraseSessions(ids, button) {
   const sure = await confirmed({
     title: `Erase ${counted(ids.length, 'session')}?`,
-    text: 'Their transcripts, copies, captured events and webhook messages are removed from every file. This cannot be undone.',
+    text: 'Their transcripts, copies, captured events, recorded audio and webhook messages are removed from every file. This cannot be undone.',
     action: `Erase ${counted(ids.length, 'session')} for ever`,
   });
   if (!sure) return [];

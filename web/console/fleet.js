@@ -1,4 +1,4 @@
-// The Fleet page: the relays that share one database, with their leases, how far each is behind, and their
+// The Fleet page: the relays that share one database, with their leases, their lag and their
 // conversations.
 import { Refused, read } from './api.js';
 import { cell, element, rowOf, tableOf } from './dom.js';
@@ -15,7 +15,7 @@ const states = {
   forgotten: ['', 'given up'],
 };
 
-const columns = ['Relay', 'State', 'Lease', 'Behind', 'Conversations', 'Version', 'Started'];
+const columns = ['Relay', 'State', 'Lease', 'Lag', 'Conversations', 'Version', 'Started'];
 
 export async function show({ page, signal, arrived }) {
   const trouble = element('div');
@@ -56,7 +56,7 @@ function nodeRow(node) {
     cell('Relay', element('b', { title: node.node_id }, name), node.this && ' (this one)'),
     cell('State', element('span', { class: kind }, words)),
     cell('Lease', lease(node)),
-    cell('Behind', seconds(node.lag_seconds)),
+    cell('Lag', seconds(node.lag_seconds)),
     cell('Conversations', String(node.sessions), waiting),
     cell('Version', node.version),
     cell('Started', element('time', { datetime: node.started_at }, moment(node.started_at))),

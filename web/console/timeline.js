@@ -1,6 +1,6 @@
 // The timeline of an attempt, to scale: a lane for each speaker, and marks where a turn was cut off.
 import { drawn, element } from './dom.js';
-import { offset, roles, turnStatuses } from './words.js';
+import { offset, roles, turnStatusWords } from './words.js';
 
 const lanes = { user: 30, assistant: 74, system: 74 };
 const height = { lane: 26, whole: 132, axis: 112 };
@@ -199,7 +199,7 @@ function span(turn) {
 
 function becameOf(turn) {
   if (turn.heardTo) return `talked over after ${offset(turn.heard.audioMs)}`;
-  return turnStatuses[turn.status] ?? turn.status;
+  return turnStatusWords(turn);
 }
 
 function axis(seconds, scale) {

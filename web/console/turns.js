@@ -4,7 +4,7 @@ import { differences } from './differences.js';
 import { rowOfIncident } from './incidents.js';
 import { rowOfCall } from './tools.js';
 import { chip, copyButton } from './ui.js';
-import { between, clock, offset, roles, turnStatuses } from './words.js';
+import { between, clock, offset, roles, turnStatusWords } from './words.js';
 
 /** Converts a turn of the API into the form that the client library uses. */
 export function fromApi(turn) {
@@ -107,7 +107,7 @@ function heardChip({ status, heard }) {
 function words(turn) {
   if (turn.deleted && !turn.text)
     return element('p', { class: 'words none' }, 'Deleted in the conversation.');
-  if (!turn.text) return element('p', { class: 'words none' }, wordless[turn.status] ?? 'No text.');
+  if (!turn.text) return element('p', { class: 'words none' }, wordless(turn));
   if (turn.status === 'in_progress') return element('p', { class: 'words partial' }, turn.text.trimStart());
   const heard = turn.heard?.text;
   if (typeof heard !== 'string' || !turn.text.startsWith(heard)) return element('p', { class: 'words' }, turn.text);
@@ -127,19 +127,22 @@ function words(turn) {
   );
 }
 
-const wordless = {
+const withoutWords = {
   in_progress: '…',
-  failed: 'This could not be transcribed.',
   interrupted: 'Cut off before any text.',
   cancelled: 'Cancelled before any text.',
+  failed: 'Failed before any text.',
 };
+
+const wordless = ({ role, status }) =>
+  status === 'failed' && role === 'user' ? 'This could not be transcribed.' : (withoutWords[status] ?? 'No text.');
 
 function notes(turn) {
   const said = [];
   if (turn.status === 'in_progress') said.push('still speaking');
   else if (turn.status === 'truncated' && turn.heard)
     said.push(`talked over: ${offsetSeconds(turn.heard.audioMs)} were heard`);
-  else if (turn.status !== 'completed') said.push(turnStatuses[turn.status] ?? turn.status);
+  else if (turn.status !== 'completed') said.push(turnStatusWords(turn));
   if (turn.reason) said.push(turn.reason);
   if (turn.deleted) said.push('deleted in the conversation');
   return said.length > 0 && element('p', { class: 'note' }, said.join(' · '));
@@ -148,7 +151,7 @@ function notes(turn) {
 const offsetSeconds = (ms) => (ms < 60_000 ? `${(ms / 1000).toFixed(1)} s` : `${offset(ms)} min`);
 
 /** Names the writers of a turn if others lack it, and shows other versions of its text beside it. */
-function provenance({ text, writers = [], versions = [] }, all) {
+function provenance({ role, text, writers = [], versions = [] }, all) {
   const by = all.every((writer) => writers.includes(writer))
     ? ''
     : `Written by ${writers.join(' and ')} only`;
@@ -162,13 +165,13 @@ function provenance({ text, writers = [], versions = [] }, all) {
       'div',
       { class: 'writers-side' },
       element('div', {}, element('h4', {}, 'In the transcript'), element('p', {}, text)),
-      versions.map((version) => versionBeside(text, version)),
+      versions.map((version) => versionBeside(text, { role, ...version })),
     ),
   );
 }
 
-function versionBeside(text, { writer, status, text: other }) {
-  const title = status === 'completed' ? writer : `${writer} (${turnStatuses[status] ?? status})`;
+function versionBeside(text, { role, writer, status, text: other }) {
+  const title = status === 'completed' ? writer : `${writer} (${turnStatusWords({ role, status })})`;
   const marked = differences(text, other).map(({ kind, text: part }) => {
     if (kind === 'same') return part;
     return element(kind === 'added' ? 'ins' : 'del', {}, part);

@@ -28,14 +28,18 @@ export const sessionStatuses = {
   final: 'ended',
 };
 
-export const turnStatuses = {
+const turnStatuses = {
   in_progress: 'in progress',
   completed: 'completed',
   interrupted: 'cut off',
   truncated: 'talked over',
   cancelled: 'cancelled',
-  failed: 'transcription failed',
+  failed: 'failed',
 };
+
+/** A user's turn fails if its speech could not be transcribed, an answer if the provider failed. */
+export const turnStatusWords = ({ role, status }) =>
+  status === 'failed' && role === 'user' ? 'transcription failed' : (turnStatuses[status] ?? status);
 
 export const toolStatuses = {
   in_progress: 'waiting for its output',

@@ -36,7 +36,7 @@ const char* why_left(const ApiServices& api, Outcome outcome) {
     case Outcome::erased:
       break;
   }
-  return "the server cannot do this now";
+  return "the relay cannot do this now";
 }
 
 /// Sessions of a list with their transcripts, one in a line of JSON.

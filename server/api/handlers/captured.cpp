@@ -59,7 +59,8 @@ net::Awaitable<net::HttpResponse> show_captured(const ApiServices& api, RequestC
     co_return net::problem(
         404, "not captured",
         "No events were captured of attempt " + std::to_string(attempt) +
-            " of this session: capture.dir was not set, or the capture was erased.");
+            " of this session: capture.dir was not set, no capture was requested, or the capture "
+            "was erased.");
   }
   net::HttpResponse response;
   response.content_type = "application/x-ndjson";

@@ -62,7 +62,7 @@ net::Awaitable<std::optional<net::HttpResponse>> refuse_owner(const ApiServices&
   const auto found = co_await from_store<Owner>(context, call);
   if (!found) {
     co_return retry_later(net::openai_error(503, "storage_unavailable",
-                                            "The server cannot read whose session this is."));
+                                            "The relay cannot read whose session this is."));
   }
   const Owner& owner = *found;
   if (!owner || *owner == user) co_return std::nullopt;

@@ -18,12 +18,12 @@ net::HttpResponse too_many_watchers(LiveFeed::NotAdmitted why) {
     case LiveFeed::NotAdmitted::too_many:
       return retry_later(
           net::problem(503, "too many watchers",
-                       "The server has reached its limit of event streams (events.watchers_max)."));
+                       "The relay has reached its limit of event streams (events.watchers_max)."));
     case LiveFeed::NotAdmitted::closing:
       break;
   }
   return retry_later(
-      net::problem(503, "server shutting down", "The server is restarting. Connect again."));
+      net::problem(503, "server shutting down", "The relay is restarting. Connect again."));
 }
 
 namespace {

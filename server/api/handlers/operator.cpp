@@ -52,7 +52,7 @@ net::Awaitable<net::HttpResponse> ready(const ApiServices& api, RequestContext& 
   Json checks = {{"configuration", readiness_check("")},
                  {"journal", readiness_check(journal, api.storage.warning())},
                  {"upstream", readiness_check(upstream)},
-                 {"accepting", readiness_check(draining ? "the server is shutting down" : "")}};
+                 {"accepting", readiness_check(draining ? "the relay is shutting down" : "")}};
   if (shipping != nullptr) checks["fleet"] = readiness_check(fleet, shipping->warning());
   net::HttpResponse response =
       json_response({{"status", ready ? "ready" : "not ready"}, {"checks", std::move(checks)}},

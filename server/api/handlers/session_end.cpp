@@ -37,7 +37,7 @@ std::optional<net::HttpResponse> answer_without_session(Outcome outcome, const s
                                       "stored. The next start makes it from the journal."));
     case Outcome::restarting:
       return retry_later(net::problem(503, "restarting",
-                                      "The server stops; the next process continues the session. "
+                                      "The relay stops; the next process continues the session. "
                                       "End it there."));
     case Outcome::ended:
     case Outcome::nothing:

@@ -169,7 +169,7 @@ std::optional<net::HttpResponse> refuse_erasure(const ApiServices& api,
       return net::problem(409, "session is live", "End the conversation first, then erase it.");
     case relay::Erased::Outcome::busy:
       return retry_later(
-          net::problem(503, "busy", "The server cannot do this now. Try again later."));
+          net::problem(503, "busy", "The relay cannot do this now. Try again later."));
     case relay::Erased::Outcome::storage_failure:
       return storage_problem(api.log, *erased.error);
     case relay::Erased::Outcome::capture_failure:

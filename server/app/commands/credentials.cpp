@@ -51,7 +51,7 @@ void add_token_options(CLI::App& parser, TokenOptions& options) {
   parser.add_option("--user", options.user, "id of the user")->required()->check(not_empty());
   parser.add_option("--session", options.session_id, "session id; default: a new one")
       ->check(not_empty());
-  parser.add_option("--ttl", options.ttl, "lifetime, such as 600s, 10m or 2h")
+  parser.add_option("--ttl", options.ttl, "lifetime, such as 600s, 10m or 2h; default: 10m")
       ->check(checked_by([](const std::string& text) { seconds_from(text); }));
   parser.add_option("--metadata", options.metadata, "JSON object with metadata");
 }

@@ -40,7 +40,7 @@ int backup(const Common& common, const BackupOptions& options) {
   if (segment) {
     std::cerr << "verbatim: the journal continues in " << segment->string()
               << ". This backup does not contain that file. Copy it too, or make another backup "
-                 "after the server has left the fallback directory\n";
+                 "after the relay has left the fallback directory\n";
   }
   if (common.as_json) {
     print({{"file", options.file},
@@ -95,7 +95,7 @@ void print_what_a_start_does(const config::Settings& settings,
                              const maintenance::RecoveryReport& report) {
   if (!report.dry_run || report.attempts.empty() || settings.session.resume_window.count() == 0)
     return;
-  std::cout << "A start of the server first keeps these attempts open for their clients "
+  std::cout << "A start of the relay first keeps these attempts open for their clients "
                "(session.resume_window).\n";
 }
 
@@ -130,7 +130,7 @@ int recover(const Common& common, const RecoverOptions& options) {
   const fs::path file = whole_store(settings);
   if (!fs::exists(file)) return fail("there is no file " + file.string(), exit_code::not_found);
   if (options.dry_run && is_served(settings.server.data_dir))
-    return fail("a server uses " + settings.server.data_dir.string() +
+    return fail("a relay uses " + settings.server.data_dir.string() +
                     ": its open attempts are live, not left by a crash",
                 exit_code::failed);
   std::optional<DataDir> lock;
@@ -157,9 +157,9 @@ int recover(const Common& common, const RecoverOptions& options) {
 Family data_commands() {
   return {"",
           "",
-          {command("backup", "copy the database into one file; a server may be running",
+          {command("backup", "copy the database into one file; a relay may be running",
                    add_backup_options, backup),
-           command("recover", "recover the journal after a crash; no server may run",
+           command("recover", "recover the journal after a crash; no relay may run",
                    add_recover_options, recover)}};
 }
 

@@ -44,7 +44,7 @@ void print_json(const Found& found) {
 void print_words(const Found& found) {
   const maintenance::StoreCheck& check = found.check;
   std::cout << found.file.string()
-            << (found.served ? ", in use by a server\n" : ", no server running\n");
+            << (found.served ? ", in use by a relay\n" : ", no relay running\n");
   std::cout << "integrity: " << check.integrity << "\n";
   if (found.readable()) std::cout << in_words(check.counts) << "\n";
   for (const auto& one : check.findings)

@@ -99,7 +99,7 @@ int retry_delivery(const Common& common, const RetryOptions& options) {
   if (common.as_json)
     print(api::to_json(*retried.record));
   else
-    std::cout << "The message will be sent again by the server.\n";
+    std::cout << "The message will be sent again by the relay.\n";
   return exit_code::ok;
 }
 

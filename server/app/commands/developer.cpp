@@ -51,7 +51,7 @@ struct SimulateOptions {
 void add_simulate_options(CLI::App& parser, SimulateOptions& options) {
   SimulatorApp& app = options.app;
   parser.add_option("--listen", options.listen, "host:port; port 0 picks a free one");
-  parser.add_option("--recordings", app.recordings_dir, "folder of recorded streams");
+  parser.add_option("--recordings", app.recordings_dir, "directory of recorded streams");
   parser.add_option("--ready-file", app.ready_file, "file that gets {pid,url} when ready");
   parser.add_option("--pace", app.pace, "delay factor: 1 real time, 0 no delay")
       ->check(CLI::Range(0.0, 1000.0));

@@ -90,7 +90,12 @@ int run_retention(const Common& common, const RetentionOptions& options) {
   else
     std::cout << erased << " sessions erased that ended longer ago than "
               << last["older_than"].get<std::string>() << ".\n";
-  return last["left"].empty() ? exit_code::ok : exit_code::failed;
+  if (last["left"].empty()) return exit_code::ok;
+  if (common.as_json) return exit_code::failed;
+  return fail(std::to_string(last["left"].size()) +
+                  " sessions cannot be erased now; their connections are closing, or captured or "
+                  "recorded files cannot be removed. Run the command again, or see the log",
+              exit_code::failed);
 }
 
 int show_retention(const Common& common, const RelayOptions& options) {

@@ -33,8 +33,8 @@ Json to_json(const std::vector<store::LogFinding>& logs) {
 }
 
 std::string in_words(const store::LogFinding& log) {
-  return std::string(log.lost ? "wrong: the log " : "the log ") + log.log.string() + ": " +
-         log.what;
+  return std::string(log.lost ? "wrong: the write-ahead log " : "the write-ahead log ") +
+         log.log.string() + ": " + log.what;
 }
 
 Json to_json(const maintenance::StoreCounts& counts) {

@@ -61,7 +61,7 @@ Family server_commands() {
   return {"",
           "",
           {command("serve", "run the relay (the default)", add_serve_options, serve),
-           command("health", "ask a running server whether it is ready; exit 0 or 1",
+           command("health", "ask a running relay whether it is ready; exit 0 or 1",
                    add_health_options, health)}};
 }
 

@@ -80,7 +80,7 @@ int list(const Common& common, const ListOptions& options) {
       std::cout << "    " << printable(page.hits[i]->snippet) << "\n";
   }
   if (!page.search_complete)
-    std::cerr << "The index does not have every transcript yet: a running server makes it.\n";
+    std::cerr << "The index does not have every transcript yet: a running relay makes it.\n";
   if (!page.next_cursor.empty())
     std::cerr << "There are more: add --cursor " << page.next_cursor << "\n";
   return exit_code::ok;
@@ -163,7 +163,7 @@ int erase(const Common& common, const OneSession& options) {
   if (const auto log = erase_with_progress(store, id)) {
     return fail("session " + id + " is erased, but its text is still in the write-ahead log " +
                     log->string() +
-                    ", because another process is reading that log. The server empties the log "
+                    ", because another process is reading that log. The relay empties the log "
                     "when it erases the next session or stops",
                 exit_code::failed);
   }

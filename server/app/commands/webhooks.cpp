@@ -72,7 +72,7 @@ int redrive(const Common& common, const RedriveOptions& options) {
     print({{"redriven", count}});
   } else {
     std::cout << quantity(static_cast<std::size_t>(count), "dead letter")
-              << " will be sent again by the server.\n";
+              << " will be sent again by the relay.\n";
   }
   return count == 0 && !options.all ? exit_code::not_found : exit_code::ok;
 }

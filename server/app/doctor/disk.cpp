@@ -80,7 +80,7 @@ void examine_syncs(const Examined& relay, const std::string& key,
   if (is_in_memory(folder)) {
     found.push_back({"disk", Health::warning,
                      subject + ": is in memory (tmpfs): a restart of the machine loses it all",
-                     "Set " + key + " to a folder on a disk."});
+                     "Set " + key + " to a directory on a disk."});
   } else if (waits && median > relay.settings.journal.slow_commit.count() * 1000) {
     found.push_back({"disk", Health::bad, what,
                      "Conversations stall: use a local SSD. On this disk only journal.durability "

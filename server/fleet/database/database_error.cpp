@@ -88,7 +88,7 @@ const char* advice_for(Trouble trouble) {
 std::string public_reason(Trouble trouble) {
   switch (trouble) {
     case Trouble::fenced:
-      return "another relay has taken the place of this one in the fleet; see the log";
+      return "a newer process with the same node_id is in the fleet; see the log";
     case Trouble::no_replica:
       return "the fleet's database has no replica; see the log";
     case Trouble::full:

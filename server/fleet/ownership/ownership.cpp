@@ -383,11 +383,10 @@ DatabaseResult<> Ownership::leave_tails_of(const Lost& lost, const OwnNode& own)
   StoreCall<void> forgetting(
       [&](auto done) { parts_.moving.forget_session(lost.session_id, std::move(done)); });
   if (const auto gone = forgetting.wait(store_patience); !gone) return tl::unexpected(gone.error());
-  parts_.log.warn(
-      "fleet.given_up_session",
-      {{"session", lost.session_id},
-       {"turns_left", turns},
-       {"now", "another relay of the fleet has it; what that one lacks is left to it"}});
+  parts_.log.warn("fleet.given_up_session",
+                  {{"session", lost.session_id},
+                   {"turns_left", turns},
+                   {"now", "another relay of the fleet has it, and gets the turns that it lacks"}});
   return {};
 }
 

@@ -100,7 +100,7 @@ AuthResult Authenticator::authenticate(const net::HttpRequest& request, std::int
     auto claims = read_token(credential);
     if (!claims) {
       return failure(401, "invalid_token",
-                     "The client token is not one of this server's. Ask your back end for a "
+                     "The client token is not one of this relay's. Ask your back end for a "
                      "new one (POST /v1/realtime/client_secrets).");
     }
     Principal principal{Principal::Kind::client_token, claims->user, {}};
@@ -126,7 +126,7 @@ AuthResult Authenticator::authenticate(const net::HttpRequest& request, std::int
   if (!credential.empty()) {
     return failure(401, "invalid_api_key",
                    "The credential is neither a client token (ek_...) nor a back-end key "
-                   "(vk_...) of this server.");
+                   "(vk_...) of this relay.");
   }
   return failure(401, "missing_credentials",
                  "Send a client token or a back-end key: Authorization: Bearer TOKEN, or the "

@@ -17,7 +17,7 @@ std::optional<net::HttpResponse> bad_handshake(const net::HttpRequest& request) 
   if (request.header("Sec-WebSocket-Version") != "13") {
     net::HttpResponse refused =
         net::openai_error(426, "unsupported_version",
-                          "This server supports version 13 of the WebSocket protocol (RFC 6455).");
+                          "This relay supports version 13 of the WebSocket protocol (RFC 6455).");
     refused.headers.emplace_back("Sec-WebSocket-Version", "13");
     refused.headers.emplace_back("Upgrade", "websocket");
     refused.headers.emplace_back("Connection", "Upgrade");
