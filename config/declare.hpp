@@ -75,11 +75,11 @@ std::vector<std::string> files_of_targets(const Value& targets);
 Key watched(Key key, SecretFiles files);
 
 /// A secret has two keys: NAME_file is accepted anywhere, NAME itself only in the environment.
-/// `example`: a file's name for the documentation. `several`: one secret a line of the file.
+/// `example`: a file's name for the documentation.
 template <class Part>
 void add_secret(std::vector<Key>& table, const std::string& name, Part Settings::*section,
                 Secret Part::*field, const char* example, const char* help,
-                Reload reload = Reload::restart, bool several = false) {
+                Reload reload = Reload::restart) {
   const std::string file = name + "_file";
   const std::string variable = environment_variable(name);
   table.push_back(key(name, section, field, {},
@@ -87,8 +87,7 @@ void add_secret(std::vector<Key>& table, const std::string& name, Part Settings:
                              "is not accepted here: use " + file + " or " + variable),
                       help, reload));
   table.back().role = Role::secret;
-  table.push_back(
-      watched(key(file, section, field, {}, secret_file(several), help, reload), the_file));
+  table.push_back(watched(key(file, section, field, {}, secret_file(), help, reload), the_file));
   table.back().role = Role::secret_file;
   table.back().example = example;
 }

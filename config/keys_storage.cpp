@@ -11,18 +11,17 @@ using S = Settings;
 
 namespace {
 
-/// A row of recording.key: its value must be keys, not words.
+/// The row of recording.key_file: the file must have keys, not words.
 void require_keys(Key& row) {
-  row.read = [read = std::move(row.read), is_file = row.role == Role::secret_file](
-                 Settings& settings, const Value& value, Source source) {
+  row.read = [read = std::move(row.read)](Settings& settings, const Value& value, Source source) {
     read(settings, value, source);
     for (const std::string_view line : lines_of(settings.recording.key.reveal())) {
       if (line.size() == 64 && line.find_first_not_of("0123456789abcdefABCDEF") == line.npos)
         continue;
       settings.recording.key = Secret();
-      throw BadValue(std::string(is_file ? "names a file with a line that" : "") +
-                     " is not a key of 64 hexadecimal digits: make one with verbatim keygen "
-                     "--recording");
+      throw BadValue(
+          "names a file with a line that is not a key of 64 hexadecimal digits: make one with "
+          "verbatim keygen --recording");
     }
   };
 }
@@ -39,14 +38,19 @@ void add_archive_keys(std::vector<Key>& table) {
       "`opus`: for listening, in a fifteenth. G.711 stays as it came, since it is small. A thread "
       "of the lowest priority encodes one file at a time, checks the result, and only then "
       "removes the raw file."));
-  add_secret(table, "recording.key", &S::recording, &Recording::key, "/etc/verbatim/recording.key",
-             "Master keys that encrypt archived recordings, also with recording.archive = "
-             "\"pcm\". Each is a line of 64 hexadecimal digits (`verbatim keygen --recording`). "
-             "The first encrypts, the others only read: to change the key, put the new one above "
-             "it. Keep a copy elsewhere: without the key these recordings cannot be heard. Not "
-             "set: they are not encrypted.",
-             Reload::restart, true);
-  for (auto row = table.end() - 2; row != table.end(); ++row) require_keys(*row);
+  // Not in a variable as well: VERBATIM_API_KEY, which commands read, would look like a
+  // misspelling.
+  table.push_back(watched(
+      key("recording.key_file", &S::recording, &Recording::key, {}, secret_file(true),
+          "Master keys that encrypt archived recordings, also with recording.archive = "
+          "\"pcm\". Each is a line of 64 hexadecimal digits (`verbatim keygen --recording`). "
+          "The first encrypts, the others only read: to change the key, put the new one above "
+          "it. Keep a copy elsewhere: without the key these recordings cannot be heard. Not "
+          "set: they are not encrypted."),
+      the_file));
+  table.back().role = Role::secret_file;
+  table.back().example = "/etc/verbatim/recording.key";
+  require_keys(table.back());
   table.push_back(key(
       "recording.archive_retry", &S::recording, &Recording::archive_retry, 1min,
       duration(100ms, 1h),
