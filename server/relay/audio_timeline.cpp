@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <limits>
+#include <unordered_map>
+#include <utility>
 
 namespace verbatim::relay {
 
@@ -71,28 +73,65 @@ AudioTimeline::Pieces AudioTimeline::pieces_of(AudioTrack track, const Runs& run
   return pieces;
 }
 
+/// Calls `add(item_id, begins, ends)` for each stretch in which an item is heard, in frames of the
+/// attempt.
+template <class Add>
+void AudioTimeline::each_heard(const Runs& runs, const Add& add) const {
+  for (const Piece& piece : pieces_) {
+    if (piece.track == AudioTrack::assistant) {
+      if (piece.begins < piece.ends) add(piece.item_id, piece.begins, piece.ends);
+      continue;
+    }
+    for (const AudioPlaced& run : runs) {
+      if (run.track != AudioTrack::user || run.at_ms >= 0) continue;
+      const auto frame_at = [&](std::int64_t byte) {
+        return piece.begins + frames_of(std::max<std::int64_t>(0, byte - piece.from), piece.format);
+      };
+      const std::int64_t begins = frame_at(run.from);
+      const std::int64_t ends = std::min(piece.ends, frame_at(run.from + run.bytes));
+      if (begins < ends) add(run.item_id, begins, ends);
+    }
+  }
+}
+
+std::uint64_t AudioTimeline::next_audio(std::uint64_t first) const {
+  std::uint64_t next = frames_;
+  for (const Piece& piece : pieces_) {
+    const auto begins =
+        static_cast<std::uint64_t>(std::max<std::int64_t>(0, piece.begins - origin_));
+    const auto ends = static_cast<std::uint64_t>(std::max<std::int64_t>(0, piece.ends - origin_));
+    if (first < ends) next = std::min(next, std::max(first, begins));
+  }
+  return next;
+}
+
+std::vector<AudioTimeline::Heard> AudioTimeline::heard_items(const Runs& runs) const {
+  std::vector<Heard> items;
+  std::unordered_map<std::string, std::size_t> known;
+  each_heard(runs, [&](const std::string& item_id, std::int64_t begins, std::int64_t ends) {
+    if (item_id.empty()) return;
+    const auto from = static_cast<std::uint64_t>(std::max<std::int64_t>(0, begins - origin_));
+    const auto to = static_cast<std::uint64_t>(std::max<std::int64_t>(0, ends - origin_));
+    const auto [entry, is_new] = known.try_emplace(item_id, items.size());
+    if (is_new) items.push_back({item_id, from, to});
+    Heard& item = items[entry->second];
+    item.begins = std::min(item.begins, from);
+    item.ends = std::max(item.ends, to);
+  });
+  std::stable_sort(items.begin(), items.end(),
+                   [](const Heard& one, const Heard& other) { return one.begins < other.begins; });
+  return items;
+}
+
 /// The export is the time in which the item is heard. False: it is not.
 bool AudioTimeline::choose_item(const Runs& runs, const std::string& item_id) {
   std::int64_t first = std::numeric_limits<std::int64_t>::max();
   std::int64_t last = 0;
-  const auto add = [&](std::int64_t begins, std::int64_t ends) {
-    if (begins >= ends) return;
+  each_heard(runs, [&](const std::string& one, std::int64_t begins, std::int64_t ends) {
+    if (one != item_id) return;
     first = std::min(first, begins);
     last = std::max(last, ends);
-  };
-  for (const Piece& piece : pieces_) {
-    if (piece.track == AudioTrack::assistant) {
-      if (piece.item_id == item_id) add(piece.begins, piece.ends);
-      continue;
-    }
-    for (const AudioPlaced& run : runs) {
-      if (run.track != AudioTrack::user || run.at_ms >= 0 || run.item_id != item_id) continue;
-      const auto frame_at = [&](std::int64_t byte) {
-        return piece.begins + frames_of(std::max<std::int64_t>(0, byte - piece.from), piece.format);
-      };
-      add(frame_at(run.from), std::min(piece.ends, frame_at(run.from + run.bytes)));
-    }
-  }
+  });
   if (first >= last) return false;
   origin_ = first;
   frames_ = static_cast<std::uint64_t>(last - first);

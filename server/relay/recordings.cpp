@@ -56,10 +56,12 @@ std::int64_t size_of(const fs::path& file) {
   return none_there ? 0 : static_cast<std::int64_t>(size);
 }
 
-/// Whether all files of the folder were last written before that.
+/// Whether all audio of the folder was last written before that.
 bool is_older(const fs::path& folder, fs::file_time_type before) {
   std::error_code ec;
   for (fs::directory_iterator file(folder, ec), end; !ec && file != end; file.increment(ec)) {
+    // Peaks are computed when they are first asked for, which may be long after the conversation.
+    if (file->path().filename().string().find(".peaks") != std::string::npos) continue;
     if (fs::last_write_time(file->path(), ec) >= before) return false;
   }
   return !ec;
@@ -219,6 +221,13 @@ void Recordings::measure(const std::string& session_id, int attempt,
   boost::asio::post(files_, [this, session_id, attempt, done = std::move(done)] {
     done({size_of(file(session_id, attempt, AudioTrack::user)),
           size_of(file(session_id, attempt, AudioTrack::assistant))});
+  });
+}
+
+void Recordings::in_folder(const std::string& session_id,
+                           std::function<void(const fs::path&)> work) {
+  boost::asio::post(files_, [this, session_id, work = std::move(work)] {
+    work(options_.directory / folder_name(session_id));
   });
 }
 

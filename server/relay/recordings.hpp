@@ -65,6 +65,10 @@ class Recordings {
   void read(const RecordedAudio& audio, std::uint64_t from, std::size_t count,
             std::function<void(std::optional<std::string>)> done);
 
+  /// Runs work on the folder of a session, which may not exist. Nothing is erased meanwhile.
+  void in_folder(const std::string& session_id,
+                 std::function<void(const std::filesystem::path&)> work);
+
   /// One of recording.exports_max, until it is destroyed.
   class ExportPermit {
    public:
