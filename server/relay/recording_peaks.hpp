@@ -1,5 +1,5 @@
 // The loudness of a recording over time, for drawings of it (docs/recording.md): each speaker's
-// largest sample in equal stretches of time, and the time in which each item is heard. The default
+// largest sample in equal stretches of time. And the time in which each item is heard. The default
 // export has the same audio: without what the client did not hear.
 //
 // Computed part by part, in turn with the exports, and then kept in a file beside the audio. One

@@ -11,10 +11,10 @@ import { clock, drawing, listen, openRecorded, pauseOfAnswer, position, recorded
 
 const column = 3; // px of a stroke
 
+const file = wholeFile();
 let browser;
 let scene; // shared by the tests that do not change it
 before(async () => {
-  const file = wholeFile();
   browser = await startBrowser(file);
   scene = await recordedScene(file);
 });
@@ -122,7 +122,7 @@ describe('the player of a recording', { concurrency: 2 }, () => {
     await page.getByLabel('Speed').selectOption('2');
     const { marks } = await drawing(page);
     const at = (words) => marks.find((one) => one.words === words).x;
-    await slider(page).click({ position: { x: (at('0:00') + at('0:30')) / 2.5, y: 50 } });
+    await slider(page).click({ position: { x: at('0:00') + 0.4 * (at('0:30') - at('0:00')), y: 50 } });
     assert.equal(await position(page), 12);
     assert.equal(page.ranges.length, 0); // it does not play yet
     await playButton(page).click();

@@ -14,7 +14,7 @@ const lastMoment = 50; // ms; nothing is played from there on
 
 let sounding; // the recording that was played last: only one plays at a time
 
-/** Where a piece may end that begins at `from`: where both speakers are quietest. All in milliseconds. */
+/** The end of a piece that begins at `from`: a moment at which both speakers are quiet. All in milliseconds. */
 export function endOfPiece(from, { duration, perSecond, user, assistant }) {
   if (from + pieceMax >= duration) return duration;
   const valueAt = (ms) => Math.floor((ms / 1000) * perSecond);

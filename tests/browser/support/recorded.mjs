@@ -20,8 +20,8 @@ export function voice(ms, hertz) {
 export const pauseOfAnswer = [2000, 5000];
 
 /**
- * The user says 1 s of 400 Hz. Then come two answers: 2 s of 600 Hz, 3 s of silence and 2 s of 800 Hz; and 2 s of
- * 1000 Hz, `rest` ms of silence, 2 s of 1200 Hz.
+ * The user says 1 s of 400 Hz. The first answer is 2 s of 600 Hz, 3 s of silence and 2 s of 800 Hz. The second one is
+ * 2 s of 1000 Hz, `rest` ms of silence and 2 s of 1200 Hz.
  */
 export async function recordedScene(t, { rest = 22_000, set = [] } = {}) {
   const scene = await Scene.start(t, set);
