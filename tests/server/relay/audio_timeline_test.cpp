@@ -188,7 +188,7 @@ TEST_CASE("the items of a recording are where their exports begin and end", "[re
     CHECK(alone->starts_at_ms() ==
           whole->starts_at_ms() + static_cast<std::int64_t>(item.begins / 8));
   }
-  CHECK(order == "u1 a1 u2 a2 ");
+  CHECK(order == "u1 a1 a2 u2 ");
 }
 
 TEST_CASE("silence between pieces of audio can be passed over", "[recording]") {
