@@ -247,10 +247,10 @@ std::vector<Key> make_storage_keys() {
           "tenth."),
       key("recording.exports_max", &S::recording, &Recording::exports_max, 4,
           number<std::size_t>(1, 64),
-          "Recordings that are sent as FLAC or Opus at once. They share one thread of low "
-          "priority, and each takes about 2 MB of memory. An hour of both speakers takes that "
-          "thread about 4 s (FLAC) or 35 s (Opus). One more gets 503 and Retry-After. WAV is not "
-          "counted."),
+          "Recordings that are sent as FLAC or Opus, or whose peaks are computed, at once. They "
+          "share one thread of low priority, and each takes about 2 MB of memory. An hour of both "
+          "speakers takes that thread about 4 s (FLAC) or 35 s (Opus). One more gets 503 and "
+          "Retry-After. WAV is not counted."),
   };
   add_archive_keys(table);
   return table;

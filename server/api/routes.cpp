@@ -30,8 +30,8 @@ Handler show_page, show_reference;
 Handler explain_upgrade;
 // sessions.cpp
 Handler create_session, erase_session, list_sessions, patch_session, show_session;
-// recording.cpp
-Handler show_recording;
+// recording.cpp, recording_peaks.cpp
+Handler show_recording, show_recording_peaks;
 // repair.cpp
 Handler repair_session;
 // retention.cpp
@@ -66,6 +66,7 @@ std::span<const Route> all_routes() {
       {"GET", "/v1/sessions/{id}/captured", back_end, show_captured, true},
       {"POST", "/v1/sessions/{id}/captured", back_end, start_capture, true},
       {"GET", "/v1/sessions/{id}/recording", back_end, show_recording, true},
+      {"GET", "/v1/sessions/{id}/recording/peaks", back_end, show_recording_peaks, true},
       {"DELETE", "/v1/sessions/{id}", back_end, erase_session, true},
       {"POST", "/v1/sessions", back_end, create_session},
       {"PATCH", "/v1/sessions/{id}", back_end, patch_session, true},

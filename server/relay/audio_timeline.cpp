@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <limits>
+#include <unordered_map>
+#include <utility>
 
 namespace verbatim::relay {
 
@@ -92,13 +94,13 @@ AudioTimeline::Pieces AudioTimeline::pieces_of(AudioTrack track, const Runs& run
   return pieces;
 }
 
-/// Calls `use` with each item's name and its first and last frame in each piece; they may be in
-/// the wrong order where it is not in the piece.
-template <class Use>
-void AudioTimeline::for_each_item(const Runs& runs, Use use) const {
+/// Calls `add(item_id, begins, ends)` for each stretch in which an item is heard, in frames of the
+/// attempt.
+template <class Add>
+void AudioTimeline::each_heard(const Runs& runs, const Add& add) const {
   for (const Piece& piece : pieces_) {
     if (piece.track == AudioTrack::assistant) {
-      use(piece.item_id, piece.begins, piece.ends);
+      if (piece.begins < piece.ends) add(piece.item_id, piece.begins, piece.ends);
       continue;
     }
     for (const AudioPlaced& run : runs) {
@@ -106,9 +108,40 @@ void AudioTimeline::for_each_item(const Runs& runs, Use use) const {
       const auto frame_at = [&](std::int64_t byte) {
         return piece.begins + frames_of(std::max<std::int64_t>(0, byte - piece.from), piece.format);
       };
-      use(run.item_id, frame_at(run.from), std::min(piece.ends, frame_at(run.from + run.bytes)));
+      const std::int64_t begins = frame_at(run.from);
+      const std::int64_t ends = std::min(piece.ends, frame_at(run.from + run.bytes));
+      if (begins < ends) add(run.item_id, begins, ends);
     }
   }
+}
+
+std::uint64_t AudioTimeline::next_audio(std::uint64_t first) const {
+  std::uint64_t next = frames_;
+  for (const Piece& piece : pieces_) {
+    const auto begins =
+        static_cast<std::uint64_t>(std::max<std::int64_t>(0, piece.begins - origin_));
+    const auto ends = static_cast<std::uint64_t>(std::max<std::int64_t>(0, piece.ends - origin_));
+    if (first < ends) next = std::min(next, std::max(first, begins));
+  }
+  return next;
+}
+
+std::vector<AudioTimeline::Heard> AudioTimeline::heard_items(const Runs& runs) const {
+  std::vector<Heard> items;
+  std::unordered_map<std::string, std::size_t> known;
+  each_heard(runs, [&](const std::string& item_id, std::int64_t begins, std::int64_t ends) {
+    if (item_id.empty()) return;
+    const auto from = static_cast<std::uint64_t>(std::max<std::int64_t>(0, begins - origin_));
+    const auto to = static_cast<std::uint64_t>(std::max<std::int64_t>(0, ends - origin_));
+    const auto [entry, is_new] = known.try_emplace(item_id, items.size());
+    if (is_new) items.push_back({item_id, from, to});
+    Heard& item = items[entry->second];
+    item.begins = std::min(item.begins, from);
+    item.ends = std::max(item.ends, to);
+  });
+  std::stable_sort(items.begin(), items.end(),
+                   [](const Heard& one, const Heard& other) { return one.begins < other.begins; });
+  return items;
 }
 
 /// The export is the time in which the item is heard. False: it is not.
@@ -116,18 +149,17 @@ bool AudioTimeline::choose_item(const Runs& runs, const std::string& item_id,
                                 std::int64_t margin_ms) {
   std::int64_t first = std::numeric_limits<std::int64_t>::max();
   std::int64_t last = 0;
-  const auto add = [&](const std::string& item, std::int64_t begins, std::int64_t ends) {
-    if (begins >= ends || item != item_id) return;
+  each_heard(runs, [&](const std::string& one, std::int64_t begins, std::int64_t ends) {
+    if (one != item_id) return;
     first = std::min(first, begins);
     last = std::max(last, ends);
-  };
-  for_each_item(runs, add);
+  });
   if (first >= last) return false;
   const std::int64_t margin = margin_ms * rate_ / 1000;
   std::int64_t earliest = std::max(origin_, first - margin);
   std::int64_t latest = std::min(origin_ + static_cast<std::int64_t>(frames_), last + margin);
-  for_each_item(runs, [&](const std::string& item, std::int64_t begins, std::int64_t ends) {
-    if (begins >= ends || item == item_id) return;
+  each_heard(runs, [&](const std::string& item, std::int64_t begins, std::int64_t ends) {
+    if (item == item_id) return;
     if (ends <= first) earliest = std::max(earliest, ends);
     if (begins >= last) latest = std::min(latest, begins);
   });

@@ -51,6 +51,19 @@ class AudioTimeline {
   /// Milliseconds from the beginning of the attempt to the first sample.
   std::int64_t starts_at_ms() const { return origin_ * 1000 / rate_; }
 
+  /// The first frame from number `first` on that is not silence between the pieces of audio. Of one
+  /// track alone: of both. frames(): there is none.
+  std::uint64_t next_audio(std::uint64_t first) const;
+
+  /// The time in which an item is heard, in frames of the export.
+  struct Heard {
+    std::string item_id;
+    std::uint64_t begins = 0;
+    std::uint64_t ends = 0;
+  };
+  /// The items of a whole attempt's export, by their begin. `runs`: as of() had them.
+  std::vector<Heard> heard_items(const Runs& runs) const;
+
   /// Reads bytes of a track's file: fewer at its end.
   using ReadTrack = std::function<std::string(transcript::AudioTrack track, std::int64_t from,
                                               std::size_t count)>;
@@ -79,8 +92,8 @@ class AudioTimeline {
   std::int64_t frames_of(std::int64_t bytes, const transcript::AudioFormat& format) const;
   Pieces pieces_of(transcript::AudioTrack track, const Runs& runs, std::int64_t size,
                    const AudioExport& wanted) const;
-  template <class Use>
-  void for_each_item(const Runs& runs, Use use) const;
+  template <class Add>
+  void each_heard(const Runs& runs, const Add& add) const;
   bool choose_item(const Runs& runs, const std::string& item_id, std::int64_t margin_ms);
   std::string header() const;
   bool mix(const Piece& piece, std::int64_t first, std::int64_t last, const ReadTrack& read,

@@ -275,8 +275,8 @@ RecordingArchiver::Archived RecordingArchiver::remove(const Attempt& attempt) {
   if_closed_(id, [&] {
     if (!recording::list_tracks(tracks_.directory(), id).empty()) return;
     std::error_code ignored;
-    fs::remove(recording::key_file_of(tracks_.directory(), id), ignored);
-    fs::remove(recording::folder_of(tracks_.directory(), id), ignored);
+    fs::remove_all(recording::folder_of(tracks_.directory(), id),
+                   ignored);  // the key and the peaks
   });
   release();
   if (removed > 0 && !result.trouble)

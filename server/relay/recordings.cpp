@@ -257,6 +257,13 @@ void Recordings::measure(const std::string& session_id, int attempt,
   });
 }
 
+void Recordings::in_folder(const std::string& session_id,
+                           std::function<void(const fs::path&)> work) {
+  boost::asio::post(files_, [this, session_id, work = std::move(work)] {
+    work(recording::folder_of(options_.directory, session_id));
+  });
+}
+
 /// Whether the files still have all samples. Without this check silence would take their place. An
 /// archive is whole, or cannot be read.
 bool Recordings::is_as_measured(const RecordedAudio& audio) {

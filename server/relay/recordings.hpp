@@ -41,6 +41,7 @@ struct RecordedAudio {
   std::shared_ptr<const AudioTimeline> timeline;
   std::string session_id;
   int attempt = 1;
+  bool lossy = false;  ///< an archive has other samples than those that were recorded
 };
 
 /// The audio of an attempt, as its files have it.
@@ -77,6 +78,10 @@ class Recordings {
   /// A part of the WAV file. nullopt: the audio was erased or cut meanwhile, which is logged.
   void read(const RecordedAudio& audio, std::uint64_t from, std::size_t count,
             std::function<void(std::optional<std::string>)> done);
+
+  /// Runs work on the folder of a session, which may not exist. Nothing is erased meanwhile.
+  void in_folder(const std::string& session_id,
+                 std::function<void(const std::filesystem::path&)> work);
 
   /// One of recording.exports_max, until it is destroyed.
   class ExportPermit {

@@ -8,10 +8,12 @@ import { fileURLToPath } from 'node:url';
 import { play } from '../e2e/support/recording.mjs';
 import { temporaryDirectory } from '../e2e/support/process.mjs';
 import { Receiver, quick, targets } from '../e2e/support/receiver.mjs';
+import { Scene } from '../e2e/support/scene.mjs';
 import { Client, startRelay, startSimulator } from '../e2e/support/verbatim.mjs';
 import { startBrowser } from './support/browser.mjs';
 import { go, openConsole, rows } from './support/console.mjs';
 import { dialogue } from './support/dialogue.mjs';
+import { openRecorded, slider, voice } from './support/recorded.mjs';
 
 const folder = process.argv[2] ?? fileURLToPath(new URL('../../docs/console', import.meta.url));
 const shownMs = 5 * 60_000; // the charts' width in time
@@ -144,6 +146,32 @@ async function session(browser, relay, id) {
   await page.context().close();
 }
 
+/** A recorded conversation, which takes as long as it is spoken. */
+async function recorded(browser) {
+  const scene = await Scene.start(t);
+  for (const [number, { user, assistant }] of dialogues['ward-round'].entries()) {
+    const item = `item_${number}`;
+    scene.texts[item] = user ?? assistant;
+    const ms = scene.texts[item].length * 55;
+    if (user) {
+      await passed(ms + 600);
+      await scene.speak(item, voice(ms, 130));
+    } else {
+      await scene.answer(item, voice(ms, 210));
+      await passed(ms);
+    }
+  }
+  await scene.end();
+  const page = await openRecorded(t, browser, scene, { reducedMotion: 'reduce' });
+  await page.locator('.receipt').getByText('computed the same digest').waitFor();
+  await page.locator('.strokes.user').waitFor();
+  await slider(page).press('ArrowRight');
+  await picture(page, 'player', { size: wide(800) });
+  await picture(page, 'player-dark', { size: wide(800), dark: true });
+  await picture(page, 'player-phone', { size: phone, from: page.locator('.timeline-figure') });
+  await page.context().close();
+}
+
 async function list(browser, relay) {
   const page = await opened(browser, relay, '#/sessions');
   await rows(page).nth(20).waitFor();
@@ -187,7 +215,7 @@ try {
   const watched = await opened(browser, relay, '#/health');
   const filled = passed(shownMs);
   const visiting = visits(relay);
-  await Promise.all([wardRound(relay).then((id) => session(browser, relay, id)), talk(browser, relay)]);
+  await Promise.all([wardRound(relay).then((id) => session(browser, relay, id)), talk(browser, relay), recorded(browser)]);
   await filled;
   await list(browser, relay);
   await operator(browser, relay);

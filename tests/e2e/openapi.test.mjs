@@ -102,7 +102,13 @@ async function showRecording(t, { simulator, judge }) {
   const path = `/v1/sessions/${client.id}/recording`;
   const ask = async (query = '', options = {}) => judge.check('showRecording', await relay.request(`${path}${query}`, options));
   const expect = async (status, query, options) => assert.equal((await ask(query, options)).status, status, query);
+  const peaks = async (status, query = '', options = {}) => {
+    const answer = judge.check('showRecordingPeaks', await relay.request(`${path}/peaks${query}`, options));
+    assert.equal(answer.status, status, query);
+    return answer.headers.etag;
+  };
   await expect(404);
+  await peaks(404);
   await client.ask('Is this recorded?');
   await eventually(async () => (await relay.request(path)).status === 409, 'a recording that goes on');
   await expect(409);
@@ -111,6 +117,7 @@ async function showRecording(t, { simulator, judge }) {
     assert.equal(judge.check('repairSession', answer).status, status, query);
   };
   await repair(409, client.id);
+  await peaks(409);
   await client.close();
   await relay.transcript(client.id);
   const { headers } = await ask();
@@ -123,6 +130,11 @@ async function showRecording(t, { simulator, judge }) {
   await expect(200, '?format=flac');
   await expect(200, '?format=opus');
   await expect(416, '', { headers: { range: 'bytes=999999999-' } });
+  const tag = await peaks(200);
+  await peaks(304, '', { headers: { 'if-none-match': tag } });
+  await peaks(400, '?attempt=x');
+  await peaks(401, '', { key: undefined });
+  await peaks(403, '', { key: token });
   judge.shaped('Session', (await relay.request(`/v1/sessions/${client.id}`)).json);
   await repair(202, client.id);
   await repair(400, client.id, '?attempt=x');

@@ -22,6 +22,7 @@ export class Attempt {
   #refresh;
   #live;
   #summary; // the attempt in the session's JSON
+  #recording; // whether the session was recorded, in its JSON
   #prices;
   #turns = new Map(); // by ordinal, in the API's form
   #calls = new Map(); // tool calls, by number
@@ -31,20 +32,23 @@ export class Attempt {
   #details; // the timer that reads waits and usage of a live attempt
   #list;
   #timeline;
+  #player; // of the recording, if there is one
+  #speaking = new Set(); // ids of the items that it plays now
   #state = element('p', { class: 'hint', role: 'status' });
   #trouble = element('div');
   #writers = element('p', { class: 'hint' });
   #gaps = element('div');
   #receipt = element('div');
 
-  /** `summary()` is the attempt in the session's JSON; `refresh()` reads the session again. */
-  constructor({ id, number, titled, live, signal, refresh, summary, prices }) {
+  /** `summary()` is the attempt and `recording()` a member in the session's JSON; `refresh()` reads it again. */
+  constructor({ id, number, titled, live, signal, refresh, summary, recording, prices }) {
     this.#id = id;
     this.#number = number;
     this.#signal = signal;
     this.#refresh = refresh;
     this.#live = live;
     this.#summary = summary;
+    this.#recording = recording;
     this.#prices = prices;
     const prefix = `attempt-${number}-turn`;
     this.#list = new TurnList({
@@ -73,8 +77,41 @@ export class Attempt {
   }
 
   async load() {
-    await this.#read();
+    await Promise.all([this.#offerPlayer(), this.#read()]);
     if (this.#state.dataset.status !== 'final' && this.#live) this.#watch();
+  }
+
+  /** Shows the player below the timeline if the attempt is over and was recorded. */
+  async #offerPlayer() {
+    const { status, started_at: startedAt } = this.#summary() ?? {};
+    const { state } = this.#recording() ?? {};
+    if (this.#player || status !== 'final' || !['kept', 'stopped', 'recording'].includes(state)) return;
+    const { Player } = await import('./player.js');
+    if (this.#signal.aborted) return;
+    const player = new Player({
+      id: this.#id,
+      number: this.#number,
+      startedAt,
+      timeline: this.#timeline,
+      signal: this.#signal,
+      speaking: (items) => {
+        this.#speaking = items;
+        this.#markSpeaking();
+      },
+    });
+    // Its data may take seconds, and the transcript must not wait for that.
+    player.open().then((there) => {
+      if (!there) return;
+      this.#player = player;
+      this.#showTurns();
+    });
+  }
+
+  #markSpeaking() {
+    for (const { ordinal, item_id: item } of this.#turns.values()) {
+      const row = document.getElementById(`attempt-${this.#number}-turn-${ordinal}`);
+      row?.classList.toggle('speaking', this.#speaking.has(item));
+    }
   }
 
   /** Shows a turn and gives it the focus. */
@@ -134,6 +171,7 @@ export class Attempt {
       // The attempt has ended: load the whole transcript, with the receipt.
       await this.#refresh();
       await this.#read();
+      await this.#offerPlayer();
     } catch (error) {
       if (!signal.aborted) this.#trouble.replaceChildren(problem(`Live updates stopped: ${error.message}`));
     }
@@ -195,9 +233,10 @@ export class Attempt {
     });
     this.#list.update(withIncidents(rows, asRows(summary?.incidents)), this.#copies);
     this.#timeline.update(turns);
+    this.#markSpeaking();
   }
 
-  #extras({ ordinal, usage, first_audio_ms: took, response_id: response }) {
+  #extras({ ordinal, item_id: item, usage, first_audio_ms: took, response_id: response }) {
     const chips = [];
     const after = [];
     if (took !== undefined) {
@@ -227,7 +266,8 @@ export class Attempt {
       ordinal === undefined
         ? undefined
         : `${location.href.split('#')[0]}#/sessions/${encodeURIComponent(this.#id)}?attempt=${this.#number}&turn=${ordinal}`;
-    return { chips, after, link, signature: [took, usage, this.#explained.get(response), this.#explained.has(response)] };
+    const play = this.#player?.items.has(item) && (() => this.#player.playItem(item));
+    return { chips, after, link, play, signature: [took, usage, this.#explained.get(response), this.#explained.has(response), Boolean(play)] };
   }
 
   /** Shows the parts of the wait for an answer, or hides them again. */

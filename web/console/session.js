@@ -51,6 +51,7 @@ export async function show({ page, heading, id, query, signal, arrived }) {
         prices,
         live: number === Math.max(...numbers, session.attempt),
         summary: () => session.attempts.find(({ attempt }) => attempt === number),
+        recording: () => session.recording,
       }),
   );
   const conversation = element(

@@ -1,4 +1,5 @@
-// The timeline of an attempt, to scale: a lane for each speaker, and marks where a turn was cut off.
+// The timeline of an attempt, to scale: a lane for each speaker, and marks where a turn was cut off. A recording can
+// be shown below the lanes, on the same axis.
 import { drawn, element } from './dom.js';
 import { offset, roles, turnStatusWords } from './words.js';
 
@@ -15,7 +16,9 @@ const widest = 20_000;
 export class Timeline {
   #prefix;
   #chosen;
+  #given = []; // the turns of update()
   #turns = [];
+  #recording; // that of showRecording()
   #drawing = drawn('svg', {
     class: 'timeline',
     height: height.whole,
@@ -24,7 +27,8 @@ export class Timeline {
     tabindex: '0',
   });
   #tip = element('p', { class: 'tip', 'aria-hidden': 'true' }, tipless);
-  #scroller = element('div', { class: 'scroller' }, this.#drawing);
+  #scene = element('div', { class: 'scene' }, this.#drawing);
+  #scroller = element('div', { class: 'scroller' }, this.#scene);
   #words = element('tbody');
   #at = -1;
 
@@ -45,9 +49,43 @@ export class Timeline {
     new ResizeObserver(() => this.#draw()).observe(this.#scroller);
   }
 
+  /**
+   * Shows `drawing` below the lanes and `controls` below the scale. `draw({x, width, left, right})` is called when the
+   * scale has changed; x(time) is a place in the drawing.
+   */
+  addBelow({ drawing, controls, draw }) {
+    this.#scene.append(drawing);
+    this.#scroller.after(controls);
+    this.#recording = { draw };
+    this.update(this.#given);
+  }
+
+  /** The recording is from `from` to `to`; `spoken` has the exact times of its turns, by item id. */
+  showRecording({ from, to, spoken }) {
+    Object.assign(this.#recording, { from, to, spoken });
+    this.update(this.#given);
+  }
+
+  /** Takes back both. */
+  removeRecording({ drawing, controls }) {
+    drawing.remove();
+    controls.remove();
+    this.#recording = undefined;
+    this.update(this.#given);
+  }
+
+  /** Scrolls until `x` is seen; if it moves on from `before`, only if that is seen. */
+  reveal(x, before) {
+    const { scrollLeft, clientWidth } = this.#scroller;
+    const seen = (place) => place >= scrollLeft && place <= scrollLeft + clientWidth;
+    if (!seen(x) && (before === undefined || seen(before))) this.#scroller.scrollLeft = x - left;
+  }
+
   update(turns) {
-    this.#turns = turns.filter(({ startedAt }) => startedAt).map(span);
-    this.element.hidden = this.#turns.length === 0;
+    this.#given = turns;
+    const spoken = this.#recording?.spoken;
+    this.#turns = turns.filter(({ startedAt }) => startedAt).map((turn) => span(turn, spoken?.get(turn.itemId)));
+    this.element.hidden = this.#turns.length === 0 && !this.#recording;
     this.#draw();
     this.#words.replaceChildren(
       ...this.#turns.map((turn) =>
@@ -64,13 +102,17 @@ export class Timeline {
   }
 
   get #begin() {
-    return Math.min(...this.#turns.map(({ from }) => from));
+    return Math.min(...this.#turns.map(({ from }) => from), this.#recording?.from ?? Infinity);
+  }
+
+  get #end() {
+    return Math.max(...this.#turns.map(({ to }) => to), this.#recording?.to ?? -Infinity);
   }
 
   #draw() {
-    if (this.#turns.length === 0 || this.#scroller.clientWidth === 0) return;
     const begin = this.#begin;
-    const seconds = Math.max(1, (Math.max(...this.#turns.map(({ to }) => to)) - begin) / 1000);
+    if (!Number.isFinite(begin) || this.#scroller.clientWidth === 0) return;
+    const seconds = Math.max(1, (this.#end - begin) / 1000);
     const width = Math.min(
       widest,
       Math.max(this.#scroller.clientWidth, left + right + seconds * pixelsPerSecond),
@@ -84,6 +126,7 @@ export class Timeline {
       ...this.#turns.map((turn, at) => this.#bar(turn, at, x)),
     );
     this.#mark();
+    this.#recording?.draw({ x, width, left, right });
   }
 
   #bar(turn, at, x) {
@@ -187,11 +230,11 @@ const tipless = 'Point at a turn, or press the arrow keys.';
 
 /**
  * Start and end of a turn. An answer is generated faster than it plays: its bar is as long as its audio, and that of
- * one that was talked over shows how much was heard.
+ * one that was talked over shows how much was heard. `spoken` is its time in the recording, if there is one.
  */
-function span(turn) {
-  const from = Date.parse(turn.startedAt);
-  const made = Math.max(from, Date.parse(turn.endedAt ?? new Date().toISOString()));
+function span(turn, spoken) {
+  const from = spoken?.from ?? Date.parse(turn.startedAt);
+  const made = spoken?.to ?? Math.max(from, Date.parse(turn.endedAt ?? new Date().toISOString()));
   const played = turn.audio_ms ? from + turn.audio_ms : made;
   const heardTo = turn.status === 'truncated' && turn.heard ? from + turn.heard.audioMs : undefined;
   return { ...turn, from, heardTo, to: Math.max(played, heardTo ?? played) };

@@ -26,8 +26,8 @@ export class TurnList {
 
   /**
    * `keyOf(turn)` identifies a turn while its content changes. `extras(turn)` may return {chips, after}: chips beside
-   * the speaker, and elements below the words; `link(turn)` in it the address of the turn. Its `signature` decides
-   * whether the row is made again.
+   * the speaker, and elements below the words; `link` in it is the address of the turn, and `play()` plays it. Its
+   * `signature` decides whether the row is made again.
    */
   constructor({ label, keyOf, prefix = 'turn', extras = () => ({}) }) {
     this.#keyOf = keyOf;
@@ -69,7 +69,7 @@ function made(turn, id, writers, extras) {
   return turn.kind ? rowOfCall(turn, id, extras) : rowOf(turn, id, writers, extras);
 }
 
-function rowOf(turn, id, writers, { chips = [], after = [], link }) {
+function rowOf(turn, id, writers, { chips = [], after = [], link, play }) {
   const time =
     turn.startedAt &&
     element(
@@ -85,7 +85,7 @@ function rowOf(turn, id, writers, { chips = [], after = [], link }) {
       'div',
       { class: 'who' },
       element('span', { class: 'role' }, speaker),
-      time,
+      play && time ? playButton(time, play) : time,
       heardChip(turn),
       chips,
       element(
@@ -98,6 +98,13 @@ function rowOf(turn, id, writers, { chips = [], after = [], link }) {
     element('div', { class: 'said' }, words(turn), notes(turn), provenance(turn, writers), after),
   );
 }
+
+const playButton = (time, play) =>
+  element(
+    'button',
+    { type: 'button', class: 'quiet from-here', title: 'Play from here', 'aria-label': `Play from ${time.textContent}`, on: { click: play } },
+    time,
+  );
 
 function heardChip({ status, heard }) {
   if (status !== 'truncated' || !heard) return false;

@@ -5,6 +5,7 @@
 #include "config/settings.hpp"
 #include "server/api/answer_limits.hpp"
 #include "server/api/handler.hpp"
+#include "server/api/handlers/recorded_attempt.hpp"
 #include "server/api/requests/queries.hpp"
 #include "server/api/responses.hpp"
 #include "server/api/store_access.hpp"
@@ -13,7 +14,6 @@
 #include "server/net/from_callback.hpp"
 #include "server/relay/recording_export.hpp"
 #include "server/relay/recordings.hpp"
-#include "storage/store/recording_store.hpp"
 #include "storage/store/session_store.hpp"
 
 namespace verbatim::api::handlers {
@@ -21,10 +21,6 @@ namespace verbatim::api::handlers {
 namespace {
 
 constexpr const char* call_name = "GET /v1/sessions/{id}/recording";
-
-net::HttpResponse no_recording(const std::string& why) {
-  return net::problem(404, "not recorded", why);
-}
 
 /// A range of the WAV file.
 class RecordingStream final : public net::BodySource {
@@ -188,11 +184,7 @@ net::HttpResponse encoded_response(const ApiServices& api, const RequestContext&
                                    relay::RecordedAudio recorded, const std::string& tag,
                                    audio::Format format) {
   auto permit = api.recordings->permit_export();
-  if (!permit)
-    return retry_later(net::problem(503, "too many recording exports",
-                                    "As many recordings are being sent as FLAC or Opus as "
-                                    "recording.exports_max allows. Try again later, or ask for "
-                                    "WAV."));
+  if (!permit) return too_many_exports();
   const bool flac = format == audio::Format::flac;
   net::HttpResponse response = head_of_file(
       recorded, tag, flac ? "audio/flac" : "audio/ogg; codecs=opus", flac ? "flac" : "opus");
@@ -223,44 +215,20 @@ net::HttpResponse file_response(const ApiServices& api, const RequestContext& co
 net::Awaitable<net::HttpResponse> show_recording(const ApiServices& api, RequestContext& context) {
   auto asked = requests::read_recording_query(context.request);
   if (!asked) co_return std::move(asked).error();
-  const auto call = [&](auto done) {
-    api.recorded.read_recording(context.id, asked->attempt, {call_name, context.share()}, done);
-  };
-  auto found = co_await find_in_store<store::RecordedAttempt>(api, context, call);
+  auto found = co_await find_recorded_attempt(api, context, asked->attempt, call_name);
   if (!found) co_return std::move(found).error();
-  const int attempt = found->number;
-  const std::string named = "attempt " + std::to_string(attempt) + " of this session";
-  const net::HttpResponse nothing = no_recording("Nothing was recorded of " + named + ".");
-  const bool is_final = found->status == transcript::SessionStatus::final;
-  if (api.recordings == nullptr || (found->runs.empty() && !is_final)) co_return nothing;
-  if (!is_final)
-    co_return net::problem(
-        409, "recording not finished",
-        "The recording of " + named + " is not complete. Read it when the attempt is final.");
   relay::AudioExport wanted{asked->track, asked->unheard, std::nullopt};
   if (asked->turn) {
-    auto item = co_await item_of_turn(api, context, attempt, *asked->turn);
+    auto item = co_await item_of_turn(api, context, found->number, *asked->turn);
     if (!item) co_return std::move(item).error();
     wanted.item_id = *std::move(item);
   }
-  const auto measure = [&](auto done) { api.recordings->measure(context.id, attempt, done); };
-  using Measured = relay::Recordings::Measured;
-  const auto measured = co_await net::from_callback<Measured>(context.executor(), measure);
-  if (!measured) co_return unreadable_recording(measured.error());
-  const relay::TrackSizes& sizes = measured->sizes;
-  if (sizes.user + sizes.assistant == 0 && found->runs.empty()) co_return nothing;
-  if (sizes.user + sizes.assistant == 0)
-    co_return no_recording(
-        "The recording of " + named +
-        " is not here any more: recording.retention, recording.delete_when or an "
-        "operator removed it.");
-  auto timeline = relay::AudioTimeline::of(found->runs, sizes, wanted);
-  if (!timeline) co_return no_recording("No audio of this turn was recorded.");
-  const std::string tag = tag_of_file(context, attempt, *asked, *timeline, measured->lossy);
-  relay::RecordedAudio recorded{std::make_shared<const relay::AudioTimeline>(*std::move(timeline)),
-                                context.id, attempt};
+  auto recorded = co_await find_audio(api, context, *found, std::move(wanted));
+  if (!recorded) co_return std::move(recorded).error();
+  const std::string tag =
+      tag_of_file(context, found->number, *asked, *recorded->timeline, recorded->lossy);
   co_return tagged(context.request, tag, [&] {
-    return file_response(api, context, std::move(recorded), tag, asked->format);
+    return file_response(api, context, *std::move(recorded), tag, asked->format);
   });
 }
 

@@ -62,6 +62,7 @@ export function words(samples, tones) {
 /** One conversation between a client and a provider that the test plays. */
 export class Scene {
   received = 0; // bytes of the user's audio at the provider
+  texts = {}; // the words of items; others have their id
 
   static async start(t, set = [], first = session) {
     const scene = new Scene();
@@ -108,7 +109,7 @@ export class Scene {
       previous_item_id: null,
       item: { id: item, type: 'message', role: 'user', status: 'completed', content },
     });
-    this.line.say({ type: 'conversation.item.input_audio_transcription.completed', item_id: item, content_index: 0, transcript: item });
+    this.line.say({ type: 'conversation.item.input_audio_transcription.completed', item_id: item, content_index: 0, transcript: this.texts[item] ?? item });
     return [before - ms, after - ms];
   }
 
@@ -116,16 +117,17 @@ export class Scene {
   async answer(item, ...audio) {
     const response = `resp_${item}`;
     const at = { response_id: response, item_id: item, output_index: 0, content_index: 0 };
-    const whole = { id: item, type: 'message', role: 'assistant', status: 'completed', content: [{ type: 'output_audio', transcript: item }] };
+    const text = this.texts[item] ?? item;
+    const whole = { id: item, type: 'message', role: 'assistant', status: 'completed', content: [{ type: 'output_audio', transcript: text }] };
     const from = this.client.events.length;
     const before = Date.now();
     this.line.say({ type: 'response.created', response: { id: response, conversation_id: 'conv_1', output: [] } });
     this.line.say({ type: 'conversation.item.added', previous_item_id: null, item: { ...whole, status: 'in_progress', content: [] } });
-    this.line.say({ type: 'response.output_audio_transcript.delta', ...at, delta: item });
+    this.line.say({ type: 'response.output_audio_transcript.delta', ...at, delta: text });
     for (const one of audio) this.line.say({ type: 'response.output_audio.delta', ...at, delta: one.toString('base64') });
     await this.client.event('response.output_audio.delta', from);
     const after = Date.now();
-    this.line.say({ type: 'response.output_audio_transcript.done', ...at, transcript: item });
+    this.line.say({ type: 'response.output_audio_transcript.done', ...at, transcript: text });
     this.line.say({ type: 'response.output_item.done', response_id: response, output_index: 0, item: whole });
     this.line.say({ type: 'response.done', response: { id: response, conversation_id: 'conv_1', status: 'completed', output: [whole] } });
     await this.client.event('response.done', from);

@@ -175,6 +175,35 @@ TEST_CASE("a turn is the time in which it was spoken", "[recording][P15]") {
   CHECK_FALSE(tracks.timeline(turn("")));
 }
 
+TEST_CASE("the items of a recording are where their exports begin and end", "[recording][P15]") {
+  const Tracks tracks = conversation();
+  const auto whole = tracks.timeline();
+  REQUIRE(whole);
+  std::string order;
+  for (const auto& item : whole->heard_items(tracks.runs)) {
+    order += item.item_id + " ";
+    const auto alone = tracks.timeline({std::nullopt, false, item.item_id});
+    REQUIRE(alone);
+    CHECK(alone->frames() == item.ends - item.begins);
+    CHECK(alone->starts_at_ms() ==
+          whole->starts_at_ms() + static_cast<std::int64_t>(item.begins / 8));
+  }
+  CHECK(order == "u1 a1 a2 u2 ");
+}
+
+TEST_CASE("silence between pieces of audio can be passed over", "[recording]") {
+  Tracks tracks{counted(20, 100), {}};
+  tracks.runs = {{AudioTrack::user, {}, 0, -1, 10, pcm},
+                 {AudioTrack::user, {}, bytes(15), -1, 500, pcm}};
+  const auto timeline = tracks.timeline();
+  REQUIRE(timeline);
+  CHECK(timeline->next_audio(0) == 0);
+  CHECK(timeline->next_audio(15 * 8 - 1) == 15 * 8 - 1);
+  CHECK(timeline->next_audio(15 * 8) == 490 * 8);
+  CHECK(timeline->next_audio(494 * 8) == 494 * 8);
+  CHECK(timeline->next_audio(495 * 8) == timeline->frames());
+}
+
 TEST_CASE("G.711 is decoded, and a rate that differs is met", "[recording][P15]") {
   const std::string codes{"\xFF\x00\x80\x7F", 4};
   Tracks tracks{codes, counted(1, 7)};
