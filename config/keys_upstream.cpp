@@ -34,7 +34,7 @@ std::vector<Key> make_auth_keys() {
   table.push_back(
       key("auth.development", &S::auth, &Auth::development, true, boolean(),
           "On a loopback address, admit the console and local clients without a token. No effect "
-          "on any other address.",
+          "on any other address, or if auth.api_keys or auth.token_secret_file is set.",
           live));
   return table;
 }
