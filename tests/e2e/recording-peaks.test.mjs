@@ -27,10 +27,10 @@ const peaks = (scene, query = '', options = {}) => scene.recording(`/peaks${quer
 test('the peaks are those of the WAV file, without what was not heard, and its items have their times [P15]', async (t) => {
   const scene = await Scene.start(t);
   await scene.speak('u1', tone(400, 300));
-  await scene.answer('a1', tone(600, 500), tone(700, 1500));
-  await scene.cut('a1', 1200); // of 2 s
+  await scene.answer('a1', Buffer.alloc(300 * perMs * 2), tone(900, 400));
   await scene.speak('u2', tone(500, 310));
-  await scene.answer('a2', Buffer.alloc(300 * perMs * 2), tone(900, 400));
+  await scene.answer('a2', tone(600, 500), tone(700, 1500));
+  await scene.cut('a2', 1200); // of 2 s; no later answer takes the place of the rest
   await eventually(async () => (await peaks(scene)).status === 409, 'a recording that goes on');
   const { turns } = await scene.end();
 
@@ -45,6 +45,8 @@ test('the peaks are those of the WAV file, without what was not heard, and its i
   assert.deepEqual(user, expected(left));
   assert.deepEqual(assistant, expected(right));
   assert.ok(Math.max(...user) > 60 && Math.max(...assistant) > 60);
+  const [all] = read((await scene.recording('?unheard=include')).bytes);
+  assert.equal(all.length - left.length, 800 * perMs);
 
   assert.deepEqual(spoken.map(({ item_id: item }) => item).sort(), ['a1', 'a2', 'u1', 'u2']);
   for (const { item_id: item, from_ms: from, to_ms: to } of spoken) {
