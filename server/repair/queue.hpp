@@ -26,8 +26,8 @@ class Queue {
   struct Job {
     store::RepairableAttempt attempt;
     Clock::time_point due{};
-    bool again = false;                 ///< an operator asked for it
-    std::vector<std::string> left_out;  ///< items that cannot be sent
+    bool again = false;                      ///< an operator asked for it
+    std::vector<std::string> left_out = {};  ///< items that cannot be sent
   };
 
   explicit Queue(std::size_t room) : room_(room) {}

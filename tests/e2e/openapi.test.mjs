@@ -109,6 +109,7 @@ async function showRecording(t, { simulator, judge }) {
   };
   await expect(404);
   await peaks(404);
+  client.send({ type: 'input_audio_buffer.append', audio: Buffer.alloc(4800).toString('base64') });
   await client.ask('Is this recorded?');
   await eventually(async () => (await relay.request(path)).status === 409, 'a recording that goes on');
   await expect(409);

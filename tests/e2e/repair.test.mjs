@@ -97,8 +97,7 @@ test('every failed, empty and missing transcription of 200 turns is mended [P3][
   assert.equal(receiver.of('transcript.updated')[0].data.session_id, scene.id);
   assert.equal((await outcomes(scene)).repaired, lost.length);
   assert.doesNotMatch(scene.relay.program.stderr, /tone \d|sk-engine/);
-  const listed = (await scene.relay.request('/v1/sessions')).json.sessions[0];
-  assert.equal(listed.complete, true);
+  await eventually(async () => (await scene.relay.request('/v1/sessions')).json.sessions[0].complete, 'a complete session in the list');
 });
 
 describe('an engine that does not transcribe changes nothing, and is asked a bounded number of times [P3][P11][P15]:', () => {
