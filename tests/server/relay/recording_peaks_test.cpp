@@ -70,8 +70,10 @@ struct Recorded {
     REQUIRE(sink->append(track, bytes));
   }
   RecordedAudio audio() {
-    const auto sizes = result_of<TrackSizes>([&](auto done) { recordings.measure("s1", 1, done); });
-    auto timeline = AudioTimeline::of(runs, sizes, {});
+    const auto measured =
+        result_of<Recordings::Measured>([&](auto done) { recordings.measure("s1", 1, done); });
+    REQUIRE(measured);
+    auto timeline = AudioTimeline::of(runs, measured->sizes, {});
     REQUIRE(timeline);
     return {std::make_shared<const AudioTimeline>(*std::move(timeline)), "s1", 1};
   }
