@@ -154,7 +154,7 @@ TEST_CASE("a second process with the same name fences the first, which says so",
   fleet.put(101, 200);
   REQUIRE(first.comes([&] { return first.state().figures().fenced; }));
   REQUIRE(first.comes([&] { return !first.state().refusal().empty(); }));
-  CHECK_THAT(first.state().refusal(), Catch::Contains("taken the place of this one"));
+  CHECK_THAT(first.state().refusal(), Catch::Contains("a newer process with the same node_id"));
   CHECK(fleet.events() == "150|150|150");
   CHECK(fleet.sql("SELECT count(*) FROM event WHERE seq > 100 AND body <> 'copy'") == "0");
   CHECK(fleet.sql("SELECT alive, fenced_by FROM node ORDER BY incarnation") == "f|2\nt|");

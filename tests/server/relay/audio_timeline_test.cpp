@@ -206,12 +206,13 @@ TEST_CASE("silence between pieces of audio can be passed over", "[recording]") {
 
 TEST_CASE("G.711 is decoded, and a rate that differs is met", "[recording][P15]") {
   const std::string codes{"\xFF\x00\x80\x7F", 4};
-  Tracks tracks{codes, counted(1, 7)};
+  Tracks tracks{codes, {}};
   tracks.runs = {{AudioTrack::user, {}, 0, -1, 0, {AudioEncoding::pcmu, 8000}}};
   CHECK(tracks.samples(only(AudioTrack::user)) == std::vector<int>{0, -32124, 32124, 0});
   tracks.user = {"\xD5\x55\xAA\x2A", 4};
   tracks.runs[0].format.encoding = AudioEncoding::pcma;
   CHECK(tracks.samples(only(AudioTrack::user)) == std::vector<int>{8, -8, 32256, -32256});
+  tracks.assistant = counted(1, 7);
   tracks.runs.push_back({AudioTrack::assistant, "a", 0, -1, 0, {AudioEncoding::pcm16, 24000}});
   const auto mixed = tracks.timeline();
   REQUIRE(mixed);
