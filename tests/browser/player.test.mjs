@@ -104,8 +104,8 @@ describe('the player of a recording', { concurrency: 2 }, () => {
     const heard = await listen(page);
     const second = turnButton(page, 'assistant').last();
     await second.click();
+    assert.ok((await position(page)) >= Math.floor(scene.spoken('a2').from_ms / 1000)); // at once
     await heard(1000);
-    assert.ok((await position(page)) >= Math.floor(scene.spoken('a2').from_ms / 1000));
     assert.equal(await page.locator('.turn.speaking').count(), 1);
     assert.ok(await page.locator('.turn.assistant').last().evaluate((row) => row.classList.contains('speaking')));
     await second.click();
