@@ -140,7 +140,7 @@ TEST_CASE("errors of opening name the file and what to do", "[P6][storage]") {
       error_of([&] { Database(dir / "file" / "v.db", {.access = Access::create}); });
   CHECK(no_folder.failure() == Failure::read_only);
   CHECK_THAT(no_folder.what(),
-             Catch::Contains("file/v.db: cannot be made") && Catch::Contains("folder"));
+             Catch::Contains("file/v.db: cannot be made") && Catch::Contains("directory"));
 }
 
 TEST_CASE("a read-only folder is reported as read-only", "[P6][storage]") {
