@@ -64,7 +64,7 @@ test('peaks are computed once, kept beside the audio, and erased with it [P10][P
   await scene.end();
   const kept = join(scene.folder(), '1.peaks');
   const first = await peaks(scene);
-  assert.ok(existsSync(kept));
+  await eventually(() => existsSync(kept), 'the kept file, written beside the answer');
   assert.equal(statSync(kept).mode & 0o777, 0o600);
   assert.deepEqual(readdirSync(scene.folder()).sort(), ['1.peaks', '1.user.pcm']);
   assert.equal((await peaks(scene, '', { headers: { 'if-none-match': first.headers.etag } })).status, 304);
@@ -76,7 +76,7 @@ test('peaks are computed once, kept beside the audio, and erased with it [P10][P
   const silent = await peaks(scene, '?attempt=1');
   assert.deepEqual(silent.json.user, [0, 0, 0, 0, 0, 0]);
   assert.equal((await peaks(scene)).text, silent.text);
-  assert.ok(readFileSync(kept, 'utf8').endsWith(silent.text));
+  await eventually(() => readFileSync(kept, 'utf8').endsWith(silent.text), 'the new peaks, kept');
 
   // A disk that takes no file only means that it is not kept.
   rmSync(kept);
