@@ -11,8 +11,8 @@ std::vector<Key> make_session_keys() {
       key("session.resume_window", &S::session, &Session::resume_window, 30s, duration(0s, 24h),
           "How long a conversation waits for a client that was lost. 0s: it ends at once, and a "
           "newer connection of the same session ends the one before. A changed value is for "
-          "conversations that begin later; those that a restart has left use the value at "
-          "the start.",
+          "conversations that begin later. Conversations that an earlier process has left use the "
+          "value with which this process started.",
           live),
       key("session.resume_buffer_bytes_max", &S::session, &Session::resume_buffer_bytes_max,
           512 * KiB, bytes(4 * KiB, GiB),

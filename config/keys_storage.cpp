@@ -61,8 +61,8 @@ void add_archive_keys(std::vector<Key>& table) {
       choice<DeleteWhen>({{"expired", DeleteWhen::expired}, {"complete", DeleteWhen::complete}}),
       "`expired`: recordings are removed by recording.retention, or with their session. "
       "`complete`: also once the attempt is final and its receipt says that the transcript is "
-      "complete. The receipt is looked at again at least once an hour. For operators who need "
-      "audio only to mend transcripts."));
+      "complete. The receipt is looked at again at least once an hour. Use it if you need audio "
+      "only to repair transcripts."));
 }
 
 }  // namespace
@@ -151,7 +151,7 @@ std::vector<Key> make_storage_keys() {
           "is removed, and a search finds ids and users only."),
       key("posts.per_minute", &S::posts, &Posts::per_minute, 600, number<std::size_t>(0, 1'000'000),
           "Posts a minute to one session by its other writers (a browser, an agent). 0: no "
-          "limit. A writer that posts turn by turn needs several at once. Client tokens get "
+          "limit. A writer that posts each turn by itself makes many posts. Client tokens get "
           "half, counted apart, so that they cannot keep out the back end's copies.",
           live),
       key("posts.turns_max", &S::posts, &Posts::turns_max, 10'000,
@@ -178,8 +178,8 @@ std::vector<Key> make_storage_keys() {
           live),
       key("posts.client_turns_max", &S::posts, &Posts::client_turns_max, 10'000,
           number<std::size_t>(1, 10'000'000),
-          "Turns of all posts with one client token, counted since the start; a copy that is "
-          "already kept does not count. A browser posts a conversation of an hour (some 500 "
+          "Turns of all posts with one client token, counted since the relay's start; a copy that "
+          "is already kept does not count. A browser posts a conversation of an hour (some 500 "
           "turns) a few times. The limit keeps the holder of a token from blocking the merging "
           "thread for others. Beyond it: 413.",
           live),

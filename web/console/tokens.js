@@ -165,7 +165,7 @@ async function showList(place, query, signal, look) {
   if (query.get('user')) asked.set('user', query.get('user'));
   const { client_secrets: tokens, next_cursor: next } = await read(`/v1/client_secrets?${asked}`, { signal });
   if (tokens.length === 0) {
-    place.replaceChildren(emptyState('No tokens.', query.get('user') ? 'This user has none that is still good.' : 'Mint one above, or let your back end do it.'));
+    place.replaceChildren(emptyState('No tokens.', query.get('user') ? 'This user has no token that is still good.' : 'Mint one above, or let your back end do it.'));
     return;
   }
   const body = element('tbody', { role: 'rowgroup' }, tokens.map((token) => tokenRow(token, look)));

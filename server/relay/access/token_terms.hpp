@@ -1,6 +1,7 @@
 // The terms of a session: what its client may do and how much it may use. The configuration sets
-// them for all sessions. A minted token may make them stricter in `verbatim.policy` and
-// `verbatim.limits`, and says in `verbatim.recording` whether the audio is recorded.
+// them for all sessions. A minted token may replace rules of the policy (`verbatim.policy`), set
+// stricter limits (`verbatim.limits`), and say whether the audio is recorded
+// (`verbatim.recording`).
 //
 // Pure; any thread. Errors are values, unless stated otherwise.
 #pragma once
