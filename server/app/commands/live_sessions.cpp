@@ -110,7 +110,8 @@ int show_retention(const Common& common, const RelayOptions& options) {
 }  // namespace
 
 Command session_end_command() {
-  return command("end", "end a live session at a running relay", add_end_options, end_session);
+  return command("end", "end a live or waiting session at a running relay", add_end_options,
+                 end_session);
 }
 
 Family retention_commands() {
