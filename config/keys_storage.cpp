@@ -13,6 +13,7 @@ namespace {
 
 /// The row of recording.key_file: the file must have keys, not words.
 void require_keys(Key& row) {
+  row.accepts = "a file of lines, each of 64 hexadecimal digits";
   row.read = [read = std::move(row.read)](Settings& settings, const Value& value, Source source) {
     read(settings, value, source);
     for (const std::string_view line : lines_of(settings.recording.key.reveal())) {
