@@ -236,7 +236,7 @@ constexpr MetricFamily<TallySource> tally_rows[] = {
      "cause. Their transcripts are incomplete.",
      MetricType::counter, read_unplaced},
     {"verbatim_sessions_incomplete_total",
-     "Sessions that ended with an incomplete transcript, by the kind of gap. A session counts once "
+     "Attempts that ended with an incomplete transcript, by the kind of gap. An attempt counts once "
      "for each kind.",
      MetricType::counter, read_incomplete},
     {"verbatim_first_audio_seconds",
