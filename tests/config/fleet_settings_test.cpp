@@ -6,6 +6,7 @@
 #include "base/json/tree.hpp"
 #include "config/database_url.hpp"
 #include "config/settings.hpp"
+#include "tests/config/errors.hpp"
 
 namespace verbatim::config {
 namespace {
@@ -19,16 +20,6 @@ const std::string with_password =
 Settings fleet(std::vector<std::string> assignments, std::vector<std::string> environment = {}) {
   environment.push_back("VERBATIM_AUTH_TOKEN_SECRET=0123456789abcdef0123456789abcdef");
   return load({{}, std::move(assignments), std::move(environment)});
-}
-
-std::string error_of(std::vector<std::string> assignments,
-                     std::vector<std::string> environment = {}) {
-  try {
-    load({{}, std::move(assignments), std::move(environment)});
-  } catch (const ConfigError& error) {
-    return error.what();
-  }
-  return "";
 }
 
 }  // namespace
@@ -59,7 +50,7 @@ TEST_CASE("a URL that is not a database's is refused with the reason, and is not
            {"postgresql://h/x y", "has a blank"},
            {"postgresql://u:p%zz@h/x", "two hexadecimal digits"}}) {
     INFO(text);
-    const std::string error = error_of({"fleet.url=" + text});
+    const std::string error = error_with({"fleet.url=" + text});
     CHECK_THAT(error, Contains("--set fleet.url") && Contains(why));
     CHECK_THAT(error, !Contains(text));
   }
@@ -67,9 +58,9 @@ TEST_CASE("a URL that is not a database's is refused with the reason, and is not
 
 TEST_CASE("the password of a database comes from the environment or a file only, and is masked",
           "[config][fleet]") {
-  const std::string refused = error_of({"fleet.url=" + with_password});
+  const std::string refused = error_with({"fleet.url=" + with_password});
   CHECK_THAT(refused, Contains("fleet.url_file or VERBATIM_FLEET_URL") && !Contains(planted));
-  CHECK_THAT(error_of({"fleet.url=postgresql://h/x?password=" + planted}),
+  CHECK_THAT(error_with({"fleet.url=postgresql://h/x?password=" + planted}),
              Contains("contains a password") && !Contains(planted));
 
   const Settings settings = fleet({}, {"VERBATIM_FLEET_URL=" + with_password});
@@ -95,7 +86,7 @@ TEST_CASE("the file of a database's URL is read, and checked as the URL is", "[c
   std::ofstream(file) << with_password << "\n";
   CHECK(fleet({"fleet.url_file=" + file}).fleet.url.reveal() == with_password);
   std::ofstream(file) << "mysql://u:" << planted << "@h/x";
-  const std::string error = error_of({"fleet.url_file=" + file});
+  const std::string error = error_with({"fleet.url_file=" + file});
   CHECK_THAT(error, Contains("names a file whose content does not begin with postgresql://"));
   CHECK_THAT(error, !Contains(planted));
   std::remove(file.c_str());
@@ -103,22 +94,22 @@ TEST_CASE("the file of a database's URL is read, and checked as the URL is", "[c
 
 TEST_CASE("settings of a fleet that contradict each other are refused", "[config][fleet]") {
   const std::string url = "fleet.url=postgresql://localhost/words";
-  CHECK_THAT(error_of({"fleet.ship=before"}), Contains("there is no database: set fleet.url"));
-  CHECK_THAT(error_of({"fleet.peer_url=https://a:1"}), Contains("there is no database"));
-  CHECK_THAT(error_of({url, "fleet.peer_url=https://a:1"}),
+  CHECK_THAT(error_with({"fleet.ship=before"}), Contains("there is no database: set fleet.url"));
+  CHECK_THAT(error_with({"fleet.peer_url=https://a:1"}), Contains("there is no database"));
+  CHECK_THAT(error_with({url, "fleet.peer_url=https://a:1"}),
              Contains("fleet.peer_url: is set without auth.token_secret_file"));
-  CHECK_THAT(error_of({"fleet.retry_min=10s"}),
+  CHECK_THAT(error_with({"fleet.retry_min=10s"}),
              Contains("10s is longer than fleet.retry_max, which is 5s"));
-  CHECK_THAT(error_of({"fleet.lease_ttl=40s"}),
+  CHECK_THAT(error_with({"fleet.lease_ttl=40s"}),
              Contains("fleet.dead_after: 1m is shorter than two times fleet.lease_ttl"));
-  CHECK_THAT(error_of({"fleet.keep_shipped=1s"}),
+  CHECK_THAT(error_with({"fleet.keep_shipped=1s"}),
              Contains("1s is shorter than fleet.lease_ttl, which is 2s"));
-  CHECK_THAT(error_of({url, "fleet.ship=before", "testing.forward_before_commit=true"}),
+  CHECK_THAT(error_with({url, "fleet.ship=before", "testing.forward_before_commit=true"}),
              Contains("before it is stored anywhere"));
-  CHECK_THAT(error_of({url, "recording.enabled=yes"}),
+  CHECK_THAT(error_with({url, "recording.enabled=yes"}),
              Contains("recording.enabled: is not `no`: a fleet"));
-  CHECK(error_of({"recording.enabled=token"}).empty());
-  CHECK(error_of({url, "fleet.ship=before"}).empty());
+  CHECK(error_with({"recording.enabled=token"}).empty());
+  CHECK(error_with({url, "fleet.ship=before"}).empty());
   CHECK(fleet({url, "fleet.peer_url=https://a.example/"}).fleet.peer_url == "https://a.example");
 }
 
@@ -127,7 +118,7 @@ TEST_CASE("the address for other relays is https with a host and nothing else", 
   for (const char* bad :
        {"http://a:1", "a:1", "https://", "https://u@a:1", "https://a:1/x", "https://a:1/?x=1"}) {
     INFO(bad);
-    CHECK_THAT(error_of({url, std::string("fleet.peer_url=") + bad}),
+    CHECK_THAT(error_with({url, std::string("fleet.peer_url=") + bad}),
                Contains("expected https://host[:port]"));
   }
 }

@@ -3,36 +3,28 @@
 
 #include "base/json/tree.hpp"
 #include "config/settings.hpp"
+#include "tests/config/errors.hpp"
 
 namespace verbatim::config {
 namespace {
 
 using Catch::Contains;
 
-std::string error_of(std::vector<std::string> assignments) {
-  try {
-    load({{}, std::move(assignments), {}});
-  } catch (const ConfigError& error) {
-    return error.what();
-  }
-  return "";
-}
-
 }  // namespace
 
 TEST_CASE("an engine without TLS, or at a private address, must be allowed", "[config][repair]") {
-  CHECK_THAT(error_of({"repair.url=http://127.0.0.1:8000"}),
+  CHECK_THAT(error_with({"repair.url=http://127.0.0.1:8000"}),
              Contains("repair.url") && Contains("repair.allow_private = true"));
-  CHECK_THAT(error_of({"repair.url=https://a.test", "repair.fallback_url=http://b.test"}),
+  CHECK_THAT(error_with({"repair.url=https://a.test", "repair.fallback_url=http://b.test"}),
              Contains("repair.fallback_url") && Contains("repair.allow_private"));
-  CHECK(error_of({"repair.url=http://127.0.0.1:8000", "repair.allow_private=true"}).empty());
-  CHECK(error_of({"repair.url=https://api.openai.com"}).empty());
+  CHECK(error_with({"repair.url=http://127.0.0.1:8000", "repair.allow_private=true"}).empty());
+  CHECK(error_with({"repair.url=https://api.openai.com"}).empty());
 }
 
 TEST_CASE("a second engine needs a first one, and no URL has a password", "[config][repair]") {
-  CHECK_THAT(error_of({"repair.fallback_url=https://b.test"}), Contains("without repair.url"));
-  CHECK_THAT(error_of({"repair.url=https://user:pw@b.test"}), Contains("key_file"));
-  CHECK_THAT(error_of({"repair.url=wss://b.test"}), Contains("scheme"));
+  CHECK_THAT(error_with({"repair.fallback_url=https://b.test"}), Contains("without repair.url"));
+  CHECK_THAT(error_with({"repair.url=https://user:pw@b.test"}), Contains("key_file"));
+  CHECK_THAT(error_with({"repair.url=wss://b.test"}), Contains("scheme"));
 }
 
 TEST_CASE("the key of commands is not taken for an engine's", "[config][repair]") {

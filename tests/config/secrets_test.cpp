@@ -9,6 +9,7 @@
 
 #include "config/settings.hpp"
 #include "config/values.hpp"
+#include "tests/config/errors.hpp"
 
 namespace verbatim::config {
 namespace {
@@ -45,17 +46,9 @@ std::string key_in(const std::string& content) {
       .upstream.api_key.reveal();
 }
 
-std::string refusal_of(const Sources& sources) {
-  try {
-    load(sources);
-  } catch (const ConfigError& error) {
-    return error.what();
-  }
-  return "";
-}
 std::string refusal_in(const std::string& content) {
   const SecretFile file(content);
-  return refusal_of({{}, {"upstream.api_key_file=" + file.path().string()}, {}});
+  return error_of({{}, {"upstream.api_key_file=" + file.path().string()}, {}});
 }
 
 std::vector<std::string> warnings_of(const std::string& assignment) {
@@ -94,7 +87,7 @@ TEST_CASE("quotes around a secret are refused, in a file and in a variable", "[c
     CHECK_THAT(refusal_in(text), Contains("quote"));
     for (const char* variable :
          {"OPENAI_API_KEY", "VERBATIM_UPSTREAM_API_KEY", "VERBATIM_AUTH_TOKEN_SECRET"})
-      CHECK_THAT(refusal_of({{}, {}, {variable + ("=" + text)}}), Contains("quote"));
+      CHECK_THAT(error_of({{}, {}, {variable + ("=" + text)}}), Contains("quote"));
   }
   CHECK(key_in("sk-abc\"d'efgh1234") == "sk-abc\"d'efgh1234");
 }
@@ -102,10 +95,10 @@ TEST_CASE("quotes around a secret are refused, in a file and in a variable", "[c
 TEST_CASE("each line of a webhook's secrets is looked at", "[config][secrets]") {
   const auto refusal = [](const std::string& content) {
     const SecretFile file(content);
-    return refusal_of({{},
-                       {"webhook.targets=[{url='https://a.example/h', secret_file='" +
-                        file.path().string() + "'}]"},
-                       {}});
+    return error_of({{},
+                     {"webhook.targets=[{url='https://a.example/h', secret_file='" +
+                      file.path().string() + "'}]"},
+                     {}});
   };
   CHECK(refusal("whsec_abcdefgh\nwhsec_ijklmnop\n").empty());
   CHECK(refusal("whsec_abcdefgh\r\nwhsec_ijklmnop\r\n").empty());
@@ -126,13 +119,12 @@ TEST_CASE("recording.key_file has keys, one a line, and nothing else", "[config]
        {std::string("a-word-of-more-than-eight-letters"), one.substr(1), one + "a",
         one + "\n" + other.substr(1), one + "\n\n" + other, std::string(64, 'g')}) {
     const SecretFile file(wrong);
-    const std::string refusal =
-        refusal_of({{}, {"recording.key_file=" + file.path().string()}, {}});
+    const std::string refusal = error_of({{}, {"recording.key_file=" + file.path().string()}, {}});
     CHECK_THAT(refusal, Contains("recording.key_file") && Contains("64 hexadecimal digits"));
     CHECK_THAT(refusal, !Contains(wrong.substr(0, 20)));
   }
   // A command's own variable is not taken for a misspelt setting.
-  CHECK(refusal_of({{}, {}, {"VERBATIM_API_KEY=vk_1"}}).empty());
+  CHECK(error_of({{}, {}, {"VERBATIM_API_KEY=vk_1"}}).empty());
 }
 
 TEST_CASE("a refused secret is not repeated", "[config][secrets][P10]") {

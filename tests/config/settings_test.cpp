@@ -1,6 +1,7 @@
 // How a configuration is put together, and the messages about errors in it.
 #include "config/settings.hpp"
 #include "base/json/tree.hpp"
+#include "tests/config/errors.hpp"
 
 #include <unistd.h>
 
@@ -39,15 +40,6 @@ class Directory {
 Settings from_toml(const std::string& text) {
   const Directory directory;
   return load({directory.write("test.toml", text), {}, {}});
-}
-
-std::string error_of(const Sources& sources) {
-  try {
-    load(sources);
-  } catch (const ConfigError& error) {
-    return error.what();
-  }
-  return "";
 }
 
 std::string error_in(const std::string& text) {

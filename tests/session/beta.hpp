@@ -9,22 +9,24 @@
 
 namespace verbatim::session::test {
 
-inline std::string said(std::string bytes) {
+inline std::string beta_said(std::string bytes) {
   protocol::Message message{std::move(bytes)};
   protocol::beta_dialect().to_provider(message);
   return message.bytes;
 }
-inline std::string said(const char* bytes) { return said(std::string(bytes)); }
-inline Json said(const Json& event) { return Json::parse(said(event.dump())); }
+inline std::string beta_said(const char* bytes) { return beta_said(std::string(bytes)); }
+inline Json beta_said(const Json& event) { return Json::parse(beta_said(event.dump())); }
 
-inline std::optional<std::string> heard(std::string bytes) {
+inline std::optional<std::string> beta_heard(std::string bytes) {
   protocol::Message message{std::move(bytes)};
   if (!protocol::beta_dialect().to_client(message)) return std::nullopt;
   return message.bytes;
 }
-inline std::optional<std::string> heard(const char* bytes) { return heard(std::string(bytes)); }
-inline Json heard(const Json& event) {
-  const auto bytes = heard(event.dump());
+inline std::optional<std::string> beta_heard(const char* bytes) {
+  return beta_heard(std::string(bytes));
+}
+inline Json beta_heard(const Json& event) {
+  const auto bytes = beta_heard(event.dump());
   return bytes ? Json::parse(*bytes) : Json();
 }
 

@@ -26,7 +26,7 @@ struct Account final : SharedUsage {
   int calls = 0;
 };
 
-Usage audio(std::int64_t ms) {
+Usage audio_usage(std::int64_t ms) {
   Usage usage;
   usage.output_audio_ms = ms;
   return usage;
@@ -115,8 +115,8 @@ TEST_CASE("a client that asked for no warnings gets none", "[limits]") {
   limits.warn_percent = 100;
   Budget budget(limits, nullptr, 0);
   budget.listen(true);
-  CHECK_FALSE(budget.spent(audio(999)));
-  CHECK(budget.spent(audio(1000))->reached);
+  CHECK_FALSE(budget.spent(audio_usage(999)));
+  CHECK(budget.spent(audio_usage(1000))->reached);
 }
 
 TEST_CASE("a user's shared limit ends the session that reaches it", "[limits]") {
@@ -138,12 +138,12 @@ TEST_CASE("an audio frame does not update the shared total, but no millisecond i
           "[limits]") {
   const auto account = std::make_shared<Account>();
   Budget budget({}, account, 0);
-  for (std::int64_t ms = 20; ms <= 1000; ms += 20) budget.spent(audio(ms));
+  for (std::int64_t ms = 20; ms <= 1000; ms += 20) budget.spent(audio_usage(ms));
   CHECK(account->calls == 2);
-  budget.spent(audio(1020));
-  budget.hand_on(audio(1020));
+  budget.spent(audio_usage(1020));
+  budget.hand_on(audio_usage(1020));
   CHECK(account->sum.audio_ms() == 1020);
-  budget.hand_on(audio(1020));
+  budget.hand_on(audio_usage(1020));
   CHECK(account->sum.audio_ms() == 1020);
 }
 
@@ -217,7 +217,7 @@ TEST_CASE("transcriptions count as well, once for each part", "[limits]") {
   options.budget.tokens = 10;
   Stage stage(options);
   stage.open();
-  stage.provider(committed);
+  stage.provider(speech_committed);
   const std::string done =
       R"({"type":"conversation.item.input_audio_transcription.completed","item_id":"u1",)"
       R"("content_index":0,"transcript":"Hi.","usage":{"type":"tokens","total_tokens":6},"event_id":")";

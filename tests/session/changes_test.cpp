@@ -192,7 +192,7 @@ class Chaos {
       case 1:
         return Json{{"type", "conversation.item.create"},
                     {"previous_item_id", "u" + id()},
-                    {"item", typed("u" + id(), "Hi.")}}
+                    {"item", typed_message("u" + id(), "Hi.")}}
             .dump();
       case 2:
         return R"({"type":"response.create"})";
@@ -278,7 +278,7 @@ class Chaos {
         return R"({"type":"error","event_id":")" + event_id() +
                R"(","error":{"type":"invalid_request_error","code":"odd","message":"odd"}})";
       case 14:
-        return added(typed("u" + id(), "Hi."), nullptr, event_id());
+        return added(typed_message("u" + id(), "Hi."), nullptr, event_id());
       default:
         return one_in(2)
                    ? R"({"type":"input_audio_buffer.cleared","event_id":")" + event_id() + "\"}"

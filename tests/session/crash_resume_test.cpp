@@ -17,7 +17,7 @@ constexpr const char* asked_to_be_brief =
     R"({"type":"session.updated","event_id":"e3","session":{"type":"realtime","id":"sess_p",)"
     R"("instructions":"Be brief.","audio":{"input":{"transcription":{"model":"whisper-1"}}}}})";
 
-SessionOptions with_window() {
+SessionOptions with_reconnect_and_window() {
   SessionOptions options = with_reconnect();
   options.resume_window_ms = 30'000;
   return options;
@@ -49,7 +49,7 @@ void take_up(Stage& next, const MemoryJournal& killed, const ClientReturn& how =
 
 TEST_CASE("the settings in force are journaled whenever they change, and only then",
           "[P14][settings]") {
-  Stage stage(with_window());
+  Stage stage(with_reconnect_and_window());
   stage.open();
   const auto after_opening = settings_in(stage.journal);
   REQUIRE(after_opening.size() == 2);  // as created, and with the relay's transcription
@@ -67,7 +67,7 @@ TEST_CASE("the settings in force are journaled whenever they change, and only th
 }
 
 TEST_CASE("no client sees settings that a kill could still lose", "[P1][P14][settings]") {
-  Stage stage(with_window());
+  Stage stage(with_reconnect_and_window());
   stage.open();
   stage.client(R"({"type":"session.update","session":{"instructions":"Be brief."}})");
   stage.drain_upstream();
@@ -80,7 +80,7 @@ TEST_CASE("no client sees settings that a kill could still lose", "[P1][P14][set
 
 TEST_CASE("a client's wish for no transcription is journaled with the settings",
           "[P14][settings]") {
-  SessionOptions options = with_window();
+  SessionOptions options = with_reconnect_and_window();
   options.session_config_json = R"({"audio":{"input":{"transcription":null}}})";
   Stage stage(options);
   stage.open();
@@ -91,7 +91,7 @@ TEST_CASE("a client's wish for no transcription is journaled with the settings",
 
 TEST_CASE("a session without its token's settings is nothing that a process may continue",
           "[P10][P14][settings]") {
-  SessionOptions options = with_window();
+  SessionOptions options = with_reconnect_and_window();
   options.session_config_json = R"({"type":"realtime","instructions":"Be brief."})";
   Stage stage(options);
   stage.session.upstream_opened(stage.dial(), stage.clock);
@@ -106,12 +106,12 @@ TEST_CASE("a session without its token's settings is nothing that a process may 
 
 TEST_CASE("a killed conversation continues with its settings, its history and a cut answer",
           "[P8][P14]") {
-  Stage killed(with_window());
+  Stage killed(with_reconnect_and_window());
   killed.open();
   killed.provider(asked_to_be_brief);
   converse(killed);
 
-  Stage next(with_window());
+  Stage next(with_reconnect_and_window());
   take_up(next, killed.journal, {5, true});
   next.journal.sync();
   const auto shown = next.drain_client();
@@ -136,10 +136,10 @@ TEST_CASE("a killed conversation continues with its settings, its history and a 
 
 TEST_CASE("messages that are not kept are announced to a client without extension events",
           "[P8][P14]") {
-  Stage killed(with_window());
+  Stage killed(with_reconnect_and_window());
   killed.open();
   converse(killed);
-  Stage next(with_window());
+  Stage next(with_reconnect_and_window());
   take_up(next, killed.journal, {77, false});
   next.journal.sync();
   next.pass(100);
@@ -150,12 +150,12 @@ TEST_CASE("messages that are not kept are announced to a client without extensio
 }
 
 TEST_CASE("the longest duration counts from the attempt's start in another process", "[P11][P14]") {
-  Stage killed(with_window());
+  Stage killed(with_reconnect_and_window());
   killed.open();
   MemoryJournal journal;
   const Moment clock{killed.clock.wall + 3'590'000, 77'000};  // ten seconds are left
-  RealtimeSession next({"sess_t", 7, 1, false, nullptr, killed.clock.wall}, with_window(), journal,
-                       clock);
+  RealtimeSession next({"sess_t", 7, 1, false, nullptr, killed.clock.wall},
+                       with_reconnect_and_window(), journal, clock);
   next.take_up(folded(killed.journal),
                SessionSettings::from_json(settings_in(killed.journal).back()), clock);
   next.client_returned({}, clock);
@@ -167,12 +167,12 @@ TEST_CASE("the longest duration counts from the attempt's start in another proce
 }
 
 TEST_CASE("a clock that was set back does not lengthen a conversation's past", "[P11][P14]") {
-  Stage killed(with_window());
+  Stage killed(with_reconnect_and_window());
   killed.open();
   MemoryJournal journal;
   const Moment clock{killed.clock.wall - 1'000'000, 77'000};
-  RealtimeSession next({"sess_t", 7, 1, false, nullptr, killed.clock.wall}, with_window(), journal,
-                       clock);
+  RealtimeSession next({"sess_t", 7, 1, false, nullptr, killed.clock.wall},
+                       with_reconnect_and_window(), journal, clock);
   next.take_up(folded(killed.journal),
                SessionSettings::from_json(settings_in(killed.journal).back()), clock);
   next.client_returned({}, clock);
@@ -181,7 +181,7 @@ TEST_CASE("a clock that was set back does not lengthen a conversation's past", "
 }
 
 TEST_CASE("a budget goes on with what was used before the kill", "[P11][P14]") {
-  SessionOptions options = with_window();
+  SessionOptions options = with_reconnect_and_window();
   options.budget.tokens = 100;
   const auto answer = [](Stage& stage, const char* id) {
     stage.provider(std::string(R"({"type":"response.created","response":{"id":")") + id +
@@ -208,7 +208,7 @@ TEST_CASE("a budget goes on with what was used before the kill", "[P11][P14]") {
 }
 
 TEST_CASE("a transcription session measures its audio with each utterance", "[P11][P14][meter]") {
-  SessionOptions options = with_window();
+  SessionOptions options = with_reconnect_and_window();
   options.transcription = true;
   Stage stage(options);
   stage.session.upstream_opened(stage.dial(), stage.clock);
@@ -222,7 +222,7 @@ TEST_CASE("a transcription session measures its audio with each utterance", "[P1
       if (const auto* audio = std::get_if<AudioMetered>(&row.event.body)) ms = audio->input_ms;
     return ms;
   };
-  stage.provider(committed);
+  stage.provider(speech_committed);
   CHECK(metered() == 0);
   stage.provider(transcribed);
   CHECK(metered() == 1000);

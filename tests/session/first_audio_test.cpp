@@ -22,12 +22,12 @@ std::string begun(const std::string& id) {
   return R"({"type":"response.created","event_id":"b)" + id + R"(","response":{"id":")" + id +
          R"(","conversation_id":"conv_1","status":"in_progress","output":[]}})";
 }
-std::string audio(const std::string& id, int number) {
+std::string audio_chunk(const std::string& id, int number) {
   return R"({"type":"response.output_audio.delta","event_id":"x)" + std::to_string(number) +
          R"(","response_id":")" + id +
          R"(","item_id":"a1","output_index":0,"content_index":0,"delta":"AAAA"})";
 }
-std::string ended(const std::string& id) {
+std::string response_ended(const std::string& id) {
   return R"({"type":"response.done","event_id":"d)" + id + R"(","response":{"id":")" + id +
          R"(","conversation_id":"conv_1","status":"completed","output":[]}})";
 }
@@ -71,13 +71,13 @@ TEST_CASE("the wait for an answer is from the end of speech to its first audio, 
   stage.says(10'000, speech_stopped);
   stage.says(11'000, begun("r1"));
   CHECK(stage.sends(12'000).empty());
-  stage.says(300'000, audio("r1", 1));
-  stage.says(301'000, audio("r1", 2));
+  stage.says(300'000, audio_chunk("r1", 1));
+  stage.says(301'000, audio_chunk("r1", 2));
   CHECK(stage.sends(420'000) == Waits{410'000});
-  stage.says(430'000, audio("r1", 3));
+  stage.says(430'000, audio_chunk("r1", 3));
   CHECK(stage.sends(440'000).empty());
   CHECK(stage.kept().empty());
-  stage.says(450'000, ended("r1"));
+  stage.says(450'000, response_ended("r1"));
   CHECK(stage.kept() == std::vector<transcript::FirstAudio>{{"r1", 410}});
 }
 
@@ -86,7 +86,7 @@ TEST_CASE("a client's request for an answer begins the wait again", "[first_audi
   stage.says(10'000, speech_stopped);
   stage.asks(50'000);
   stage.says(60'000, begun("r1"));
-  stage.says(70'000, audio("r1", 1));
+  stage.says(70'000, audio_chunk("r1", 1));
   CHECK(stage.sends(80'000) == Waits{30'000});
 }
 
@@ -94,13 +94,13 @@ TEST_CASE("an answer without a request, and late audio of another one, are not m
           "[first_audio]") {
   Timed stage;
   stage.says(10'000, begun("r1"));
-  stage.says(20'000, audio("r1", 1));
+  stage.says(20'000, audio_chunk("r1", 1));
   CHECK(stage.sends(30'000).empty());
   stage.says(40'000, speech_stopped);
   stage.says(50'000, begun("r2"));
-  stage.says(60'000, audio("r1", 2));  // talked over: the rest of the first answer
+  stage.says(60'000, audio_chunk("r1", 2));  // talked over: the rest of the first answer
   CHECK(stage.sends(70'000).empty());
-  stage.says(80'000, audio("r2", 3));
+  stage.says(80'000, audio_chunk("r2", 3));
   CHECK(stage.sends(90'000) == Waits{50'000});
 }
 
@@ -116,7 +116,7 @@ TEST_CASE("audio for a client that is away is not measured", "[first_audio][P8]"
   says(20'000, begun("r1"));
   stage.session.client_gone({false, 0, "gone"}, stage.clock);
   REQUIRE(stage.session.detached());
-  says(30'000, audio("r1", 1));
+  says(30'000, audio_chunk("r1", 1));
   CHECK_FALSE(stage.session.audio_sent(30'000, 900'000));
 }
 
@@ -125,7 +125,7 @@ TEST_CASE("the final record has the waits, also that of an answer which never en
   Timed stage;
   stage.says(10'000, speech_stopped);
   stage.says(20'000, begun("r1"));
-  stage.says(30'000, audio("r1", 1));
+  stage.says(30'000, audio_chunk("r1", 1));
   stage.sends(40'000);
   stage.session.end(CloseReason::client_ended, "over", stage.clock);
   const std::string& usage = stage.journal.endings.back().transcript.usage_json;
@@ -151,7 +151,7 @@ TEST_CASE("only the first audio of an answer hurries the text before it", "[firs
   stage.says(2'000, begun("r1"));
   CHECK(stage.journal.hurried_at.empty());
   const auto before = stage.journal.submitted;
-  stage.says(3'000, audio("r1", 1));
-  stage.says(4'000, audio("r1", 2));
+  stage.says(3'000, audio_chunk("r1", 1));
+  stage.says(4'000, audio_chunk("r1", 2));
   CHECK(stage.journal.hurried_at == std::vector<transcript::Sequence>{before});
 }

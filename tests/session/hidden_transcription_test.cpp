@@ -14,7 +14,7 @@ TEST_CASE(
   for (const bool by_token : {true, false}) {
     CAPTURE(by_token);
     Given stage(by_token ? bound_to(transcription_of(nullptr)) : with_reconnect());
-    stage.provider(says("session.created", session_with(nullptr), "e1"));
+    stage.provider(settings_event("session.created", session_with(nullptr), "e1"));
     if (by_token) {
       // The relay asks for it at once, because of the token.
       CHECK(only(stage.provider_got())["session"]["audio"]["input"]["transcription"]["model"]
@@ -65,7 +65,7 @@ TEST_CASE("a client that does not set transcription gets its events", "[P9][own]
         Json{{"audio", {{"input", {{"noise_reduction", nullptr}}}}}}, transcription_of(whisper)}) {
     CAPTURE(token.dump());
     Given stage(bound_to(token));
-    stage.provider(says("session.created", session_with(nullptr), "e1"));
+    stage.provider(settings_event("session.created", session_with(nullptr), "e1"));
     stage.provider(updated(whisper, "alloy", "e2"));
     stage.client(client_update(voice_of("cedar")));
     stage.provider_got();
@@ -82,7 +82,7 @@ TEST_CASE("a client that does not set transcription gets its events", "[P9][own]
 
 TEST_CASE("a refused update changes nothing that a client sees", "[P9][own]") {
   Given stage;
-  stage.provider(says("session.created", session_with(nullptr), "e1"));
+  stage.provider(settings_event("session.created", session_with(nullptr), "e1"));
   stage.provider_got();
   stage.provider(updated(whisper, "alloy", "e2"));
   Json wanted = transcription_of(nullptr);
@@ -90,7 +90,8 @@ TEST_CASE("a refused update changes nothing that a client sees", "[P9][own]") {
   stage.client(client_update(wanted));
   stage.provider_got();
   stage.client_got();
-  stage.provider(refusal("e3", {{"code", "invalid_value"}, {"param", "session.audio.output"}}));
+  stage.provider(
+      update_refusal("e3", {{"code", "invalid_value"}, {"param", "session.audio.output"}}));
   speak(stage);
   CHECK(any_transcription(stage.client_got()));
 }
@@ -100,7 +101,7 @@ TEST_CASE("transcription stays hidden over a loss, a return and another process"
   SessionOptions options = with_reconnect();
   options.resume_window_ms = 30'000;
   Given first(options);
-  first.provider(says("session.created", session_with(nullptr), "e1"));
+  first.provider(settings_event("session.created", session_with(nullptr), "e1"));
   first.provider_got();
   first.provider(updated(whisper, "alloy", "e2"));
   first.client(client_update(transcription_of(nullptr)));
@@ -173,7 +174,7 @@ TEST_CASE("a handover of an earlier version is accepted, and the token's setting
 TEST_CASE("a beta client that wants no transcription sees none", "[P9][own][dialect]") {
   Stage stage(with_reconnect(), false, &beta_dialect());
   stage.session.upstream_opened(stage.dial(), stage.clock);
-  stage.provider(says("session.created", session_with(nullptr), "e1"));
+  stage.provider(settings_event("session.created", session_with(nullptr), "e1"));
   stage.drain_upstream();
   stage.provider(updated(whisper, "alloy", "e2"));
   stage.client(R"({"type":"session.update","session":{"input_audio_transcription":null}})");

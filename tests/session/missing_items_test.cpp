@@ -17,13 +17,13 @@ void talk(Stage& stage) {
                  R"("previous_item_id":"a1"})");
   stage.provider(R"({"type":"conversation.item.input_audio_transcription.failed","event_id":"k2",)"
                  R"("item_id":"u1","content_index":0,"error":{"code":"audio_unintelligible"}})");
-  stage.provider(added(typed("u2", "Still there?"), "u1", "k3"));
+  stage.provider(added(typed_message("u2", "Still there?"), "u1", "k3"));
   stage.journal.sync();
   stage.drain_client();
 }
 
-std::string create(const std::string& id, const std::string& text, const Json& previous = {}) {
-  Json event = {{"type", "conversation.item.create"}, {"item", typed(id, text)}};
+std::string create_item(const std::string& id, const std::string& text, const Json& previous = {}) {
+  Json event = {{"type", "conversation.item.create"}, {"item", typed_message(id, text)}};
   event["item"].erase("status");
   if (!previous.is_null()) event["previous_item_id"] = previous;
   return event.dump();
@@ -48,7 +48,7 @@ std::vector<Json> given_items(Stage& stage, const std::string& id) {
   return items;
 }
 
-std::string refusal(const Json& event_id, const Json& code = "invalid_value") {
+std::string item_refusal(const Json& event_id, const Json& code = "invalid_value") {
   static int n = 0;
   return Json{{"type", "error"},
               {"event_id", "refusal" + std::to_string(++n)},
@@ -77,7 +77,7 @@ TEST_CASE("an item behind one that the provider could not be given goes behind t
   talk(stage);
   const bool in_outage = GENERATE(false, true);
   CAPTURE(in_outage);
-  const std::string asked = create("mine", "What I meant.", "u1");
+  const std::string asked = create_item("mine", "What I meant.", "u1");
   stage.session.upstream_gone(stage.upstream, lost, stage.clock);
   if (in_outage) stage.client(asked);
   reconnect(stage, "sess_2");
@@ -90,7 +90,7 @@ TEST_CASE("an item behind one that the provider could not be given goes behind t
   expected["previous_item_id"] = "a1";
   CHECK(Json::parse(sent[0]) == expected);
 
-  stage.provider(added(typed("mine", "What I meant."), "a1", "n1"));
+  stage.provider(added(typed_message("mine", "What I meant."), "a1", "n1"));
   stage.journal.sync();
   const Json received = only(stage.drain_client());
   CHECK(received["previous_item_id"] == "u1");  // as the client asked
@@ -102,18 +102,18 @@ TEST_CASE("behind an item with none before it that the provider has, it goes to 
   Stage stage(with_reconnect());
   stage.open();
   stage.provider(speech_started);
-  stage.provider(committed);
+  stage.provider(speech_committed);
   stage.provider(R"({"type":"conversation.item.input_audio_transcription.failed","event_id":"k2",)"
                  R"("item_id":"u1","content_index":0,"error":{"code":"audio_unintelligible"}})");
-  stage.provider(added(typed("u2", "Hello?"), "u1", "k3"));
+  stage.provider(added(typed_message("u2", "Hello?"), "u1", "k3"));
   stage.session.upstream_gone(stage.upstream, lost, stage.clock);
   reconnect(stage, "sess_2");
-  stage.client(create("mine", "I said hello.", "u1"));
+  stage.client(create_item("mine", "I said hello.", "u1"));
   stage.journal.sync();
   const auto sent = stage.drain_upstream();
   REQUIRE(sent.size() == 1);
   CHECK(Json::parse(sent[0])["previous_item_id"] == "root");
-  stage.provider(added(typed("mine", "I said hello."), nullptr, "n1"));
+  stage.provider(added(typed_message("mine", "I said hello."), nullptr, "n1"));
   CHECK(order(stage) == std::vector<std::string>{"u1", "mine", "u2"});
 }
 
@@ -126,7 +126,7 @@ TEST_CASE("an item that names an item of the provider is passed on unchanged",
   reconnect(stage, "sess_2");
   int n = 0;
   for (const Json& previous : {Json("a1"), Json("root"), Json("nobody"), Json()}) {
-    const std::string asked = create("mine" + std::to_string(++n), "Hm.", previous);
+    const std::string asked = create_item("mine" + std::to_string(++n), "Hm.", previous);
     stage.client(asked);
     stage.journal.sync();
     CHECK(stage.drain_upstream() == std::vector<std::string>{asked});
@@ -199,10 +199,11 @@ TEST_CASE(
   const auto given = given_items(stage, "sess_2");
   REQUIRE(given.size() == 3);
   const bool named = GENERATE(true, false);  // many servers do not say what an error is about
-  stage.provider(refusal(named ? given[0]["event_id"] : Json(nullptr)));
+  stage.provider(item_refusal(named ? given[0]["event_id"] : Json(nullptr)));
   stage.provider(added(given[1]["item"], nullptr, "echo1"));
   CHECK(stage.session.counts().reconnected == 0);
-  stage.provider(refusal(named ? given[2]["event_id"] : Json(nullptr), "What you said was bad."));
+  stage.provider(
+      item_refusal(named ? given[2]["event_id"] : Json(nullptr), "What you said was bad."));
   CHECK(stage.session.counts().reconnected == 1);
   const Rebuild& rebuild = stage.session.last_rebuild();
   CHECK(rebuild.given == 1);
@@ -240,7 +241,7 @@ TEST_CASE("an item that seemed to be refused and is placed was taken", "[P8][ref
   stage.session.upstream_gone(stage.upstream, lost, stage.clock);
   const auto given = given_items(stage, "sess_2");
   REQUIRE(given.size() == 2);
-  stage.provider(refusal(nullptr, "rate_limit_exceeded"));  // about something else
+  stage.provider(item_refusal(nullptr, "rate_limit_exceeded"));  // about something else
   stage.provider(added(given[0]["item"], nullptr, "echo1"));
   stage.provider(added(given[1]["item"], nullptr, "echo2"));
   CHECK(stage.session.counts().reconnected == 1);
@@ -258,7 +259,7 @@ TEST_CASE("a provider that refuses the whole history has not restored it", "[P2]
   int tries = 0;
   for (; !stage.session.ended() && tries < 10; ++tries)
     for (const Json& event : given_items(stage, "sess_" + std::to_string(tries)))
-      stage.provider(refusal(event["event_id"]));
+      stage.provider(item_refusal(event["event_id"]));
   CHECK(tries == 3);  // as many as are allowed
   REQUIRE(stage.session.ended());
   CHECK(stage.session.reason() == CloseReason::upstream_error);
@@ -277,7 +278,8 @@ TEST_CASE("a provider that refuses once and takes the history at the next try go
   stage.open();
   talk(stage);
   stage.session.upstream_gone(stage.upstream, lost, stage.clock);
-  for (const Json& event : given_items(stage, "sess_2")) stage.provider(refusal(event["event_id"]));
+  for (const Json& event : given_items(stage, "sess_2"))
+    stage.provider(item_refusal(event["event_id"]));
   reconnect(stage, "sess_3");
   CHECK(stage.session.counts().reconnected == 1);
   CHECK_FALSE(stage.session.ended());
@@ -293,7 +295,8 @@ TEST_CASE("a connection that refuses the history does not take over from one tha
   talk(stage);
   const UpstreamId old = stage.upstream;
   stage.pass(56 * 60'000);
-  for (const Json& event : given_items(stage, "sess_2")) stage.provider(refusal(event["event_id"]));
+  for (const Json& event : given_items(stage, "sess_2"))
+    stage.provider(item_refusal(event["event_id"]));
   CHECK(stage.session.outbox_of(old) != nullptr);
   CHECK(stage.session.counts().rotated == 0);
   CHECK_FALSE(stage.session.ended());
@@ -332,7 +335,7 @@ TEST_CASE("a client that returns to the same connection and makes its history ag
           std::vector<std::string>{"conversation.item.added", "conversation.item.done"});
     return Json::parse(received.at(0));
   };
-  CHECK(answers(create("u0", "Hi.", "root"))["previous_item_id"] == nullptr);
+  CHECK(answers(create_item("u0", "Hi.", "root"))["previous_item_id"] == nullptr);
   Json answer = {{"type", "conversation.item.create"},
                  {"item",
                   {{"id", "a1"},
@@ -340,7 +343,7 @@ TEST_CASE("a client that returns to the same connection and makes its history ag
                    {"role", "assistant"},
                    {"content", Json::array({{{"type", "output_text"}, {"text", "Hello"}}})}}}};
   CHECK(answers(answer.dump())["previous_item_id"] == "u0");
-  CHECK(answers(create("u2", "Still there?"))["previous_item_id"] == "u1");
+  CHECK(answers(create_item("u2", "Still there?"))["previous_item_id"] == "u1");
   CHECK(answers(Json{{"type", "conversation.item.create"}, {"item", call}}.dump())["item"]["id"] ==
         "call");
   CHECK(
@@ -350,7 +353,7 @@ TEST_CASE("a client that returns to the same connection and makes its history ag
   Json other = output;
   other["output"] = "high";
   for (const std::string& asked :
-       {create("u0", "Hello."), create("u9", "Hi."),
+       {create_item("u0", "Hello."), create_item("u9", "Hi."),
         Json{{"type", "conversation.item.create"}, {"item", other}}.dump()}) {
     stage.client(asked);
     stage.journal.sync();
@@ -363,7 +366,7 @@ TEST_CASE("for a client that was never away the relay does not answer in the pro
   Stage stage(with_reconnect());
   stage.open();
   talk(stage);
-  const std::string asked = create("u0", "Hi.");
+  const std::string asked = create_item("u0", "Hi.");
   stage.client(asked);
   stage.journal.sync();
   CHECK(stage.drain_upstream() == std::vector<std::string>{asked});
@@ -375,7 +378,7 @@ TEST_CASE("an image under a known id is the same item only if it is the same ima
   options.resume_window_ms = 30'000;
   Stage stage(options);
   stage.open();
-  Json item = typed("photo", "This?");
+  Json item = typed_message("photo", "This?");
   item["content"].push_back({{"type", "input_image"}, {"image_url", "data:image/png;base64,AA"}});
   stage.provider(added(item, nullptr, "k1"));
   stage.session.client_gone(lost, stage.clock);
@@ -394,7 +397,7 @@ TEST_CASE("a history that is made again before it was answered is asked for once
   options.resume_window_ms = 30'000;
   Stage stage(options);
   stage.open();
-  const std::string asked = create("mine", "Hi.");
+  const std::string asked = create_item("mine", "Hi.");
   stage.client(asked);
   stage.journal.sync();
   CHECK(stage.drain_upstream().size() == 1);
@@ -403,7 +406,7 @@ TEST_CASE("a history that is made again before it was answered is asked for once
   stage.client(asked);
   stage.journal.sync();
   CHECK(stage.drain_upstream().empty());
-  stage.provider(added(typed("mine", "Hi."), nullptr, "k1"));
+  stage.provider(added(typed_message("mine", "Hi."), nullptr, "k1"));
   stage.journal.sync();
   stage.pass(200);
   const auto received = types(stage.drain_client());
@@ -417,11 +420,11 @@ TEST_CASE("a history that is made again while the provider is away is there once
   stage.open();
   talk(stage);
   stage.session.upstream_gone(stage.upstream, lost, stage.clock);
-  stage.client(create("u0", "Hi."));
-  stage.client(create("u2", "Still there?", "u0"));
-  stage.client(create("u3", "I am back.", "u2"));
+  stage.client(create_item("u0", "Hi."));
+  stage.client(create_item("u2", "Still there?", "u0"));
+  stage.client(create_item("u3", "I am back.", "u2"));
   reconnect(stage, "sess_2");
   stage.journal.sync();
   const auto sent = stage.drain_upstream();
-  CHECK(sent == std::vector<std::string>{create("u3", "I am back.", "u2")});
+  CHECK(sent == std::vector<std::string>{create_item("u3", "I am back.", "u2")});
 }

@@ -16,16 +16,17 @@ inline Json session_with(const Json& transcription, const std::string& voice = "
 
 inline const Json whisper = {{"model", "whisper-1"}};
 
-inline std::string says(const char* type, const Json& session, const std::string& event_id) {
+inline std::string settings_event(const char* type, const Json& session,
+                                  const std::string& event_id) {
   return Json{{"type", type}, {"event_id", event_id}, {"session", session}}.dump();
 }
 
 inline std::string updated(const Json& transcription, const std::string& voice,
                            const std::string& event_id) {
-  return says("session.updated", session_with(transcription, voice), event_id);
+  return settings_event("session.updated", session_with(transcription, voice), event_id);
 }
 
-inline std::string refusal(const std::string& event_id, Json error) {
+inline std::string update_refusal(const std::string& event_id, Json error) {
   error["type"] = "invalid_request_error";
   return Json{{"type", "error"}, {"event_id", event_id}, {"error", error}}.dump();
 }
@@ -70,7 +71,7 @@ inline void speak(Stage& stage) {
   stage.provider(speech_started);
   stage.provider(R"({"type":"conversation.item.input_audio_transcription.delta","event_id":"s1",)"
                  R"("item_id":"u1","content_index":0,"delta":"Good"})");
-  stage.provider(committed);
+  stage.provider(speech_committed);
   stage.provider(
       R"({"type":"conversation.item.added","event_id":"s2","previous_item_id":null,"item":)"
       R"({"id":"u1","type":"message","role":"user","status":"completed","content":)"

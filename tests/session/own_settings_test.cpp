@@ -9,7 +9,7 @@ using namespace verbatim::transcript;
 
 TEST_CASE("the answer to the relay's own update does not reach the client", "[P9][own]") {
   Given stage;
-  const std::string created = says("session.created", session_with(nullptr), "e1");
+  const std::string created = settings_event("session.created", session_with(nullptr), "e1");
   stage.provider(created);
   REQUIRE(types(stage.provider_got()) == std::vector<std::string>{"session.update"});
   stage.provider(updated(whisper, "alloy", "e2"));
@@ -27,9 +27,9 @@ TEST_CASE("a refusal of the relay's own update does not reach the client, with a
         Json{{"message", "This server does not know session.update."}}, Json::object()}) {
     CAPTURE(error.dump());
     Given stage;
-    stage.provider(says("session.created", session_with(nullptr), "e1"));
+    stage.provider(settings_event("session.created", session_with(nullptr), "e1"));
     stage.provider_got();
-    stage.provider(refusal("e2", error));
+    stage.provider(update_refusal("e2", error));
     CHECK(types(stage.client_got()) == std::vector<std::string>{"session.created"});
     CHECK(stage.session.counts().own_requests_refused == 1);
     CHECK_FALSE(stage.session.refused_code().empty());
@@ -50,9 +50,9 @@ TEST_CASE("an error about something else reaches the client while the relay's up
         Json{{"message", "No response is active."}}}) {
     CAPTURE(error.dump());
     Given stage;
-    stage.provider(says("session.created", session_with(nullptr), "e1"));
+    stage.provider(settings_event("session.created", session_with(nullptr), "e1"));
     stage.provider_got();
-    const std::string rejection = refusal("e2", error);
+    const std::string rejection = update_refusal("e2", error);
     stage.provider(rejection);
     stage.provider(updated(whisper, "alloy", "e3"));
     const auto got = stage.client_got();
@@ -64,7 +64,8 @@ TEST_CASE("an error about something else reaches the client while the relay's up
 
 TEST_CASE("a provider that refuses the connection is not taken to refuse an update", "[P9][own]") {
   Given stage(bound_to({{"type", "realtime"}, {"instructions", "Be kind."}}));
-  const std::string rejection = refusal("e1", {{"code", nullptr}, {"message", "Who are you?"}});
+  const std::string rejection =
+      update_refusal("e1", {{"code", nullptr}, {"message", "Who are you?"}});
   stage.provider(rejection);
   CHECK(stage.client_got() == std::vector<std::string>{rejection});
 }
@@ -79,7 +80,7 @@ TEST_CASE("a client's own update gets exactly its own answer, beside the relay's
         const auto from_client =
             client_update(voice_of("cedar"), named ? Json("mine") : Json(nullptr));
         if (client_first) stage.client(from_client);
-        stage.provider(says("session.created", session_with(nullptr), "e1"));
+        stage.provider(settings_event("session.created", session_with(nullptr), "e1"));
         if (!client_first) stage.client(from_client);
         auto sent = stage.provider_got();
         if (client_first) {
@@ -104,7 +105,7 @@ TEST_CASE("a client's own update gets exactly its own answer, beside the relay's
                           {"param", clients ? "session.audio.output.voice"
                                             : "session.audio.input.transcription.model"}};
             if (named && update.contains("event_id")) error["event_id"] = update["event_id"];
-            answer = refusal(id, error);
+            answer = update_refusal(id, error);
           } else {
             if (clients) voice = "cedar";
             if (!clients) transcription = whisper;
@@ -123,7 +124,7 @@ TEST_CASE("a client's own update gets exactly its own answer, beside the relay's
 TEST_CASE("a provider that answers the client's update alone is not taken to answer the relay's",
           "[P9][own]") {
   Given stage;
-  stage.provider(says("session.created", session_with(nullptr), "e1"));
+  stage.provider(settings_event("session.created", session_with(nullptr), "e1"));
   stage.client(client_update(transcription_of({{"model", "whisper-1"}})));
   REQUIRE(stage.provider_got().size() == 2);  // both were sent, the relay's first
   stage.client_got();
@@ -134,7 +135,7 @@ TEST_CASE("a provider that answers the client's update alone is not taken to ans
 TEST_CASE("a client's update that went with a lost connection is answered once, on the next",
           "[P8][P9][own][reconnect]") {
   Given stage;
-  stage.provider(says("session.created", session_with(nullptr), "e1"));
+  stage.provider(settings_event("session.created", session_with(nullptr), "e1"));
   stage.client(client_update(voice_of("cedar")));
   REQUIRE(stage.provider_got().size() == 2);
   stage.client_got();
@@ -160,11 +161,11 @@ TEST_CASE("a client's update that went with a lost connection is answered once, 
 TEST_CASE("of two updates of a client the one that is refused by name is not asked again",
           "[P8][own][reconnect]") {
   Given stage;
-  stage.provider(says("session.created", session_with(whisper), "e1"));
+  stage.provider(settings_event("session.created", session_with(whisper), "e1"));
   stage.client(client_update(voice_of("cedar"), "first"));
   stage.client(client_update(voice_of("nobody"), "second"));
   REQUIRE(stage.provider_got().size() == 2);
-  stage.provider(refusal("e2", {{"code", "invalid_value"}, {"event_id", "second"}}));
+  stage.provider(update_refusal("e2", {{"code", "invalid_value"}, {"event_id", "second"}}));
   stage.client_got();
   stage.session.upstream_gone(stage.upstream, lost, stage.clock);
   reconnect(stage, "sess_2");
@@ -177,23 +178,23 @@ TEST_CASE("of two updates of a client the one that is refused by name is not ask
 TEST_CASE("session.created shows the token's settings, and no other event does", "[P9][own]") {
   Given stage(bound_to({{"type", "realtime"}, {"instructions", "Be kind."}}));
   REQUIRE(types(stage.provider_got()) == std::vector<std::string>{"session.update"});
-  stage.provider(says("session.created", session_with(nullptr), "e1"));
+  stage.provider(settings_event("session.created", session_with(nullptr), "e1"));
   CHECK(stage.client_got().empty());
   Json in_force = session_with(whisper, "cedar");
   in_force["instructions"] = "Be kind.";
-  stage.provider(says("session.updated", in_force, "e2"));
+  stage.provider(settings_event("session.updated", in_force, "e2"));
   const Json shown = only(stage.client_got());
   CHECK(shown["type"] == "session.created");
   CHECK(shown["event_id"] == "e1");
   CHECK(shown["session"] == in_force);
-  const std::string next = added(typed("u0", "Hi."), nullptr, "e3");
+  const std::string next = added(typed_message("u0", "Hi."), nullptr, "e3");
   stage.provider(next);
   CHECK(stage.client_got() == std::vector<std::string>{next});
 }
 
 TEST_CASE("a token without visible settings does not delay session.created", "[P9][own]") {
   Given stage(bound_to({{"type", "realtime"}}));
-  const std::string created = says("session.created", session_with(nullptr), "e1");
+  const std::string created = settings_event("session.created", session_with(nullptr), "e1");
   stage.provider(created);
   CHECK(stage.client_got() == std::vector<std::string>{created});
   stage.provider(updated(whisper, "alloy", "e2"));
@@ -202,7 +203,7 @@ TEST_CASE("a token without visible settings does not delay session.created", "[P
 
 TEST_CASE("session.created does not wait for a provider that does not answer the configuration",
           "[P9][P11][own]") {
-  const std::string created = says("session.created", session_with(nullptr), "e1");
+  const std::string created = settings_event("session.created", session_with(nullptr), "e1");
   const Json bound = {{"type", "realtime"}, {"instructions", "Be kind."}};
   SECTION("for long") {
     Given stage(bound_to(bound));
@@ -242,27 +243,30 @@ TEST_CASE("session.created does not wait for a provider that does not answer the
 TEST_CASE("a configuration refused with transcription is tried without, invisibly for the client",
           "[P9][own]") {
   Given stage(bound_to({{"type", "realtime"}, {"instructions", "Be kind."}}));
-  const std::string created = says("session.created", session_with(nullptr), "e1");
+  const std::string created = settings_event("session.created", session_with(nullptr), "e1");
   stage.provider(created);
   const Json first = only(stage.provider_got());
   CHECK(first["session"]["audio"]["input"]["transcription"]["model"].is_string());
-  stage.provider(refusal("e2", {{"code", "invalid_value"}, {"event_id", first["event_id"]}}));
+  stage.provider(
+      update_refusal("e2", {{"code", "invalid_value"}, {"event_id", first["event_id"]}}));
   const Json second = only(stage.provider_got());
   CHECK(second["session"] == Json{{"type", "realtime"}, {"instructions", "Be kind."}});
   SECTION("and taken") {
     Json in_force = session_with(nullptr);
     in_force["instructions"] = "Be kind.";
-    stage.provider(says("session.updated", in_force, "e3"));
+    stage.provider(settings_event("session.updated", in_force, "e3"));
     CHECK(only(stage.client_got())["session"] == in_force);
     const Json third = only(stage.provider_got());  // transcription by itself
     CHECK(third["session"]["audio"]["input"]["transcription"]["model"].is_string());
-    stage.provider(refusal("e4", {{"code", "invalid_value"}, {"event_id", third["event_id"]}}));
+    stage.provider(
+        update_refusal("e4", {{"code", "invalid_value"}, {"event_id", third["event_id"]}}));
     CHECK(stage.client_got().empty());
     CHECK(stage.provider_got().empty());
     CHECK(stage.session.counts().own_requests_refused == 2);
   }
   SECTION("and refused as well") {
-    stage.provider(refusal("e3", {{"code", "invalid_value"}, {"event_id", second["event_id"]}}));
+    stage.provider(
+        update_refusal("e3", {{"code", "invalid_value"}, {"event_id", second["event_id"]}}));
     CHECK(types(stage.provider_got()) == std::vector<std::string>{"session.update"});
     stage.provider(updated(whisper, "alloy", "e4"));
     CHECK(types(stage.client_got()) == std::vector<std::string>{"session.created"});
@@ -273,9 +277,9 @@ TEST_CASE("a provider's code that is not a plain name is not logged", "[P10][own
   for (const std::string& code :
        {std::string("my secret is: hush"), std::string(65, 'x'), std::string("line\nbreak")}) {
     Given stage;
-    stage.provider(says("session.created", session_with(nullptr), "e1"));
+    stage.provider(settings_event("session.created", session_with(nullptr), "e1"));
     stage.provider_got();
-    stage.provider(refusal("e2", {{"code", code}, {"event_id", "verbatim_transcription"}}));
+    stage.provider(update_refusal("e2", {{"code", code}, {"event_id", "verbatim_transcription"}}));
     CHECK(stage.session.refused_code() == "other");
   }
 }

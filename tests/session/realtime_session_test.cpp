@@ -143,7 +143,7 @@ TEST_CASE("extension events go only to a client that asked", "[P9][session]") {
   for (const bool asked : {false, true}) {
     Stage stage(usual_options(), asked);
     stage.open();
-    stage.provider(committed);
+    stage.provider(speech_committed);
     stage.provider(transcribed);
     REQUIRE(stage.drain_client().empty());  // a turn is sent when it is durable
     stage.journal.sync();
@@ -161,7 +161,7 @@ TEST_CASE("extension events go only to a client that asked", "[P9][session]") {
 TEST_CASE("a repeated event is passed on but journaled once", "[P9][session]") {
   Stage stage;
   stage.open();
-  stage.provider(committed);
+  stage.provider(speech_committed);
   stage.provider(transcribed);
   const auto rows = stage.journal.rows.size();
   stage.provider(transcribed);

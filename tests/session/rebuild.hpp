@@ -34,7 +34,7 @@ inline std::string added(const Json& item, const Json& previous, const std::stri
       .dump();
 }
 
-inline Json typed(const std::string& id, const std::string& text) {
+inline Json typed_message(const std::string& id, const std::string& text) {
   return {{"id", id},
           {"type", "message"},
           {"role", "user"},
@@ -44,7 +44,7 @@ inline Json typed(const std::string& id, const std::string& text) {
 
 /// A question, and an answer with the text "Hello" so far.
 inline void converse(Stage& stage) {
-  stage.provider(added(typed("u0", "Hi."), nullptr, "c1"));
+  stage.provider(added(typed_message("u0", "Hi."), nullptr, "c1"));
   stage.provider(R"({"type":"response.created","event_id":"c2","response":{"id":"r1"}})");
   stage.provider(R"({"type":"response.output_item.added","event_id":"c3","response_id":"r1",)"
                  R"("output_index":0,"item":{"id":"a1","type":"message","role":"assistant",)"

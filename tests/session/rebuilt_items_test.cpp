@@ -18,7 +18,7 @@ std::shared_ptr<MemorySpill::Control> add_spill(Stage& stage) {
   return control;
 }
 
-Json message(const std::string& id, const std::string& role, Json content, Json more = {}) {
+Json message_item(const std::string& id, const std::string& role, Json content, Json more = {}) {
   Json item = {{"id", id}, {"type", "message"}, {"role", role}, {"content", std::move(content)}};
   if (more.is_object()) item.update(more);
   return item;
@@ -138,25 +138,26 @@ std::size_t bytes_of_details(const MemoryJournal& journal) {
 TEST_CASE("an item that a client made is sent again as it came, with any content",
           "[P8][rebuild]") {
   const Json items = {
-      message("plain", "user", Json::array({text_part("Hi.")})),
-      message("photo", "user", Json::array({text_part("What is this?"), image_part(300)})),
-      message("only_photo", "user", Json::array({image_part(20'000)})),
-      message("between", "user",
-              Json::array({text_part("Left"), image_part(10), text_part("or right?")})),
-      message("parts", "user",
-              Json::array({text_part("One."), text_part("Two."), text_part("Three.")})),
-      message("named", "user", Json::array({text_part("I am Ann.")}), {{"name", "Ann"}}),
-      message("noted", "system", Json::array({text_part("Be brief.")}),
-              {{"metadata", {{"topic", "tides"}, {"n", 3}}}}),
-      message("unknown", "user",
-              Json::array({{{"type", "input_file"}, {"file_id", "file_1"}}, text_part("Read it.")}),
-              {{"vendor", Json::array({1, nullptr, "x"})}}),
-      message("marked", "user",
-              Json::array({{{"type", "input_text"},
-                            {"text", "See this."},
-                            {"cache_control", {{"type", "ephemeral"}}}}})),
-      message("mine \"odd\" \\ \xF0\x9F\x8C\x8A", "user",
-              Json::array({text_part("odd id"), image_part(1)})),
+      message_item("plain", "user", Json::array({text_part("Hi.")})),
+      message_item("photo", "user", Json::array({text_part("What is this?"), image_part(300)})),
+      message_item("only_photo", "user", Json::array({image_part(20'000)})),
+      message_item("between", "user",
+                   Json::array({text_part("Left"), image_part(10), text_part("or right?")})),
+      message_item("parts", "user",
+                   Json::array({text_part("One."), text_part("Two."), text_part("Three.")})),
+      message_item("named", "user", Json::array({text_part("I am Ann.")}), {{"name", "Ann"}}),
+      message_item("noted", "system", Json::array({text_part("Be brief.")}),
+                   {{"metadata", {{"topic", "tides"}, {"n", 3}}}}),
+      message_item(
+          "unknown", "user",
+          Json::array({{{"type", "input_file"}, {"file_id", "file_1"}}, text_part("Read it.")}),
+          {{"vendor", Json::array({1, nullptr, "x"})}}),
+      message_item("marked", "user",
+                   Json::array({{{"type", "input_text"},
+                                 {"text", "See this."},
+                                 {"cache_control", {{"type", "ephemeral"}}}}})),
+      message_item("mine \"odd\" \\ \xF0\x9F\x8C\x8A", "user",
+                   Json::array({text_part("odd id"), image_part(1)})),
       {{"id", "called"},
        {"type", "function_call_output"},
        {"call_id", "call_1"},
@@ -200,17 +201,18 @@ TEST_CASE("an item that the provider made is sent again as it came, without its 
                          {"server_label", "handbook"},
                          {"tools", Json::array({{{"name", "find"}}})}});
   provider_makes(stage, call, begun);
-  Json answer = message("a1", "assistant",
-                        Json::array({{{"type", "output_audio"}, {"transcript", "Thirty."}}}),
-                        {{"phase", "final_answer"}});
+  Json answer = message_item("a1", "assistant",
+                             Json::array({{{"type", "output_audio"}, {"transcript", "Thirty."}}}),
+                             {{"phase", "final_answer"}});
   Json with_audio = answer;
   with_audio["content"][0]["audio"] = "UklGRg==";
   provider_makes(stage, with_audio,
-                 message("a1", "assistant", Json::array(), {{"phase", "final_answer"}}));
-  provider_makes(stage, message("a2", "assistant",
-                                Json::array({{{"type", "output_text"},
-                                              {"text", "See page 4."},
-                                              {"annotations", Json::array({{{"page", 4}}})}}})));
+                 message_item("a1", "assistant", Json::array(), {{"phase", "final_answer"}}));
+  provider_makes(stage,
+                 message_item("a2", "assistant",
+                              Json::array({{{"type", "output_text"},
+                                            {"text", "See page 4."},
+                                            {"annotations", Json::array({{{"page", 4}}})}}})));
   const auto given = given_after(change, stage);
   REQUIRE(given.size() == 4);
   CHECK(given[0]["tools"][0]["name"] == "find");
@@ -225,7 +227,7 @@ TEST_CASE("an item that the provider made is sent again as it came, without its 
 TEST_CASE("speech beside an image is sent again as text, and never as audio", "[P8][rebuild]") {
   Stage stage(that_goes_on());
   stage.open();
-  Json said = message(
+  Json said = message_item(
       "u1", "user", Json::array({{{"type", "input_audio"}, {"audio", "UklGRg=="}}, image_part(5)}));
   stage.provider(added(said, nullptr, "s1"));
   stage.provider(R"({"type":"conversation.item.input_audio_transcription.completed",)"
@@ -240,7 +242,7 @@ TEST_CASE("the client's own item counts, not the provider's echo", "[P8][rebuild
   const bool named = GENERATE(true, false);
   Stage stage(that_goes_on());
   stage.open();
-  Json asked = message("photo", "user", Json::array({text_part("This?"), image_part(50)}));
+  Json asked = message_item("photo", "user", Json::array({text_part("This?"), image_part(50)}));
   Json echo = asked;
   echo["content"][1] = {{"type", "input_image"}};  // some servers do not send images back
   if (!named) asked.erase("id");
@@ -256,11 +258,12 @@ TEST_CASE("the common messages put nothing more into the journal", "[P8][P12][re
   stage.open();
   converse(stage);
   finish_answer(stage);
-  client_creates(stage, message("u1", "user", Json::array({text_part("One."), text_part("Two.")})));
+  client_creates(stage,
+                 message_item("u1", "user", Json::array({text_part("One."), text_part("Two.")})));
   stage.provider(speech_started);
-  stage.provider(committed);
+  stage.provider(speech_committed);
   stage.provider(added(
-      message("u1", "user", Json::array({{{"type", "input_audio"}, {"transcript", nullptr}}})),
+      message_item("u1", "user", Json::array({{{"type", "input_audio"}, {"transcript", nullptr}}})),
       nullptr, "s1"));
   stage.provider(transcribed);
   CHECK(bytes_of_details(stage.journal) == 0);
@@ -272,8 +275,9 @@ TEST_CASE("a large item is on disk once and in the journal once, however often e
   Stage stage(that_goes_on());
   const auto spill = add_spill(stage);
   stage.open();
-  client_creates(stage, message("photo", "user", Json::array({image_part(size)})));
-  client_creates(stage, message("more", "user", Json::array({text_part("?"), image_part(size)})));
+  client_creates(stage, message_item("photo", "user", Json::array({image_part(size)})));
+  client_creates(stage,
+                 message_item("more", "user", Json::array({text_part("?"), image_part(size)})));
   const Json output = {{"id", "output"},
                        {"type", "function_call_output"},
                        {"call_id", "call_1"},
@@ -313,9 +317,10 @@ TEST_CASE("an item over the size limit is left out, and this is reported", "[P8]
   Stage stage(options, /*extension_events=*/true);
   add_spill(stage);
   stage.open();
-  client_creates(stage, message("before", "user", Json::array({text_part("Look.")})));
-  client_creates(stage, message("huge", "user", Json::array({text_part("!"), image_part(10'000)})));
-  client_creates(stage, message("fits", "user", Json::array({image_part(9'000)})));
+  client_creates(stage, message_item("before", "user", Json::array({text_part("Look.")})));
+  client_creates(stage,
+                 message_item("huge", "user", Json::array({text_part("!"), image_part(10'000)})));
+  client_creates(stage, message_item("fits", "user", Json::array({image_part(9'000)})));
   CHECK(bytes_of_details(stage.journal) < 11'000);
   const auto given = given_after(change, stage);
   REQUIRE(given.size() == 2);
@@ -337,8 +342,8 @@ TEST_CASE("an item that cannot be read back is left out, and the conversation go
   Stage stage(that_goes_on());
   const auto spill = add_spill(stage);
   stage.open();
-  client_creates(stage, message("photo", "user", Json::array({image_part(10'000)})));
-  client_creates(stage, message("text", "user", Json::array({text_part("Hi.")})));
+  client_creates(stage, message_item("photo", "user", Json::array({image_part(10'000)})));
+  client_creates(stage, message_item("text", "user", Json::array({text_part("Hi.")})));
   spill->fails = true;
   const auto given = given_after(Cause::loss, stage);
   REQUIRE(given.size() == 1);
@@ -353,8 +358,8 @@ TEST_CASE("an image that comes while the journal is crowded ends no conversation
   add_spill(stage);
   stage.open();
   stage.journal.crowd = true;
-  client_creates(stage, message("photo", "user", Json::array({image_part(100'000)})));
-  client_creates(stage, message("small", "user", Json::array({image_part(10'000)})));
+  client_creates(stage, message_item("photo", "user", Json::array({image_part(100'000)})));
+  client_creates(stage, message_item("small", "user", Json::array({image_part(10'000)})));
   stage.journal.crowd = false;
   CHECK_FALSE(stage.session.ended());
   const auto given = given_after(Cause::loss, stage);
@@ -368,7 +373,7 @@ TEST_CASE("incomplete calls and items without content are left out", "[P8][rebui
   Stage stage(that_goes_on());
   stage.open();
   stage.provider(speech_started);
-  stage.provider(committed);
+  stage.provider(speech_committed);
   stage.provider(R"({"type":"conversation.item.input_audio_transcription.failed","event_id":"s1",)"
                  R"("item_id":"u1","content_index":0,"error":{"code":"audio_unintelligible"}})");
   stage.provider(R"({"type":"response.created","event_id":"c2","response":{"id":"r1"}})");
@@ -390,15 +395,15 @@ TEST_CASE("an item in progress while a new connection is prepared is sent when i
           "[P8][rotation][rebuild]") {
   Stage stage(that_goes_on());
   stage.open();
-  stage.provider(added(typed("u0", "Hi."), nullptr, "c0"));
+  stage.provider(added(typed_message("u0", "Hi."), nullptr, "c0"));
   stage.pass(56 * 60'000);
   const UpstreamId old = stage.upstream;
   stage.session.upstream_opened(stage.dial(), stage.clock);
   const UpstreamId next = stage.upstream;
   stage.upstream = old;
   stage.provider(R"({"type":"response.created","event_id":"c2","response":{"id":"r1"}})");
-  stage.provider(
-      added(message("a1", "assistant", Json::array(), {{"status", "in_progress"}}), "u0", "c4"));
+  stage.provider(added(message_item("a1", "assistant", Json::array(), {{"status", "in_progress"}}),
+                       "u0", "c4"));
   stage.provider(first_delta);
   stage.said_by(next, created("sess_2"));
   stage.upstream = next;
@@ -421,8 +426,8 @@ TEST_CASE("a client that comes back is shown its items with their images", "[P8]
   Stage stage(that_goes_on());
   add_spill(stage);
   stage.open();
-  const Json photo =
-      message("photo", "user", Json::array({text_part("?"), image_part(8000)}), {{"name", "Ann"}});
+  const Json photo = message_item("photo", "user", Json::array({text_part("?"), image_part(8000)}),
+                                  {{"name", "Ann"}});
   client_creates(stage, photo);
   stage.session.client_gone(lost, stage.clock);
   stage.session.client_returned({}, stage.clock);

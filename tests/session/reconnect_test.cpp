@@ -68,7 +68,7 @@ TEST_CASE("after a reconnect new events pass byte for byte, and there is one tra
   reconnect(stage, "sess_2");
   stage.journal.sync();
   CHECK(stage.drain_client().empty());
-  const std::string more = added(typed("u1", "And now?"), "a1", "n1");
+  const std::string more = added(typed_message("u1", "And now?"), "a1", "n1");
   stage.provider(more);
   stage.journal.sync();
   CHECK(stage.drain_client() == std::vector<std::string>{more});
@@ -122,14 +122,14 @@ TEST_CASE("unanswered requests are sent again on the next connection, once", "[P
     CHECK(stage.drain_upstream() == std::vector<std::string>{item, ask});
   }
   SECTION("the item had been placed") {
-    stage.provider(added(typed("mine", "Hi."), nullptr, "c1"));
+    stage.provider(added(typed_message("mine", "Hi."), nullptr, "c1"));
     stage.session.upstream_gone(stage.upstream, lost, stage.clock);
     reconnect(stage, "sess_2");
     stage.journal.sync();
     CHECK(stage.drain_upstream() == std::vector<std::string>{ask});
   }
   SECTION("both were, and the answer is cut off: it is not asked for behind the client's back") {
-    stage.provider(added(typed("mine", "Hi."), nullptr, "c1"));
+    stage.provider(added(typed_message("mine", "Hi."), nullptr, "c1"));
     stage.provider(R"({"type":"response.created","event_id":"c2","response":{"id":"r1"}})");
     stage.session.upstream_gone(stage.upstream, lost, stage.clock);
     reconnect(stage, "sess_2");
@@ -169,7 +169,7 @@ TEST_CASE("a request that was refused without a name is not taken for one that w
   stage.journal.sync();
   stage.drain_upstream();
   stage.provider(R"({"type":"error","event_id":"e1","error":{"type":"invalid_request_error"}})");
-  stage.provider(added(typed("item_1", "Hi."), nullptr, "e2"));
+  stage.provider(added(typed_message("item_1", "Hi."), nullptr, "e2"));
   stage.session.upstream_gone(stage.upstream, lost, stage.clock);
   reconnect(stage, "sess_2");
   stage.journal.sync();
@@ -185,7 +185,7 @@ TEST_CASE("speech without a begun answer is answered after the loss", "[P8][reco
       R"({"type":"session.updated","event_id":"v","session":{"type":"realtime","audio":{"input":)"
       R"({"transcription":{"model":"whisper-1"},"turn_detection":{"type":"server_vad"}}}}})");
   stage.provider(speech_started);
-  stage.provider(committed);
+  stage.provider(speech_committed);
   stage.provider(transcribed);
   stage.session.upstream_gone(stage.upstream, lost, stage.clock);
   reconnect(stage, "sess_2");

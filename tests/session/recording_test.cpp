@@ -34,7 +34,7 @@ SessionOptions recorded(std::shared_ptr<AudioSink> sink) {
   return options;
 }
 
-std::string said(const std::string& bytes) {
+std::string appended(const std::string& bytes) {
   return R"({"type":"input_audio_buffer.append","audio":")" + base64(bytes) + R"("})";
 }
 std::string answered(const std::string& bytes, int number, const std::string& item = "a1") {
@@ -77,7 +77,7 @@ TEST_CASE("both speakers' samples are kept as they came, and the journal has a f
   for (int i = 0; i < 100; ++i) {
     stage.pass(100);
     const std::string chunk(4800, static_cast<char>('a' + i % 26));
-    stage.client(said(chunk));
+    stage.client(appended(chunk));
     spoken += chunk;
     stage.provider(answered(chunk, i));
     heard += chunk;
@@ -110,7 +110,7 @@ TEST_CASE("a session's formats reach the index", "[recording][P15]") {
   stage.provider(
       R"({"type":"session.updated","event_id":"f1","session":{"type":"realtime","audio":)"
       R"({"input":{"format":{"type":"audio/pcmu"}},"output":{"format":{"type":"audio/pcma"}}}}})");
-  stage.client(said(std::string(800, 'x')));
+  stage.client(appended(std::string(800, 'x')));
   stage.provider(answered(std::string(800, 'x'), 1));
   stage.send_all();
   const auto runs = stage.runs();
@@ -121,12 +121,12 @@ TEST_CASE("a session's formats reach the index", "[recording][P15]") {
 
 TEST_CASE("a file that fails ends the recording, and the conversation goes on", "[recording][P6]") {
   Recorded stage;
-  stage.client(said(second_of('x')));
+  stage.client(appended(second_of('x')));
   stage.sink->broken = true;
   stage.pass(1000);
-  stage.client(said(second_of('y')));
+  stage.client(appended(second_of('y')));
   stage.sink->broken = false;
-  stage.client(said(second_of('z')));
+  stage.client(appended(second_of('z')));
   stage.provider(answered("more", 1));
   CHECK_FALSE(stage.session.ended());
   CHECK(stage.sink->files[AudioTrack::user] == second_of('x'));
@@ -163,7 +163,7 @@ TEST_CASE("an attempt that another process continues counts time from its beginn
   SessionIdentity identity{"sess_t", 7, 1, true, nullptr};
   identity.started_at = now.wall - 30'000;
   RealtimeSession session(identity, recorded(sink), journal, now);
-  session.client_said({said(std::string(4800, 'x')), 1, {}}, now);
+  session.client_said({appended(std::string(4800, 'x')), 1, {}}, now);
   REQUIRE(journal.rows.size() == 1);
   const auto& run = std::get<AudioPlaced>(journal.rows[0].event.body);
   CHECK(run.from == 4800);
@@ -173,9 +173,9 @@ TEST_CASE("an attempt that another process continues counts time from its beginn
 TEST_CASE("a journal that takes nothing more ends a recorded session in order", "[recording][P6]") {
   Recorded stage;
   stage.journal.refuses = true;
-  stage.client(said(second_of('x')));
+  stage.client(appended(second_of('x')));
   CHECK(stage.session.ended());
-  stage.client(said(second_of('x')));
+  stage.client(appended(second_of('x')));
   CHECK(stage.sink->files[AudioTrack::user] == second_of('x'));
 }
 
@@ -183,7 +183,7 @@ TEST_CASE("a session that is not recorded journals nothing of its audio", "[reco
   Stage stage;
   stage.open();
   const std::size_t before = stage.journal.rows.size();
-  stage.client(said(second_of('x')));
+  stage.client(appended(second_of('x')));
   stage.provider(answered(second_of('x'), 1));
   CHECK_FALSE(stage.session.awaits_recorded_audio());
   CHECK(stage.journal.rows.size() == before);

@@ -293,7 +293,7 @@ TEST_CASE("speech of a client that vanishes in mid-speech is transcribed", "[P2]
   CHECK(only(stage.drain_upstream())["type"] == "input_audio_buffer.commit");
   stage.pass(1'000);
   CHECK(stage.drain_upstream().empty());
-  stage.provider(committed);
+  stage.provider(speech_committed);
   stage.provider(transcribed);
   stage.pass(30'000);
   REQUIRE(stage.session.ended());

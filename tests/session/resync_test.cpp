@@ -1,5 +1,6 @@
 // The spoken text that a resync sends to a client (P8, P9).
 #include "session/protocol/clients/beta_dialect.hpp"
+#include "tests/session/answers.hpp"
 #include "tests/session/rebuild.hpp"
 
 using namespace verbatim;
@@ -59,12 +60,6 @@ struct Talk : Stage {
   int count = 0;
 };
 
-std::vector<std::string> types_of(const std::vector<Json>& events) {
-  std::vector<std::string> out;
-  for (const Json& event : events) out.push_back(event["type"]);
-  return out;
-}
-
 const std::string of_words = "conversation.item.input_audio_transcription.";
 
 }  // namespace
@@ -75,7 +70,7 @@ TEST_CASE("the text of each spoken item is sent after it, the text of a typed on
   talk.spoken("u1", nullptr);
   talk.say({{"type", "conversation.item.added"},
             {"previous_item_id", "u1"},
-            {"item", typed("u2", "In writing.")}});
+            {"item", typed_message("u2", "In writing.")}});
   talk.spoken("u3", "u2");
   talk.transcription("completed", "u3", {{"transcript", "And aloud."}});
   talk.transcription("completed", "u1", {{"transcript", "Good morning."}});

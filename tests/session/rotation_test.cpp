@@ -53,7 +53,7 @@ TEST_CASE("no connection is replaced during speech or an answer", "[P8][rotation
   finish_answer(stage);
   stage.provider(speech_started);
   CHECK_FALSE(stage.session.take_dial(stage.clock));
-  stage.provider(committed);
+  stage.provider(speech_committed);
   CHECK_FALSE(stage.session.take_dial(stage.clock));  // its text is still to come
   stage.provider(transcribed);
   CHECK(stage.session.take_dial(stage.clock));
@@ -70,7 +70,7 @@ TEST_CASE("items made while the next connection is prepared are sent to it as we
   stage.session.upstream_opened(stage.dial(), stage.clock);
   const UpstreamId next = stage.upstream;
   stage.provider(created("sess_2"));
-  stage.said_by(old, added(typed("u1", "One more."), "a1", "m1"));
+  stage.said_by(old, added(typed_message("u1", "One more."), "a1", "m1"));
   stage.journal.sync();
   accept_rebuild(stage);
   CHECK(stage.session.outbox_of(old) != nullptr);
@@ -124,7 +124,7 @@ TEST_CASE("three hours with three rotations, and the client does not notice",
       accept_rebuild(stage);
     }
     const std::string id = "u" + std::to_string(++turn);
-    said.push_back(added(typed(id, "Minute " + std::to_string(minute)),
+    said.push_back(added(typed_message(id, "Minute " + std::to_string(minute)),
                          last.empty() ? Json(nullptr) : Json(last), "e_" + id));
     last = id;
     stage.provider(said.back());

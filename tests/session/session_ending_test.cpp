@@ -196,7 +196,7 @@ TEST_CASE("after a client leaves, the session waits for the transcription of its
   Stage stage;
   stage.open();
   stage.provider(speech_started);
-  stage.provider(committed);
+  stage.provider(speech_committed);
   stage.session.client_gone({true, 1000, ""}, stage.clock);
   REQUIRE_FALSE(stage.session.ended());
   stage.provider(transcribed);
@@ -214,7 +214,7 @@ TEST_CASE("speech of a client that leaves in mid-speech is committed and transcr
   stage.session.client_gone({false, 0, "reset"}, stage.clock);
   REQUIRE_FALSE(stage.session.ended());
   REQUIRE(only(stage.drain_upstream())["type"] == "input_audio_buffer.commit");
-  stage.provider(committed);
+  stage.provider(speech_committed);
   REQUIRE_FALSE(stage.session.ended());
   stage.provider(transcribed);
   REQUIRE(stage.session.reason() == CloseReason::client_lost);
@@ -226,7 +226,7 @@ TEST_CASE("the wait for a transcription is bounded", "[P11][session]") {
   Stage stage(options);
   stage.open();
   stage.provider(speech_started);
-  stage.provider(committed);
+  stage.provider(speech_committed);
   stage.session.client_gone({true, 1000, ""}, stage.clock);
   REQUIRE(stage.session.next_deadline_ms() == stage.clock.mono_ms + 2'000);
   stage.pass(2'000);
@@ -240,7 +240,7 @@ TEST_CASE("after a wait for a transcription, the peer that left first gives the 
     Stage stage;
     stage.open();
     stage.provider(speech_started);
-    stage.provider(committed);
+    stage.provider(speech_committed);
     stage.session.client_gone({true, 1000, ""}, stage.clock);
     REQUIRE_FALSE(stage.session.ended());
     strike(stage);

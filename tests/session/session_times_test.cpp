@@ -14,7 +14,7 @@ TEST_CASE("a session ends no earlier than it began, and than anything in it", "[
   stage.open();
   stage.provider(speech_started);
   stage.pass(2000);
-  stage.provider(committed);
+  stage.provider(speech_committed);
   stage.provider(transcribed);
   const TimeMs said = stage.clock.wall;
   stage.clock.wall -= 3'600'000;

@@ -34,7 +34,7 @@ inline constexpr const char* typed_item =
 inline constexpr const char* speech_started =
     R"({"type":"input_audio_buffer.speech_started","event_id":"e20","item_id":"u1",)"
     R"("audio_start_ms":0})";
-inline constexpr const char* committed =
+inline constexpr const char* speech_committed =
     R"({"type":"input_audio_buffer.committed","event_id":"e21","item_id":"u1",)"
     R"("previous_item_id":null})";
 inline constexpr const char* transcribed =

@@ -63,7 +63,7 @@ TEST_CASE(
   stage.session.upstream_opened(stage.dial(), stage.clock);
   stage.provider(created_transcription("s1"));
   stage.provider(speech_started);
-  stage.provider(committed);
+  stage.provider(speech_committed);
   stage.provider(transcribed);
   stage.journal.sync();
   stage.drain_client();

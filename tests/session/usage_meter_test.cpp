@@ -25,7 +25,9 @@ std::string session_event(const std::string& type, const std::string& input,
          R"(},"output":{"format":)" + output + "}}}}";
 }
 
-std::string pcm(int rate) { return R"({"type":"audio/pcm","rate":)" + std::to_string(rate) + "}"; }
+std::string pcm_at(int rate) {
+  return R"({"type":"audio/pcm","rate":)" + std::to_string(rate) + "}";
+}
 
 /// A meter that gets messages, as a session reads them for it.
 struct MessageMeter : Meter {
@@ -42,14 +44,14 @@ struct MessageMeter : Meter {
   }
 };
 
-constexpr const char* updated = "session.updated";
+constexpr const char* session_updated = "session.updated";
 
 }  // namespace
 
 TEST_CASE("audio is metered at any rate, without rounding it", "[P9][meter]") {
   for (const int rate : {8000, 11025, 16000, 22050, 24000, 32000, 44100, 48000, 96000}) {
     MessageMeter meter;
-    meter.provider_shows(session_event(updated, pcm(rate), pcm(rate)));
+    meter.provider_shows(session_event(session_updated, pcm_at(rate), pcm_at(rate)));
     const auto second = static_cast<std::size_t>(rate) * 2;
     for (int i = 0; i < 600; ++i) {
       meter.client_says(append(second));
@@ -101,7 +103,7 @@ TEST_CASE("a format gives the bytes of a second", "[P9][meter]") {
 }
 
 TEST_CASE("the client's format counts if the provider never names one", "[P9][meter]") {
-  const std::string update = session_event("session.update", pcm(16000), pcm(48000));
+  const std::string update = session_event("session.update", pcm_at(16000), pcm_at(48000));
   MessageMeter meter;
   meter.provider_shows(R"({"type":"session.created","id":"sess-1"})");
   meter.client_says(update);
@@ -109,7 +111,7 @@ TEST_CASE("the client's format counts if the provider never names one", "[P9][me
   CHECK(meter.audio().input_ms == 3'000);
 
   MessageMeter with_format;
-  with_format.provider_shows(session_event("session.created", pcm(24000), pcm(24000)));
+  with_format.provider_shows(session_event("session.created", pcm_at(24000), pcm_at(24000)));
   with_format.client_says(update);  // it may be refused
   with_format.client_says(append(48'000 * 3));
   CHECK(with_format.audio().input_ms == 3'000);
@@ -117,7 +119,7 @@ TEST_CASE("the client's format counts if the provider never names one", "[P9][me
 
 TEST_CASE("a session event without formats leaves them as they are", "[P9][meter]") {
   MessageMeter meter;
-  meter.provider_shows(session_event(updated, pcm(8000), pcm(8000)));
+  meter.provider_shows(session_event(session_updated, pcm_at(8000), pcm_at(8000)));
   meter.provider_shows(R"({"type":"session.updated","session":{"instructions":"x"}})");
   meter.provider_shows(
       R"({"type":"session.updated","session":{"audio":{"input":{},"output":{}}}})");

@@ -14,6 +14,10 @@
 
 namespace verbatim::simulator::test {
 
+using Types = std::vector<std::string>;
+
+inline constexpr const char* completed = "conversation.item.input_audio_transcription.completed";
+
 /// pcm16 at 24 kHz: a tone that counts as speech, or silence.
 inline std::string tone(std::int64_t ms, int amplitude = 8000) {
   std::string bytes;

@@ -12,8 +12,6 @@ namespace verbatim::simulator::test {
 
 namespace {
 
-using Types = std::vector<std::string>;
-
 /// The transcript that the relay's own engine makes of the stream.
 transcript::FinalTranscript transcript_of(const Client& client) {
   transcript::Transcript transcript;

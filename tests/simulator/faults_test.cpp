@@ -10,7 +10,6 @@ namespace verbatim::simulator::test {
 
 namespace {
 
-constexpr const char* completed = "conversation.item.input_audio_transcription.completed";
 constexpr const char* failed_event = "conversation.item.input_audio_transcription.failed";
 constexpr const char* delta = "conversation.item.input_audio_transcription.delta";
 

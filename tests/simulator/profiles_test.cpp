@@ -12,9 +12,6 @@ namespace verbatim::simulator::test {
 
 namespace {
 
-using Types = std::vector<std::string>;
-
-constexpr const char* completed = "conversation.item.input_audio_transcription.completed";
 constexpr const char* transcript_done = "response.output_audio_transcript.done";
 
 Client talking_to(const std::string& profile, const std::string& faults = {}) {
@@ -23,7 +20,7 @@ Client talking_to(const std::string& profile, const std::string& faults = {}) {
   return client;
 }
 
-Json weather() {
+Json weather_tools() {
   return Json::array({{{"type", "function"},
                        {"name", "get_weather"},
                        {"parameters", {{"properties", {{"city", {{"type", "string"}}}}}}}}});
@@ -74,7 +71,7 @@ TEST_CASE("xAI adds an item when speech begins, and completes it repeatedly", "[
 
 TEST_CASE("xAI names no predecessor of user and tool items", "[simulator]") {
   Client client = talking_to("xai");
-  client.update({{"tools", weather()}});
+  client.update({{"tools", weather_tools()}});
   client.type("get weather, please");
   client.respond();
   client.wait(30'000);
@@ -89,7 +86,7 @@ TEST_CASE("xAI names no predecessor of user and tool items", "[simulator]") {
 
 TEST_CASE("xAI answers with a message and a call, both at output index 0", "[simulator]") {
   Client client = talking_to("xai");
-  client.update({{"tools", weather()}});
+  client.update({{"tools", weather_tools()}});
   client.type("get weather, please");
   client.respond();
   client.wait(30'000);
@@ -220,7 +217,7 @@ TEST_CASE("speech-to-speech echoes an item as it was sent, and is silent about o
 
 TEST_CASE("speech-to-speech does not end a response that calls a function", "[simulator]") {
   Client client = talking_to("speech-to-speech");
-  client.update({{"tools", weather()}});
+  client.update({{"tools", weather_tools()}});
   client.type("get weather, please");
   client.respond();
   client.wait(30'000);

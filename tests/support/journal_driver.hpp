@@ -29,6 +29,18 @@ bool becomes(const So& so) {
   return true;
 }
 
+/// The answer of a store, which comes on another thread.
+template <class T, class Call>
+store::StoreResult<T> ask(const Call& call) {
+  const auto answer = std::make_shared<std::promise<store::StoreResult<T>>>();
+  call(store::Done<T>(
+      [answer](store::StoreResult<T> result) { answer->set_value(std::move(result)); }));
+  auto future = answer->get_future();
+  if (future.wait_for(patience) != std::future_status::ready)
+    throw std::runtime_error("the store did not answer");
+  return future.get();
+}
+
 class JournalWatch final : public store::JournalListener {
  public:
   void on_durable(transcript::Sequence up_to) override {
@@ -99,6 +111,11 @@ class JournalWatch final : public store::JournalListener {
   std::vector<store::JournalState> states_;
   std::vector<std::string> reasons_;
 };
+
+/// The attempt of a test that needs only one.
+inline store::AttemptSpec usual_spec(TimeMs now = 1) {
+  return {.session_id = "s1", .user = "ann", .model = "m", .now = now};
+}
 
 struct Opened {
   store::OpenedAttempt attempt;

@@ -4,7 +4,6 @@
 
 #include <filesystem>
 #include <functional>
-#include <future>
 #include <map>
 #include <memory>
 #include <random>
@@ -27,16 +26,6 @@
 #include "tests/support/temp_dir.hpp"
 
 namespace verbatim::test {
-
-template <class T, class Call>
-store::StoreResult<T> ask(const Call& call) {
-  const auto answer = std::make_shared<std::promise<store::StoreResult<T>>>();
-  call([answer](store::StoreResult<T> result) { answer->set_value(std::move(result)); });
-  auto future = answer->get_future();
-  if (future.wait_for(patience) != std::future_status::ready)
-    throw std::runtime_error("the store did not answer");
-  return future.get();
-}
 
 constexpr std::int64_t an_hour = 3'600'000;
 

@@ -70,6 +70,13 @@ inline void copy_store(const std::filesystem::path& from, const std::filesystem:
       std::filesystem::copy_file(from.string() + suffix, to.string() + suffix);
 }
 
+/// As a kill leaves the files.
+inline void copy_as_killed(const std::filesystem::path& from, const std::filesystem::path& to) {
+  for (const char* suffix : {"", "-wal"})
+    std::filesystem::copy_file(from.string() + suffix, to.string() + suffix,
+                               std::filesystem::copy_options::overwrite_existing);
+}
+
 /// Leaves a session "s1" with `words` words, each in a commit of its own, as after a kill. The
 /// attempt is in the database; all words are only in the WAL.
 inline void leave_killed_store(const std::filesystem::path& file, int words = 12) {

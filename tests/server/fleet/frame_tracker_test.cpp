@@ -13,7 +13,7 @@ using peers::FrameTracker;
 
 namespace {
 
-std::string frame(net::WsRole from, net::Opcode opcode, std::size_t size) {
+std::string frame_of_size(net::WsRole from, net::Opcode opcode, std::size_t size) {
   const auto head = net::frame_head(from, opcode, size, 0x01020304);
   return std::string(head.bytes.data(), head.size) + std::string(size, '\x88');
 }
@@ -30,8 +30,8 @@ TEST_CASE("the tracker knows each boundary between frames, however the bytes are
     for (int i = 0; i < frames; ++i) {
       const std::size_t sizes[] = {0, 1, 125, 126, 127, 300, 65'535, 65'536, 70'000};
       const auto from = random() % 2 == 0 ? net::WsRole::server : net::WsRole::client;
-      bytes += frame(from, random() % 5 == 0 ? net::Opcode::ping : net::Opcode::text,
-                     random() % 5 == 0 ? random() % 126 : sizes[random() % 9]);
+      bytes += frame_of_size(from, random() % 5 == 0 ? net::Opcode::ping : net::Opcode::text,
+                             random() % 5 == 0 ? random() % 126 : sizes[random() % 9]);
       boundary.resize(bytes.size() + 1, false);
       boundary.back() = true;
     }
@@ -45,7 +45,7 @@ TEST_CASE("the tracker knows each boundary between frames, however the bytes are
     }
     CHECK(tracker.between_frames());
     CHECK_FALSE(tracker.closed());
-    tracker.take(frame(net::WsRole::server, net::Opcode::close, 2));
+    tracker.take(frame_of_size(net::WsRole::server, net::Opcode::close, 2));
     CHECK(tracker.closed());
   }
 }

@@ -56,9 +56,9 @@ class Homes final : public relay::SessionDirectory {
 };
 
 /// A node that runs sessions, or passes requests on for those that it does not run.
-class Node {
+class RunningNode {
  public:
-  Node(std::int64_t incarnation, const TempDir& dir)
+  RunningNode(std::int64_t incarnation, const TempDir& dir)
       : homes(incarnation),
         settings_(std::make_shared<const config::Settings>()),
         files_(ensure_self_signed(dir.path())),
@@ -73,7 +73,7 @@ class Node {
                   {{worker_.executor(), &service_}}, log_) {
     listener_.start();
   }
-  ~Node() { worker_.join(); }
+  ~RunningNode() { worker_.join(); }
 
   relay::Node address() const { return {homes.incarnation(), listener_.url()}; }
   std::string authority() const { return address().url.substr(address().url.find("//") + 2); }
@@ -85,7 +85,7 @@ class Node {
 
  private:
   struct Service final : HttpService {
-    explicit Service(Node& of) : node(of) {}
+    explicit Service(RunningNode& of) : node(of) {}
     void canonicalise(HttpRequest& request) const override { node.link.recognise(request); }
     BodyVerdict judge_body(const HttpRequest&) override {
       BodyVerdict verdict;
@@ -133,7 +133,7 @@ class Node {
       if (peer) co_await node.converse(*peer, does);
       co_return std::nullopt;
     }
-    Node& node;
+    RunningNode& node;
   };
 
   Awaitable<relay::Node> home() {
@@ -202,15 +202,15 @@ struct Two {
     b.homes.put(a.address());
   }
   TempDir dir;
-  Node a{1, dir};
-  Node b{2, dir};
+  RunningNode a{1, dir};
+  RunningNode b{2, dir};
   std::filesystem::path ca() const { return dir.path() / "cert.pem"; }
 };
 
 /// A client's connection to a node, run on the test's own thread.
 class Client {
  public:
-  Client(const Node& node, const std::filesystem::path& ca)
+  Client(const RunningNode& node, const std::filesystem::path& ca)
       : context_(client_context(ca)), transport_(connect(node)) {}
 
   tl::expected<std::unique_ptr<Peer>, HandshakeRefused> open(const std::string& does) {
@@ -234,7 +234,7 @@ class Client {
   }
 
  private:
-  std::optional<Transport> connect(const Node& node) {
+  std::optional<Transport> connect(const RunningNode& node) {
     Socket socket(io_);
     const auto url = parse_address(node.address().url);
     socket.connect(
@@ -390,7 +390,7 @@ TEST_CASE("a stranger finds nothing below /fleet, with or without a token", "[fl
 TEST_CASE("a request that comes to a node without the session asks the directory once more",
           "[fleet][peers][P14]") {
   Two nodes;
-  Node c{3, nodes.dir};
+  RunningNode c{3, nodes.dir};
   nodes.b.homes.put_next(c.address());
   const std::string moved = Client(nodes.b, nodes.ca()).request("GET /v1/moved HTTP/1.1");
   CHECK(moved.find(" 503 ") != std::string::npos);  // both nodes say that they do not run it
@@ -407,7 +407,7 @@ TEST_CASE("a node that does not answer, or cannot prove itself, is a 503", "[fle
   CHECK(silent.find(" 503 ") != std::string::npos);
   CHECK(silent.find("node unreachable") != std::string::npos);
   TempDir elsewhere;
-  const Node impostor{1, elsewhere};
+  const RunningNode impostor{1, elsewhere};
   nodes.b.homes.put(impostor.address());
   CHECK(Client(nodes.b, nodes.ca()).request("GET /v1/x HTTP/1.1").find(" 503 ") !=
         std::string::npos);

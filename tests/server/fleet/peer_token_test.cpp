@@ -11,12 +11,12 @@ using namespace verbatim::peers;
 
 namespace {
 
-constexpr std::int64_t now_s = 1'800'000'000;
-const std::string key(32, 'k');
-const PeerClaims claims{"sess_1", 7, now_s, "192.0.2.1", true, true};
+constexpr std::int64_t token_time_s = 1'800'000'000;
+const std::string peer_key(32, 'k');
+const PeerClaims peer_claims{"sess_1", 7, token_time_s, "192.0.2.1", true, true};
 
-PeerRefusal refusal_of(const std::string& token, std::int64_t incarnation = 7,
-                       std::int64_t at = now_s, const std::string& with = key) {
+PeerRefusal peer_refusal(const std::string& token, std::int64_t incarnation = 7,
+                         std::int64_t at = token_time_s, const std::string& with = peer_key) {
   PeerRefusal why = PeerRefusal::none;
   const auto read = read_peer_token(with, token, incarnation, at, why);
   CHECK(read.has_value() == (why == PeerRefusal::none));
@@ -27,7 +27,8 @@ PeerRefusal refusal_of(const std::string& token, std::int64_t incarnation = 7,
 
 TEST_CASE("a peer's token says what the client is", "[fleet][peers][P14]") {
   PeerRefusal why = PeerRefusal::not_signed;
-  const auto read = read_peer_token(key, mint_peer_token(key, claims), 7, now_s, why);
+  const auto read =
+      read_peer_token(peer_key, mint_peer_token(peer_key, peer_claims), 7, token_time_s, why);
   REQUIRE(read);
   CHECK(why == PeerRefusal::none);
   CHECK(read->session_id == "sess_1");
@@ -38,27 +39,27 @@ TEST_CASE("a peer's token says what the client is", "[fleet][peers][P14]") {
 
 TEST_CASE("a peer's token is for one node, for a short time, and cannot be forged",
           "[fleet][peers][P14]") {
-  const std::string token = mint_peer_token(key, claims);
-  CHECK(refusal_of(token) == PeerRefusal::none);
-  CHECK(refusal_of(token, 8) == PeerRefusal::other_node);
-  CHECK(refusal_of(token, 7, now_s + token_lifetime_s) == PeerRefusal::none);
-  CHECK(refusal_of(token, 7, now_s + token_lifetime_s + 1) == PeerRefusal::too_old);
-  CHECK(refusal_of(token, 7, now_s - token_lifetime_s - 1) == PeerRefusal::too_old);
-  CHECK(refusal_of(token, 7, now_s, std::string(32, 'x')) == PeerRefusal::not_signed);
+  const std::string token = mint_peer_token(peer_key, peer_claims);
+  CHECK(peer_refusal(token) == PeerRefusal::none);
+  CHECK(peer_refusal(token, 8) == PeerRefusal::other_node);
+  CHECK(peer_refusal(token, 7, token_time_s + token_lifetime_s) == PeerRefusal::none);
+  CHECK(peer_refusal(token, 7, token_time_s + token_lifetime_s + 1) == PeerRefusal::too_old);
+  CHECK(peer_refusal(token, 7, token_time_s - token_lifetime_s - 1) == PeerRefusal::too_old);
+  CHECK(peer_refusal(token, 7, token_time_s, std::string(32, 'x')) == PeerRefusal::not_signed);
   const std::size_t dot = token.find('.');
-  PeerClaims other = claims;
+  PeerClaims other = peer_claims;
   other.session_id = "sess_2";
-  const std::string foreign = mint_peer_token(key, other);
-  CHECK(refusal_of(foreign.substr(0, foreign.find('.')) + token.substr(dot)) ==
+  const std::string foreign = mint_peer_token(peer_key, other);
+  CHECK(peer_refusal(foreign.substr(0, foreign.find('.')) + token.substr(dot)) ==
         PeerRefusal::not_signed);
   for (const char* junk : {"", ".", "a.b", "e30."})
-    CHECK(refusal_of(junk) == PeerRefusal::not_signed);
+    CHECK(peer_refusal(junk) == PeerRefusal::not_signed);
 }
 
 TEST_CASE("a node without an incarnation takes no peer's token", "[fleet][peers][P14]") {
-  PeerClaims without_node = claims;
+  PeerClaims without_node = peer_claims;
   without_node.to = 0;
-  CHECK(refusal_of(mint_peer_token(key, without_node), 0) == PeerRefusal::other_node);
+  CHECK(peer_refusal(mint_peer_token(peer_key, without_node), 0) == PeerRefusal::other_node);
 }
 
 TEST_CASE("the key between nodes is neither the token secret nor a signature that clients see",

@@ -9,9 +9,10 @@ using namespace verbatim::net;
 
 namespace {
 
-constexpr std::size_t largest = 64 * 1024;
-constexpr std::size_t counted = largest - BodyMemory::free_bytes;  ///< for a body of that size
-constexpr std::size_t bytes_max = 32 * counted;
+constexpr std::size_t largest_body = 64 * 1024;
+constexpr std::size_t counted_of_body =
+    largest_body - BodyMemory::free_bytes;  ///< for a body of that size
+constexpr std::size_t bodies_max = 32 * counted_of_body;
 
 /// Bodies of one sender, each as large as allowed, as many as fit.
 std::size_t fill(BodyMemory& memory, std::deque<BodyMemory::Share>& shares,
@@ -19,7 +20,7 @@ std::size_t fill(BodyMemory& memory, std::deque<BodyMemory::Share>& shares,
   std::size_t fit = 0;
   while (true) {
     shares.emplace_back(memory, user);
-    if (!shares.back().grow(largest)) return fit;
+    if (!shares.back().grow(largest_body)) return fit;
     ++fit;
   }
 }
@@ -27,23 +28,23 @@ std::size_t fill(BodyMemory& memory, std::deque<BodyMemory::Share>& shares,
 }  // namespace
 
 TEST_CASE("bodies together take no more than they may, and give it back", "[bodies][P11]") {
-  BodyMemory memory(bytes_max, largest);
+  BodyMemory memory(bodies_max, largest_body);
   {
     std::deque<BodyMemory::Share> shares;
     CHECK(fill(memory, shares, "") == 32);
-    CHECK(memory.counts().held == bytes_max);
+    CHECK(memory.counts().held == bodies_max);
     CHECK(memory.counts().refused == 1);
     CHECK(shares.back().grow(BodyMemory::free_bytes));  // a short one always fits
     CHECK_FALSE(shares.back().grow(BodyMemory::free_bytes + 1));
-    CHECK(shares.front().grow(largest / 2));  // it has that already
-    CHECK(memory.counts().held == bytes_max);
+    CHECK(shares.front().grow(largest_body / 2));  // it has that already
+    CHECK(memory.counts().held == bodies_max);
   }
   CHECK(memory.counts().held == 0);
 }
 
 TEST_CASE("one user's bodies leave room for other users, and clients' for back ends",
           "[bodies][P11]") {
-  BodyMemory memory(bytes_max, largest);
+  BodyMemory memory(bodies_max, largest_body);
   std::deque<BodyMemory::Share> shares;
   CHECK(fill(memory, shares, "ann") == 4);
   for (const char* user : {"bob", "cyd", "dan"}) CHECK(fill(memory, shares, user) == 4);
@@ -54,7 +55,7 @@ TEST_CASE("one user's bodies leave room for other users, and clients' for back e
 }
 
 TEST_CASE("the largest body fits, however small the bound", "[bodies]") {
-  BodyMemory memory(1, largest);
+  BodyMemory memory(1, largest_body);
   std::deque<BodyMemory::Share> shares;
   CHECK(fill(memory, shares, "ann") >= 1);
   CHECK(fill(memory, shares, "bob") >= 1);
@@ -62,7 +63,7 @@ TEST_CASE("the largest body fits, however small the bound", "[bodies]") {
 }
 
 TEST_CASE("refused bodies make one line in the log in ten seconds", "[bodies]") {
-  BodyMemory memory(bytes_max, largest);
+  BodyMemory memory(bodies_max, largest_body);
   const auto begin = std::chrono::steady_clock::time_point{} + std::chrono::hours(1);
   CHECK(memory.worth_a_line(begin));
   CHECK_FALSE(memory.worth_a_line(begin + std::chrono::milliseconds(9'999)));
@@ -70,13 +71,13 @@ TEST_CASE("refused bodies make one line in the log in ten seconds", "[bodies]") 
 }
 
 TEST_CASE("a changed limit of bodies counts at once, and what is held stays", "[bodies][reload]") {
-  BodyMemory memory(bytes_max, largest);
+  BodyMemory memory(bodies_max, largest_body);
   std::deque<BodyMemory::Share> shares;
   const std::size_t before = fill(memory, shares, "");
-  memory.set_limits(2 * bytes_max, largest);
+  memory.set_limits(2 * bodies_max, largest_body);
   CHECK(fill(memory, shares, "") == before);
-  memory.set_limits(bytes_max, largest);
-  CHECK(memory.counts().held > bytes_max);
+  memory.set_limits(bodies_max, largest_body);
+  CHECK(memory.counts().held > bodies_max);
   CHECK(fill(memory, shares, "") == 0);
   shares.clear();
   CHECK(fill(memory, shares, "") == before);

@@ -5,7 +5,7 @@
 
 using namespace verbatim;
 using namespace verbatim::net;
-using namespace verbatim::net::test;
+using namespace verbatim::test;
 
 TEST_CASE("a later minor version is served as HTTP/1.1", "[http][framing]") {
   for (const char minor : {'2', '3', '7', '9'}) {

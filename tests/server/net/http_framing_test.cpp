@@ -6,7 +6,7 @@
 
 using namespace verbatim;
 using namespace verbatim::net;
-using namespace verbatim::net::test;
+using namespace verbatim::test;
 
 TEST_CASE("a request with an ambiguous end is refused, and nothing after it is taken for a request",
           "[http][framing][P11]") {

@@ -10,7 +10,7 @@
 
 using namespace verbatim;
 using namespace verbatim::net;
-using namespace verbatim::net::test;
+using namespace verbatim::test;
 
 namespace {
 

@@ -70,21 +70,21 @@ class Pair {
   std::unique_ptr<Transport> server;
 };
 
-std::string noise(std::size_t size, unsigned seed) {
+std::string noise_bytes(std::size_t size, unsigned seed) {
   std::string bytes(size, '\0');
   for (char& c : bytes) c = static_cast<char>((seed = seed * 1103515245 + 12345) >> 16);
   return bytes;
 }
 
 /// As Beast writes a frame: its head and its payload.
-Awaitable<void> write(Transport& to, const std::string& head, const std::string& payload) {
+Awaitable<void> write_both(Transport& to, const std::string& head, const std::string& payload) {
   const std::array<asio::const_buffer, 2> both{asio::buffer(head), asio::buffer(payload)};
   const auto [ec, size] = co_await asio::async_write(to, both, use_tuple);
   CHECK_FALSE(ec);
   CHECK(size == head.size() + payload.size());
 }
 
-Awaitable<void> read(Transport& from, std::string& into, std::size_t size) {
+Awaitable<void> read_exactly(Transport& from, std::string& into, std::size_t size) {
   into.resize(size);
   const auto [ec, got] = co_await asio::async_read(from, asio::buffer(into), use_tuple);
   CHECK_FALSE(ec);
@@ -106,16 +106,16 @@ TEST_CASE("bytes of every length arrive as they were sent, both ways at once", "
     Pair pair(tls);
     for (const std::size_t size : {0, 1, 2, 16'382, 16'383, 16'384, 16'385, 40'000, 3'000'000}) {
       INFO((tls ? "TLS " : "TCP ") << size);
-      const std::string up = noise(size, 1);
-      const std::string down = noise(size, 2);
+      const std::string up = noise_bytes(size, 1);
+      const std::string down = noise_bytes(size, 2);
       const std::string ab = "ab";
       const std::string cd = "cd";
       std::string at_server;
       std::string at_client;
-      pair.run([&] { return write(*pair.client, ab, up); },
-               [&] { return write(*pair.server, cd, down); },
-               [&] { return read(*pair.server, at_server, size + 2); },
-               [&] { return read(*pair.client, at_client, size + 2); });
+      pair.run([&] { return write_both(*pair.client, ab, up); },
+               [&] { return write_both(*pair.server, cd, down); },
+               [&] { return read_exactly(*pair.server, at_server, size + 2); },
+               [&] { return read_exactly(*pair.client, at_client, size + 2); });
       CHECK(at_server == ab + up);
       CHECK(at_client == cd + down);
     }

@@ -13,7 +13,7 @@
 #include "server/net/http_connection.hpp"
 #include "server/net/listener.hpp"
 
-namespace verbatim::net::test {
+namespace verbatim::test {
 
 /// A service that shows what it got of a request. Below /post it reads bodies.
 struct Echo final : net::HttpService {
@@ -131,4 +131,4 @@ inline std::string upgrade(const std::string& headers,
   return first_line + "\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" + headers + "\r\n";
 }
 
-}  // namespace verbatim::net::test
+}  // namespace verbatim::test

@@ -23,7 +23,8 @@ std::string frame(WsRole sender, Opcode opcode, const std::string& payload,
 }
 
 /// The whole result when the input comes in pieces of this size.
-std::vector<FrameReader::Frame> read(WsRole sender, const std::string& bytes, std::size_t piece) {
+std::vector<FrameReader::Frame> read_frames(WsRole sender, const std::string& bytes,
+                                            std::size_t piece) {
   FrameReader reader(sender, enough);
   std::vector<FrameReader::Frame> frames;
   for (std::size_t at = 0; at < bytes.size(); at += piece) {
@@ -56,7 +57,7 @@ TEST_CASE("messages of every length of length arrive as they were sent, in piece
     }
     for (const std::size_t piece :
          {std::size_t{1}, std::size_t{3}, std::size_t{1000}, all.size()}) {
-      const auto frames = read(sender, all, piece);
+      const auto frames = read_frames(sender, all, piece);
       REQUIRE(frames.size() == sent.size());
       for (std::size_t i = 0; i < sent.size(); ++i) {
         CHECK(frames[i].kind == Kind::text);
@@ -89,7 +90,7 @@ TEST_CASE("control frames between the parts of a message are given out, the mess
                           frame(WsRole::client, Opcode::continuation, "gether") +
                           frame(WsRole::client, Opcode::close, close_payload(1001, "leaving"));
   for (const std::size_t piece : {std::size_t{1}, all.size()}) {
-    const auto frames = read(WsRole::client, all, piece);
+    const auto frames = read_frames(WsRole::client, all, piece);
     REQUIRE(frames.size() == 3);
     CHECK(frames[0].kind == Kind::ping);
     CHECK(frames[0].bytes == "here?");
@@ -188,7 +189,7 @@ TEST_CASE("frames against the rules are refused with the right code", "[P11][web
       {frame(WsRole::client, Opcode::text, half_a_character), 1007},
   };
   for (const auto& [bytes, code] : wrong) {
-    const auto frames = read(WsRole::client, bytes, bytes.size());
+    const auto frames = read_frames(WsRole::client, bytes, bytes.size());
     INFO("code " << code << " for " << bytes.size() << " bytes");
     REQUIRE(frames.size() == 1);
     CHECK(frames[0].kind == Kind::broken);

@@ -10,8 +10,8 @@
 #include "base/crypto.hpp"
 #include "tests/server/recording/support.hpp"
 
-using namespace verbatim;
-using namespace verbatim::recording;
+namespace verbatim::recording {
+
 using test::key_a;
 using test::key_b;
 using test::masters;
@@ -94,3 +94,5 @@ TEST_CASE("a line without a key is left out", "[recording]") {
   CHECK(masters("word\n" + std::string(64, 'x')).empty());
   CHECK(masters("word\n" + key_b).current() == std::string(aead::key_bytes, '\xbb'));
 }
+
+}  // namespace verbatim::recording

@@ -8,8 +8,8 @@
 #include "server/recording/track_archive.hpp"
 #include "tests/server/recording/support.hpp"
 
-using namespace verbatim;
-using namespace verbatim::recording;
+namespace verbatim::recording {
+
 using audio::Format;
 namespace fs = std::filesystem;
 
@@ -35,11 +35,11 @@ TEST_CASE("any part of an archived track is what a whole read has there", "[reco
   if (GENERATE(false, true)) at.keys = test::masters(test::key_a);
   const Format format = GENERATE(Format::flac, Format::opus);
   at.archive(format);
-  RecordedTracks tracks(at.dir.path(), at.keys);
+  RecordedTracks recorded(at.dir.path(), at.keys);
   const auto size = static_cast<std::int64_t>(at.audio.size());
   std::string whole;
   while (static_cast<std::int64_t>(whole.size()) < size) {
-    const auto part = tracks.read(at.track, static_cast<std::int64_t>(whole.size()), 30'001);
+    const auto part = recorded.read(at.track, static_cast<std::int64_t>(whole.size()), 30'001);
     REQUIRE(part);
     REQUIRE_FALSE(part->empty());
     whole += *part;
@@ -49,39 +49,39 @@ TEST_CASE("any part of an archived track is what a whole read has there", "[reco
   for (int i = 0; i < 60; ++i) {
     const auto from = static_cast<std::size_t>(random() % whole.size());
     const auto count = static_cast<std::size_t>(random() % 100'000);
-    const auto part = tracks.read(at.track, static_cast<std::int64_t>(from), count);
+    const auto part = recorded.read(at.track, static_cast<std::int64_t>(from), count);
     REQUIRE(part);
     CAPTURE(from, count);
     CHECK((*part == whole.substr(from, count)));
   }
-  CHECK(tracks.read(at.track, size, 10)->empty());
+  CHECK(recorded.read(at.track, size, 10)->empty());
 }
 
 TEST_CASE("a reader that goes on when the raw file is replaced goes on in the archive",
           "[recording][P15]") {
   Archived at;
   test::write(at.file(Form::raw), at.audio);
-  RecordedTracks tracks(at.dir.path(), at.keys);
-  CHECK((tracks.read(at.track, 0, 1000) == at.audio.substr(0, 1000)));
+  RecordedTracks recorded(at.dir.path(), at.keys);
+  CHECK((recorded.read(at.track, 0, 1000) == at.audio.substr(0, 1000)));
   at.archive(Format::flac);
-  CHECK((tracks.read(at.track, 1000, 1000) == at.audio.substr(1000, 1000)));
+  CHECK((recorded.read(at.track, 1000, 1000) == at.audio.substr(1000, 1000)));
 }
 
 TEST_CASE("few archives stay open, and none of a session that is forgotten",
           "[recording][P11][erase]") {
   Archived at;
   at.archive(Format::flac);
-  RecordedTracks tracks(at.dir.path(), at.keys);
-  for (int i = 0; i < 100; ++i) REQUIRE(tracks.read(at.track, 2000 * i, 10));
+  RecordedTracks recorded(at.dir.path(), at.keys);
+  for (int i = 0; i < 100; ++i) REQUIRE(recorded.read(at.track, 2000 * i, 10));
   CHECK(test::open_below(at.dir.path()) == RecordedTracks::kept_open_max);
-  tracks.forget("s2");
+  recorded.forget("s2");
   CHECK(test::open_below(at.dir.path()) == RecordedTracks::kept_open_max);
-  tracks.forget("s1");
+  recorded.forget("s1");
   CHECK(test::open_below(at.dir.path()) == 0);
-  REQUIRE(tracks.read(at.track, 0, 10));
-  tracks.close_idle(std::chrono::hours(1));
+  REQUIRE(recorded.read(at.track, 0, 10));
+  recorded.close_idle(std::chrono::hours(1));
   CHECK(test::open_below(at.dir.path()) == 1);
-  tracks.close_idle(std::chrono::milliseconds(0));
+  recorded.close_idle(std::chrono::milliseconds(0));
   CHECK(test::open_below(at.dir.path()) == 0);
 }
 
@@ -98,16 +98,16 @@ TEST_CASE("a damaged or missing archive is a reason, never silence", "[recording
   for (std::size_t i = 0; i < 40; ++i)
     bad[bad.size() / 2 + i] = static_cast<char>(~bad[bad.size() / 2 + i]);
   test::write(file, bad);
-  RecordedTracks tracks(at.dir.path(), at.keys);
+  RecordedTracks recorded(at.dir.path(), at.keys);
   bool refused = false;
   for (std::int64_t from = 0; from < static_cast<std::int64_t>(at.audio.size()) && !refused;
        from += 48'000)
-    refused = !tracks.read(at.track, from, 48'000);
+    refused = !recorded.read(at.track, from, 48'000);
   CHECK(refused);
   fs::remove(file);
-  CHECK(tracks.read(at.track, 0, 10).error().kind == TroubleKind::none_there);
-  CHECK(tracks.measure(at.track)->bytes == 0);
-  CHECK_FALSE(tracks.exists(at.track));
+  CHECK(recorded.read(at.track, 0, 10).error().kind == TroubleKind::none_there);
+  CHECK(recorded.measure(at.track)->bytes == 0);
+  CHECK_FALSE(recorded.exists(at.track));
 }
 
 TEST_CASE("an archive without its key says which key it needs", "[recording][P6][P10]") {
@@ -124,3 +124,5 @@ TEST_CASE("an archive without its key says which key it needs", "[recording][P6]
   REQUIRE_FALSE(refused);
   CHECK(refused.error().kind == TroubleKind::damaged);
 }
+
+}  // namespace verbatim::recording

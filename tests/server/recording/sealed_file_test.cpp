@@ -10,34 +10,36 @@
 #include "base/aead.hpp"
 #include "tests/server/recording/support.hpp"
 
-using namespace verbatim;
-using namespace verbatim::recording;
+namespace verbatim::recording {
+
 using test::content_of;
 using test::mixed_bytes;
 
 namespace {
 
-const SessionKey key{std::string(aead::key_bytes, 'k'), key_id(std::string(aead::key_bytes, 'k'))};
+const SessionKey file_key{std::string(aead::key_bytes, 'k'),
+                          key_id(std::string(aead::key_bytes, 'k'))};
 constexpr std::size_t stored_block = sealed_block_bytes + aead::tag_bytes;
 
 void seal_into(const std::filesystem::path& path, const std::string& bytes,
                const std::string& place = "1.user") {
   DiskFile file = DiskFile::create(path);
   REQUIRE(file);
-  SealedWriter out(file, key, Content::flac, place);
+  SealedWriter out(file, file_key, Content::flac, place);
   // In pieces of an odd size.
   for (std::size_t at = 0; at < bytes.size(); at += 10'007)
     REQUIRE(out.append(std::string_view(bytes).substr(at, 10'007)));
   REQUIRE(out.finish());
 }
 
-auto open_sealed(const std::filesystem::path& path, const SessionKey& with = key,
+auto open_sealed(const std::filesystem::path& path, const SessionKey& with = file_key,
                  const std::string& place = "1.user") {
   return SealedReader::open(DiskFile::open(path), path.filename().string(), with, place);
 }
 
 /// The bytes of the whole file; nullopt: it is refused.
-std::optional<std::string> all_of(const std::filesystem::path& path, const SessionKey& with = key,
+std::optional<std::string> all_of(const std::filesystem::path& path,
+                                  const SessionKey& with = file_key,
                                   const std::string& place = "1.user") {
   const auto reader = open_sealed(path, with, place);
   if (!reader) return std::nullopt;
@@ -128,8 +130,8 @@ TEST_CASE("an encrypted file opens with its own key, for its own track", "[recor
   const auto refused = open_sealed(dir / "sealed", {other, key_id(other)});
   REQUIRE_FALSE(refused);
   CHECK(refused.error().why.find("another key") != std::string::npos);
-  CHECK_FALSE(all_of(dir / "sealed", {other, key.id}));
-  CHECK_FALSE(all_of(dir / "sealed", key, "1.assistant"));
+  CHECK_FALSE(all_of(dir / "sealed", {other, file_key.id}));
+  CHECK_FALSE(all_of(dir / "sealed", file_key, "1.assistant"));
   CHECK(all_of(dir / "sealed") == "abc");
 }
 
@@ -143,3 +145,5 @@ TEST_CASE("a file of a newer version says so", "[recording]") {
   REQUIRE_FALSE(refused);
   CHECK(refused.error().why == "newer was written by a newer version of this program");
 }
+
+}  // namespace verbatim::recording

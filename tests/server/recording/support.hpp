@@ -1,17 +1,36 @@
-// Folders of recorded audio for tests.
+// Folders of recorded audio for tests, and what is asked of them.
 #pragma once
 
+#include <catch2/catch.hpp>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <future>
 #include <iterator>
+#include <memory>
 #include <string>
 #include <system_error>
+#include <utility>
 
 #include "server/recording/keys.hpp"
 #include "server/recording/track_files.hpp"
 #include "tests/support/temp_dir.hpp"
 
 namespace verbatim::test {
+
+inline constexpr transcript::AudioFormat pcm24{transcript::AudioEncoding::pcm16, 24000};
+inline constexpr transcript::AudioFormat pcm8{transcript::AudioEncoding::pcm16, 8000};
+constexpr std::int64_t pcm8_bytes(std::int64_t ms) { return ms * 16; }
+
+/// The result of a call that is answered on another thread.
+template <class T, class Call>
+T result_of(const Call& call) {
+  auto answer = std::make_shared<std::promise<T>>();
+  auto future = answer->get_future();
+  call([answer](T value) { answer->set_value(std::move(value)); });
+  REQUIRE(future.wait_for(std::chrono::seconds(60)) == std::future_status::ready);
+  return future.get();
+}
 
 inline std::string content_of(const std::filesystem::path& file) {
   std::ifstream in(file, std::ios::binary);

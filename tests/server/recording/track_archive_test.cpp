@@ -10,8 +10,8 @@
 #include "server/recording/recorded_tracks.hpp"
 #include "tests/server/recording/support.hpp"
 
-using namespace verbatim;
-using namespace verbatim::recording;
+namespace verbatim::recording {
+
 using audio::Format;
 using transcript::AudioEncoding;
 using transcript::AudioPlaced;
@@ -23,7 +23,7 @@ namespace {
 const auto never = [] { return false; };
 
 /// Tones, so that Opus has something to keep.
-std::string spoken(std::size_t samples) {
+std::string spoken_bytes(std::size_t samples) {
   std::string out;
   for (std::size_t i = 0; i < samples; ++i) {
     const int sample = static_cast<int>(8000 * std::sin(static_cast<double>(i) * 0.1));
@@ -33,7 +33,7 @@ std::string spoken(std::size_t samples) {
   return out;
 }
 
-struct At : test::RecordedFolder {
+struct TrackFolder : test::RecordedFolder {
   MasterKeys keys = {};
   Coding coding{Format::flac, 24000};
 
@@ -82,8 +82,8 @@ AudioPlaced run(AudioEncoding encoding, int rate, std::int64_t from = 0) {
 }  // namespace
 
 TEST_CASE("FLAC, Opus and encrypted archives replace the raw file", "[recording][P15]") {
-  At at;
-  const std::string audio = spoken(100'001);
+  TrackFolder at;
+  const std::string audio = spoken_bytes(100'001);
   at.raw(audio);
   const bool encrypted = GENERATE(false, true);
   if (encrypted) at.keys = test::masters(test::key_a);
@@ -117,8 +117,8 @@ TEST_CASE("FLAC, Opus and encrypted archives replace the raw file", "[recording]
 }
 
 TEST_CASE("an archive has the mode and the time of its raw file", "[recording][P10]") {
-  At at;
-  at.raw(spoken(1000));
+  TrackFolder at;
+  at.raw(spoken_bytes(1000));
   const auto old = fs::file_time_type::clock::now() - std::chrono::hours(1000);
   fs::last_write_time(at.file(Form::raw), old);
   REQUIRE(at.archive());
@@ -130,8 +130,8 @@ TEST_CASE("an archive has the mode and the time of its raw file", "[recording][P
 
 TEST_CASE("an archive that differs from the raw file, or cannot be made, leaves the raw file",
           "[recording][P6][P7]") {
-  At at;
-  const std::string audio = spoken(100'000);
+  TrackFolder at;
+  const std::string audio = spoken_bytes(100'000);
   at.raw(audio);
   at.coding.format = GENERATE(Format::flac, Format::opus);
   if (GENERATE(false, true)) at.keys = test::masters(test::key_a);
@@ -155,8 +155,8 @@ TEST_CASE("an archive that differs from the raw file, or cannot be made, leaves 
 
 TEST_CASE("work that is stopped at any moment leaves the raw file, and can begin again",
           "[recording][P7]") {
-  At at;
-  const std::string audio = spoken(200'000);
+  TrackFolder at;
+  const std::string audio = spoken_bytes(200'000);
   at.keys = test::masters(test::key_a);
   bool ended = false;
   for (int allowed = 0; !ended; ++allowed) {
@@ -174,8 +174,8 @@ TEST_CASE("work that is stopped at any moment leaves the raw file, and can begin
 }
 
 TEST_CASE("the work of a killed process is finished", "[recording][P7]") {
-  At at;
-  const std::string audio = spoken(50'000);
+  TrackFolder at;
+  const std::string audio = spoken_bytes(50'000);
   at.raw(audio);
   SECTION("half of an archive") {
     test::write(at.unfinished(), "fLaC, half of it");
@@ -195,10 +195,10 @@ TEST_CASE("the work of a killed process is finished", "[recording][P7]") {
 }
 
 TEST_CASE("an archive of other audio does not remove a raw file", "[recording][P6]") {
-  At at;
-  at.raw(spoken(50'000));
+  TrackFolder at;
+  at.raw(spoken_bytes(50'000));
   REQUIRE(at.archive());
-  at.raw(spoken(60'000));
+  at.raw(spoken_bytes(60'000));
   const auto done = at.archive();
   REQUIRE_FALSE(done);
   CHECK(done.error().why == "1.user: the archive is for 100000 bytes, and the raw file has 120000");
@@ -209,8 +209,8 @@ TEST_CASE("an archive of other audio does not remove a raw file", "[recording][P
 }
 
 TEST_CASE("half of a sample is kept: such a file stays as it is", "[recording][P7]") {
-  At at;
-  const std::string audio = spoken(5000) + "x";
+  TrackFolder at;
+  const std::string audio = spoken_bytes(5000) + "x";
   at.raw(audio);
   CHECK(at.archive()->raw_bytes == 0);
   CHECK(at.has(Form::raw));
@@ -221,8 +221,8 @@ TEST_CASE("half of a sample is kept: such a file stays as it is", "[recording][P
 }
 
 TEST_CASE("an archive takes no room that the journal needs", "[recording][P6]") {
-  At at;
-  at.raw(spoken(5000));
+  TrackFolder at;
+  at.raw(spoken_bytes(5000));
   ArchiveOrder order = at.order();
   order.room_left = fs::space(at.dir.path()).capacity;
   const auto done = archive_track(order, never);
@@ -234,12 +234,12 @@ TEST_CASE("an archive takes no room that the journal needs", "[recording][P6]") 
 
 TEST_CASE("a key that is not configured is a reason to wait, not to encrypt with another",
           "[recording][P10]") {
-  At at;
+  TrackFolder at;
   at.keys = test::masters(test::key_a);
-  at.raw(spoken(5000));
+  at.raw(spoken_bytes(5000));
   REQUIRE(at.archive());
   at.track.attempt = 2;
-  at.raw(spoken(5000));
+  at.raw(spoken_bytes(5000));
   at.keys = test::masters(test::key_b);
   const auto done = at.archive();
   REQUIRE_FALSE(done);
@@ -279,3 +279,5 @@ TEST_CASE("a file with another name is not a track", "[recording]") {
   CHECK(found->form == Form::sealed);
   CHECK(track_file("s1", "1.user.tmp")->unfinished);
 }
+
+}  // namespace verbatim::recording

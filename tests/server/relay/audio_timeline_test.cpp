@@ -1,5 +1,6 @@
 // A WAV file that is computed from two tracks and their index, and each part of it alone.
 #include "server/relay/audio_timeline.hpp"
+#include "tests/server/recording/support.hpp"
 
 #include <algorithm>
 #include <catch2/catch.hpp>
@@ -10,14 +11,13 @@
 using namespace verbatim;
 using namespace verbatim::relay;
 using namespace verbatim::transcript;
+using test::pcm8;
+using test::pcm8_bytes;
 
 namespace {
 
-constexpr AudioFormat pcm{AudioEncoding::pcm16, 8000};
-constexpr std::int64_t bytes(std::int64_t ms) { return ms * 16; }
-
 /// Samples that count up from `first`.
-std::string counted(std::int64_t ms, int first) {
+std::string counted_samples(std::int64_t ms, int first) {
   std::string out;
   for (std::int64_t i = 0; i < ms * 8; ++i) {
     const auto value = static_cast<std::uint16_t>(first + i);
@@ -90,13 +90,13 @@ std::uint32_t number(const std::string& file, std::size_t at, int size) {
 /// The user speaks for 20 ms, pauses for 30 and speaks for 10. The assistant answers from 40 on
 /// with 40 ms, of which 15 are heard, and then with 10 ms from 60 on.
 Tracks conversation() {
-  Tracks made{counted(30, 100), counted(50, 5000)};
-  made.runs = {{AudioTrack::user, {}, 0, -1, 10, pcm},
-               {AudioTrack::user, {}, bytes(20), -1, 60, pcm},
-               {AudioTrack::user, "u1", bytes(5), bytes(10), -1, pcm},
-               {AudioTrack::user, "u2", bytes(22), bytes(8), -1, pcm},
-               {AudioTrack::assistant, "a1", 0, bytes(15), 40, pcm},
-               {AudioTrack::assistant, "a2", bytes(40), -1, 60, pcm}};
+  Tracks made{counted_samples(30, 100), counted_samples(50, 5000)};
+  made.runs = {{AudioTrack::user, {}, 0, -1, 10, pcm8},
+               {AudioTrack::user, {}, pcm8_bytes(20), -1, 60, pcm8},
+               {AudioTrack::user, "u1", pcm8_bytes(5), pcm8_bytes(10), -1, pcm8},
+               {AudioTrack::user, "u2", pcm8_bytes(22), pcm8_bytes(8), -1, pcm8},
+               {AudioTrack::assistant, "a1", 0, pcm8_bytes(15), 40, pcm8},
+               {AudioTrack::assistant, "a2", pcm8_bytes(40), -1, 60, pcm8}};
   return made;
 }
 
@@ -136,11 +136,11 @@ TEST_CASE("the head of the file states its form and its length", "[recording][P1
 }
 
 TEST_CASE("every range of the file is the same part of the whole", "[recording][P15]") {
-  Tracks tracks{counted(3, 100), counted(3, 5000)};
-  tracks.runs = {{AudioTrack::user, {}, 0, -1, 0, pcm},
-                 {AudioTrack::user, {}, bytes(2), -1, 3, pcm},
-                 {AudioTrack::assistant, "a1", 0, bytes(1), 1, pcm},
-                 {AudioTrack::assistant, "a2", bytes(2), -1, 4, pcm}};
+  Tracks tracks{counted_samples(3, 100), counted_samples(3, 5000)};
+  tracks.runs = {{AudioTrack::user, {}, 0, -1, 0, pcm8},
+                 {AudioTrack::user, {}, pcm8_bytes(2), -1, 3, pcm8},
+                 {AudioTrack::assistant, "a1", 0, pcm8_bytes(1), 1, pcm8},
+                 {AudioTrack::assistant, "a2", pcm8_bytes(2), -1, 4, pcm8}};
   const AudioExport wanted = GENERATE(AudioExport{}, only(AudioTrack::assistant));
   const std::string whole = tracks.whole(wanted);
   const auto timeline = tracks.timeline(wanted);
@@ -192,9 +192,9 @@ TEST_CASE("the items of a recording are where their exports begin and end", "[re
 }
 
 TEST_CASE("silence between pieces of audio can be passed over", "[recording]") {
-  Tracks tracks{counted(20, 100), {}};
-  tracks.runs = {{AudioTrack::user, {}, 0, -1, 10, pcm},
-                 {AudioTrack::user, {}, bytes(15), -1, 500, pcm}};
+  Tracks tracks{counted_samples(20, 100), {}};
+  tracks.runs = {{AudioTrack::user, {}, 0, -1, 10, pcm8},
+                 {AudioTrack::user, {}, pcm8_bytes(15), -1, 500, pcm8}};
   const auto timeline = tracks.timeline();
   REQUIRE(timeline);
   CHECK(timeline->next_audio(0) == 0);
@@ -212,7 +212,7 @@ TEST_CASE("G.711 is decoded, and a rate that differs is met", "[recording][P15]"
   tracks.user = {"\xD5\x55\xAA\x2A", 4};
   tracks.runs[0].format.encoding = AudioEncoding::pcma;
   CHECK(tracks.samples(only(AudioTrack::user)) == std::vector<int>{8, -8, 32256, -32256});
-  tracks.assistant = counted(1, 7);
+  tracks.assistant = counted_samples(1, 7);
   tracks.runs.push_back({AudioTrack::assistant, "a", 0, -1, 0, {AudioEncoding::pcm16, 24000}});
   const auto mixed = tracks.timeline();
   REQUIRE(mixed);
@@ -225,26 +225,26 @@ TEST_CASE("G.711 is decoded, and a rate that differs is met", "[recording][P15]"
 
 TEST_CASE("after a killed process, the next answer takes the place of speech that was not heard",
           "[recording][P7][P15]") {
-  Tracks tracks{"", counted(60, 0)};
-  tracks.runs = {{AudioTrack::assistant, "a", 0, -1, 0, pcm},
-                 {AudioTrack::assistant, "b", bytes(50), -1, 20, pcm}};
+  Tracks tracks{"", counted_samples(60, 0)};
+  tracks.runs = {{AudioTrack::assistant, "a", 0, -1, 0, pcm8},
+                 {AudioTrack::assistant, "b", pcm8_bytes(50), -1, 20, pcm8}};
   CHECK(tracks.samples(only(AudioTrack::assistant)) == count(20, 0) + count(10, 400));
 }
 
 TEST_CASE("a user's audio that came faster than it was spoken is not cut after a killed process",
           "[recording][P7][P15]") {
-  Tracks tracks{counted(60, 0), ""};
-  tracks.runs = {{AudioTrack::user, {}, 0, -1, 0, pcm},
-                 {AudioTrack::user, {}, bytes(50), -1, 20, pcm}};
+  Tracks tracks{counted_samples(60, 0), ""};
+  tracks.runs = {{AudioTrack::user, {}, 0, -1, 0, pcm8},
+                 {AudioTrack::user, {}, pcm8_bytes(50), -1, 20, pcm8}};
   CHECK(tracks.samples(only(AudioTrack::user)) == count(60, 0));
 }
 
 TEST_CASE("an index that is ahead of its file, or behind it, gives what is there",
           "[recording][P7][P15]") {
-  Tracks tracks{counted(10, 0), ""};
-  tracks.runs = {{AudioTrack::user, {}, 0, -1, 0, pcm},
-                 {AudioTrack::user, {}, bytes(20), -1, 100, pcm},
-                 {AudioTrack::assistant, "a", 0, -1, 5, pcm}};
+  Tracks tracks{counted_samples(10, 0), ""};
+  tracks.runs = {{AudioTrack::user, {}, 0, -1, 0, pcm8},
+                 {AudioTrack::user, {}, pcm8_bytes(20), -1, 100, pcm8},
+                 {AudioTrack::assistant, "a", 0, -1, 5, pcm8}};
   CHECK(tracks.samples(only(AudioTrack::user)) == count(10, 0));
   const auto timeline = tracks.timeline();
   REQUIRE(timeline);
@@ -254,7 +254,7 @@ TEST_CASE("silence does not take the place of samples that are missing", "[recor
   Tracks tracks = conversation();
   const auto timeline = tracks.timeline();
   REQUIRE(timeline);
-  CHECK(timeline->sizes().user == bytes(30));
+  CHECK(timeline->sizes().user == pcm8_bytes(30));
   const auto all = static_cast<std::size_t>(timeline->bytes());
   tracks.user.resize(tracks.user.size() - 2);
   CHECK_FALSE(timeline->read(0, all, tracks.files()));
@@ -283,9 +283,9 @@ TEST_CASE("the samples are those of the WAV file, from any frame on", "[recordin
 }
 
 TEST_CASE("a recording that has failed ends where it failed", "[recording][P6][P15]") {
-  Tracks tracks{counted(10, 0), ""};
-  tracks.runs = {{AudioTrack::user, {}, 0, -1, 0, pcm},
-                 {AudioTrack::user, {}, bytes(10), 0, 30, {AudioEncoding::none, 24000}},
+  Tracks tracks{counted_samples(10, 0), ""};
+  tracks.runs = {{AudioTrack::user, {}, 0, -1, 0, pcm8},
+                 {AudioTrack::user, {}, pcm8_bytes(10), 0, 30, {AudioEncoding::none, 24000}},
                  {AudioTrack::assistant, {}, 0, 0, 30, {AudioEncoding::none, 24000}}};
   CHECK(tracks.samples(only(AudioTrack::user)) == count(10, 0));
   CHECK_FALSE(Tracks{"", ""}.timeline());
@@ -295,18 +295,18 @@ TEST_CASE("a recording that has failed ends where it failed", "[recording][P6][P
 
 TEST_CASE("an index with numbers that cannot be gives no file, or one of bounded parts",
           "[recording][P11]") {
-  Tracks tracks{counted(10, 0), ""};
-  tracks.runs = {{AudioTrack::user, {}, -5, -1, 0, pcm},
+  Tracks tracks{counted_samples(10, 0), ""};
+  tracks.runs = {{AudioTrack::user, {}, -5, -1, 0, pcm8},
                  {AudioTrack::user, {}, 0, -1, 0, {AudioEncoding::pcm16, 0}},
-                 {AudioTrack::user, {}, bytes(900), 4, 7, pcm}};
+                 {AudioTrack::user, {}, pcm8_bytes(900), 4, 7, pcm8}};
   CHECK_FALSE(tracks.timeline());
 }
 
 TEST_CASE("audio whose index was lost by a kill stands at the beginning of the attempt",
           "[recording][P15]") {
-  Tracks tracks{counted(50, 1), counted(30, 1000)};
+  Tracks tracks{counted_samples(50, 1), counted_samples(30, 1000)};
   SECTION("in the format of the other track") {
-    tracks.runs = {{AudioTrack::assistant, "item_1", 0, -1, 20, pcm}};
+    tracks.runs = {{AudioTrack::assistant, "item_1", 0, -1, 20, pcm8}};
     CHECK(tracks.samples() == count(50, 1));
     CHECK(tracks.samples({}, 1) == silence(20) + count(30, 1000));
   }

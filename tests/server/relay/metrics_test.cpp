@@ -18,8 +18,8 @@ using namespace verbatim::webhooks;
 
 namespace {
 
-std::string text_of(const Metrics& metrics, std::size_t live_sessions = 0,
-                    std::size_t recovering_sessions = 0) {
+std::string page_text(const Metrics& metrics, std::size_t live_sessions = 0,
+                      std::size_t recovering_sessions = 0) {
   MetricsPage page;
   metrics.add_metrics(page, live_sessions, recovering_sessions);
   return page.text();
@@ -69,11 +69,11 @@ TEST_CASE("a row of a table becomes a family with its help, its type and its sam
 TEST_CASE("each close reason is counted under its own name, and nothing else is", "[P2][metrics]") {
   for (const transcript::CloseReasonRow& row : transcript::close_reasons) {
     Metrics metrics(2);
-    const auto before = samples_of(text_of(metrics));
+    const auto before = samples_of(page_text(metrics));
     metrics.tally(1).session_ended(row.reason, {.complete = true});
     auto expected = before;
     expected["verbatim_sessions_ended_total{reason=\"" + std::string(row.name) + "\"}"] = 1;
-    CHECK(samples_of(text_of(metrics)) == expected);
+    CHECK(samples_of(page_text(metrics)) == expected);
     CHECK(expected.size() == before.size());
   }
 }
@@ -85,7 +85,7 @@ TEST_CASE("a page adds up what the workers have counted", "[metrics]") {
   metrics.tally(1).sessions_detached.add();
   metrics.tally(0).not_admitted(AdmissionLimit::journal_bytes);
   metrics.tally(0).response_ended(transcript::ResponseStatus::other, "words of a provider", 3);
-  auto samples = samples_of(text_of(metrics, 3, 4));
+  auto samples = samples_of(page_text(metrics, 3, 4));
   const std::string to_client = "{direction=\"to_client\",kind=\"audio\"";
   CHECK(samples.at("verbatim_messages_total" + to_client + "}") == 2);
   CHECK(samples.at("verbatim_message_bytes_total" + to_client + "}") == 120);

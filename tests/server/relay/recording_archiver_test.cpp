@@ -79,10 +79,10 @@ class Store final : public store::RecordingStore, public store::SessionStore {
   std::map<std::string, Attempt> sessions_;
 };
 
-struct At {
-  explicit At(RecordingArchiver::Options archive, recording::MasterKeys keys = {})
+struct ArchiverFolder {
+  explicit ArchiverFolder(RecordingArchiver::Options archive, recording::MasterKeys keys = {})
       : recordings({.directory = dir.path(), .keys = std::move(keys), .archive = archive}, log) {}
-  ~At() { recordings.finish(); }
+  ~ArchiverFolder() { recordings.finish(); }
 
   void raw(const std::string& id, const std::string& bytes) const {
     test::write(dir / id / "1.user.pcm", bytes);
@@ -121,7 +121,7 @@ RecordingArchiver::Options flac() {
 
 TEST_CASE("a final attempt is archived at the start, and one that may go on is not",
           "[recording][P15]") {
-  At at(flac());
+  ArchiverFolder at(flac());
   at.raw("done", test::mixed_bytes(100'000));
   at.raw("live", test::mixed_bytes(100'000));
   at.raw("unknown", test::mixed_bytes(100'000));
@@ -150,7 +150,7 @@ TEST_CASE("a final attempt is archived at the start, and one that may go on is n
 }
 
 TEST_CASE("a recording is archived when its files are closed", "[recording][P15]") {
-  At at(flac());
+  ArchiverFolder at(flac());
   at.store.set("s1", {});
   at.begin();
   at.io.run_for(std::chrono::milliseconds(1));
@@ -160,7 +160,7 @@ TEST_CASE("a recording is archived when its files are closed", "[recording][P15]
 
 TEST_CASE("without archive and keys nothing is changed, but what was begun is ended",
           "[recording][P12]") {
-  At at({});
+  ArchiverFolder at({});
   at.raw("s1", test::mixed_bytes(1000));
   at.raw("s2", test::mixed_bytes(1000));
   REQUIRE(recording::archive_track({at.dir.path(),
@@ -179,7 +179,7 @@ TEST_CASE("without archive and keys nothing is changed, but what was begun is en
 
 TEST_CASE("a telephone call stays as it came, encrypted if there is a key", "[recording][P15]") {
   const bool encrypted = GENERATE(false, true);
-  At at(flac(), encrypted ? test::masters(test::key_a) : recording::MasterKeys());
+  ArchiverFolder at(flac(), encrypted ? test::masters(test::key_a) : recording::MasterKeys());
   const transcript::AudioFormat pcmu{transcript::AudioEncoding::pcmu, 8000};
   at.raw("s1", test::mixed_bytes(8000));
   at.store.set("s1", {.format = pcmu});
@@ -192,7 +192,8 @@ TEST_CASE("a telephone call stays as it came, encrypted if there is a key", "[re
 }
 
 TEST_CASE("every export is the same before and after the archive", "[recording][P15]") {
-  At at(flac(), GENERATE(false, true) ? test::masters(test::key_a) : recording::MasterKeys());
+  ArchiverFolder at(flac(),
+                    GENERATE(false, true) ? test::masters(test::key_a) : recording::MasterKeys());
   at.raw("s1", test::mixed_bytes(400'000));
   test::write(at.dir / "s1" / "1.assistant.pcm", test::mixed_bytes(300'002));
   AudioTimeline::Runs runs{{AudioTrack::user, "", 0, -1, 0, {}},
@@ -246,7 +247,7 @@ TEST_CASE("every export is the same before and after the archive", "[recording][
 
 TEST_CASE("an archive that fails leaves the audio, is counted, and is tried again",
           "[recording][P6]") {
-  At at(flac());
+  ArchiverFolder at(flac());
   at.raw("s1", test::mixed_bytes(10'000));
   test::write(at.dir / "s1" / "1.user.tmp" / "in the way", "");
   at.store.set("s1", {});
@@ -261,7 +262,7 @@ TEST_CASE("an archive that fails leaves the audio, is counted, and is tried agai
 
 TEST_CASE("an erasure breaks off the archive of its session, and nothing is left",
           "[recording][erase][P10]") {
-  At at(flac(), test::masters(test::key_a));
+  ArchiverFolder at(flac(), test::masters(test::key_a));
   at.begin();
   at.io.run_for(std::chrono::milliseconds(1));
   for (int round = 0; round < 5; ++round) {
@@ -280,7 +281,7 @@ TEST_CASE("an erasure breaks off the archive of its session, and nothing is left
 }
 
 TEST_CASE("an attempt that is archived takes no further audio", "[recording][P6][P14]") {
-  At at(flac());
+  ArchiverFolder at(flac());
   at.raw("s1", test::mixed_bytes(10'000));
   at.store.set("s1", {});
   at.begin();
@@ -296,7 +297,7 @@ TEST_CASE("recording.delete_when removes the audio of a complete transcript, and
           "[recording][P15]") {
   RecordingArchiver::Options options;
   options.delete_when_complete = true;
-  At at(options, test::masters(test::key_a));
+  ArchiverFolder at(options, test::masters(test::key_a));
   at.raw("complete", test::mixed_bytes(1000));
   at.raw("gaps", test::mixed_bytes(1000));
   at.store.set("complete", {.complete = true});

@@ -13,11 +13,13 @@
 #include <thread>
 #include <vector>
 
+#include "tests/server/recording/support.hpp"
 #include "tests/server/relay/audio/decoded.hpp"
-#include "tests/support/temp_dir.hpp"
 
 using namespace verbatim;
 using namespace verbatim::relay;
+using test::pcm24;
+using test::result_of;
 using transcript::AudioEncoding;
 using transcript::AudioFormat;
 using transcript::AudioTrack;
@@ -26,20 +28,10 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr AudioFormat pcm24{AudioEncoding::pcm16, 24000};
 constexpr std::size_t seconds = 48'000;  ///< bytes of one
 
-template <class T, class Call>
-T result_of(const Call& call) {
-  auto answer = std::make_shared<std::promise<T>>();
-  auto future = answer->get_future();
-  call([answer](T value) { answer->set_value(std::move(value)); });
-  REQUIRE(future.wait_for(std::chrono::seconds(30)) == std::future_status::ready);
-  return future.get();
-}
-
 /// Samples that count up, as bytes.
-std::string counted(std::size_t bytes) {
+std::string counted_bytes(std::size_t bytes) {
   std::string out(bytes, '\0');
   for (std::size_t i = 0; i + 1 < bytes; i += 2) {
     out[i] = static_cast<char>(i / 2);
@@ -48,12 +40,12 @@ std::string counted(std::size_t bytes) {
   return out;
 }
 
-struct Recorded {
+struct RecordedForExport {
   test::TempDir dir;
   Log log{{.level = LogLevel::error}};
   Recordings recordings{{.directory = dir / "recordings", .exports_max = 2}, log};
   AudioTimeline::Runs runs = {};
-  ~Recorded() { recordings.finish(); }
+  ~RecordedForExport() { recordings.finish(); }
 
   fs::path file(const char* name) const { return dir / "recordings" / "s1" / name; }
   void said(AudioTrack track, const std::string& bytes, const AudioFormat& format = pcm24) {
@@ -94,9 +86,9 @@ std::optional<std::string> rest(RecordingExport& of) {
 }  // namespace
 
 TEST_CASE("a recording as FLAC has the samples of its WAV file", "[recording][P15]") {
-  Recorded at;
-  at.said(AudioTrack::user, counted(3 * seconds));
-  at.said(AudioTrack::assistant, counted(2 * seconds + 2));
+  RecordedForExport at;
+  at.said(AudioTrack::user, counted_bytes(3 * seconds));
+  at.said(AudioTrack::assistant, counted_bytes(2 * seconds + 2));
   const AudioExport wanted =
       GENERATE(AudioExport{}, AudioExport{AudioTrack::user, false, {}},
                AudioExport{AudioTrack::assistant, true, {}}, AudioExport{{}, false, "a1"});
@@ -122,7 +114,7 @@ TEST_CASE("a recording as FLAC has the samples of its WAV file", "[recording][P1
 }
 
 TEST_CASE("a telephone call is decoded before it is encoded, at its own rate", "[recording][P15]") {
-  Recorded at;
+  RecordedForExport at;
   at.said(AudioTrack::user, std::string("\xFF\x00\x80\x7F", 4), {AudioEncoding::pcmu, 8000});
   const auto flac = rest(*at.begin(audio::Format::flac, {AudioTrack::user, false, {}}));
   REQUIRE(flac);
@@ -135,9 +127,9 @@ TEST_CASE("a telephone call is decoded before it is encoded, at its own rate", "
 }
 
 TEST_CASE("a long recording leaves in pieces that count as short answers", "[recording]") {
-  Recorded at;
+  RecordedForExport at;
   const auto format = GENERATE(audio::Format::flac, audio::Format::opus);
-  at.said(AudioTrack::user, counted(30 * seconds));
+  at.said(AudioTrack::user, counted_bytes(30 * seconds));
   const auto exported = at.begin(format);
   std::size_t pieces = 0;
   std::size_t longest = 0;
@@ -154,9 +146,9 @@ TEST_CASE("a long recording leaves in pieces that count as short answers", "[rec
 
 TEST_CASE("an export of a session that is erased meanwhile ends, in silence as well",
           "[recording][erase][P10]") {
-  Recorded at;
-  at.said(AudioTrack::user, counted(2 * seconds));
-  at.said(AudioTrack::assistant, counted(2 * seconds));
+  RecordedForExport at;
+  at.said(AudioTrack::user, counted_bytes(2 * seconds));
+  at.said(AudioTrack::assistant, counted_bytes(2 * seconds));
   at.runs.back().at_ms = 60'000;  // nothing is said for a minute
   const auto format = GENERATE(audio::Format::flac, audio::Format::opus);
   const auto exported = at.begin(format);
@@ -169,8 +161,8 @@ TEST_CASE("an export of a session that is erased meanwhile ends, in silence as w
 }
 
 TEST_CASE("an export of a file that is cut meanwhile ends", "[recording][P6]") {
-  Recorded at;
-  at.said(AudioTrack::user, counted(4 * seconds));
+  RecordedForExport at;
+  at.said(AudioTrack::user, counted_bytes(4 * seconds));
   const auto exported = at.begin(audio::Format::flac);
   REQUIRE(next(*exported));
   const auto audio = at.audio();
@@ -181,8 +173,8 @@ TEST_CASE("an export of a file that is cut meanwhile ends", "[recording][P6]") {
 }
 
 TEST_CASE("a file that cannot be read ends the export", "[recording][P6]") {
-  Recorded at;
-  at.said(AudioTrack::user, counted(4 * seconds));
+  RecordedForExport at;
+  at.said(AudioTrack::user, counted_bytes(4 * seconds));
   const auto exported = at.begin(audio::Format::flac);
   REQUIRE(next(*exported));
   fs::rename(at.file("1.user.pcm"), at.file("moved"));
@@ -194,8 +186,8 @@ TEST_CASE(
     "recording.exports_max bounds the exports made at once, and one that is given up frees its "
     "place",
     "[recording][limits]") {
-  Recorded at;
-  at.said(AudioTrack::user, counted(4 * seconds));
+  RecordedForExport at;
+  at.said(AudioTrack::user, counted_bytes(4 * seconds));
   const auto one = at.begin(audio::Format::opus);
   auto other = at.begin(audio::Format::opus);
   CHECK(at.recordings.permit_export() == nullptr);
@@ -210,8 +202,8 @@ TEST_CASE(
 
 TEST_CASE("an export that is given up while it encodes frees its place afterwards",
           "[recording][limits]") {
-  Recorded at;
-  at.said(AudioTrack::user, counted(4 * seconds));
+  RecordedForExport at;
+  at.said(AudioTrack::user, counted_bytes(4 * seconds));
   std::promise<void> go;
   at.recordings.encode([blocked = go.get_future().share()] { blocked.wait(); });
   auto exported = at.begin(audio::Format::flac);
@@ -228,8 +220,8 @@ TEST_CASE("an export that is given up while it encodes frees its place afterward
 
 TEST_CASE("exports take turns: a long one does not delay a short one until its end",
           "[recording][fair]") {
-  Recorded at;
-  at.said(AudioTrack::user, counted(10 * seconds));
+  RecordedForExport at;
+  at.said(AudioTrack::user, counted_bytes(10 * seconds));
   std::vector<int> order;
   std::promise<void> go;
   at.recordings.encode([blocked = go.get_future().share()] { blocked.wait(); });

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <catch2/catch.hpp>
-#include <chrono>
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
@@ -17,10 +16,12 @@
 #include <vector>
 
 #include "base/json/tree.hpp"
-#include "tests/support/temp_dir.hpp"
+#include "tests/server/recording/support.hpp"
 
 using namespace verbatim;
 using namespace verbatim::relay;
+using test::pcm24;
+using test::result_of;
 using transcript::AudioEncoding;
 using transcript::AudioFormat;
 using transcript::AudioTrack;
@@ -29,18 +30,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr AudioFormat pcm24{AudioEncoding::pcm16, 24000};
 constexpr AudioFormat telephone{AudioEncoding::pcmu, 8000};
 constexpr std::size_t ms = 48;  ///< bytes of one
-
-template <class T, class Call>
-T result_of(const Call& call) {
-  auto answer = std::make_shared<std::promise<T>>();
-  auto future = answer->get_future();
-  call([answer](T value) { answer->set_value(std::move(value)); });
-  REQUIRE(future.wait_for(std::chrono::seconds(60)) == std::future_status::ready);
-  return future.get();
-}
 
 /// Samples of either sign that get louder, as bytes.
 std::string rising(std::size_t bytes) {
@@ -54,12 +45,12 @@ std::string rising(std::size_t bytes) {
   return out;
 }
 
-struct Recorded {
+struct RecordedForPeaks {
   test::TempDir dir;
   Log log{{.level = LogLevel::error}};
   Recordings recordings{{.directory = dir / "recordings"}, log};
   AudioTimeline::Runs runs = {};
-  ~Recorded() { recordings.finish(); }
+  ~RecordedForPeaks() { recordings.finish(); }
 
   fs::path file(const char* name = "1.peaks") const { return dir / "recordings" / "s1" / name; }
   void said(AudioTrack track, std::int64_t at_ms, const std::string& bytes,
@@ -97,7 +88,7 @@ std::optional<std::string> kept(RecordingPeaks& peaks) {
 }
 
 /// The values of a channel of the WAV file, computed in another way.
-std::vector<int> expected(Recorded& at, std::size_t channel, std::size_t value_frames) {
+std::vector<int> expected(RecordedForPeaks& at, std::size_t channel, std::size_t value_frames) {
   const auto audio = at.audio();
   const auto wav = result_of<std::optional<std::string>>([&](auto done) {
     at.recordings.read(audio, 0, static_cast<std::size_t>(audio.timeline->bytes()), done);
@@ -120,7 +111,7 @@ std::vector<int> expected(Recorded& at, std::size_t channel, std::size_t value_f
 
 TEST_CASE("peaks are the largest samples of the WAV file, twenty times a second",
           "[recording][P15]") {
-  Recorded at;
+  RecordedForPeaks at;
   at.said(AudioTrack::user, 100, rising(3070 * ms));
   at.said(AudioTrack::user, 60'000, rising(120 * ms));
   at.said(AudioTrack::assistant, 2030, std::string(500 * ms, '\0') + rising(900 * ms));
@@ -137,7 +128,7 @@ TEST_CASE("peaks are the largest samples of the WAV file, twenty times a second"
 }
 
 TEST_CASE("the loudest sample is full scale, and only silence is zero", "[recording][P15]") {
-  Recorded at;
+  RecordedForPeaks at;
   const auto said = [&](std::int64_t at_ms, const char* sample) {
     std::string audio(50 * ms, '\0');
     audio.replace(20, 2, sample, 2);
@@ -156,7 +147,7 @@ TEST_CASE("the loudest sample is full scale, and only silence is zero", "[record
 
 TEST_CASE("the peaks of a telephone call of an hour are fewer, and as long as the call",
           "[recording][limits][P15]") {
-  Recorded at;
+  RecordedForPeaks at;
   at.said(AudioTrack::user, 0, std::string(8000, '\x00'), telephone);
   at.said(AudioTrack::user, 3'599'000, std::string(8000, '\x80'), telephone);
   const auto peaks = at.peaks();
@@ -174,7 +165,7 @@ TEST_CASE("the peaks of a telephone call of an hour are fewer, and as long as th
 
 TEST_CASE("the peaks of a call of many hours have a rate that is not whole",
           "[recording][limits]") {
-  Recorded at;
+  RecordedForPeaks at;
   at.said(AudioTrack::user, 0, std::string(8, '\x00'), telephone);
   at.said(AudioTrack::user, 10'000'000, std::string(8, '\x00'), telephone);
   const auto peaks = at.peaks();
@@ -186,7 +177,7 @@ TEST_CASE("the peaks of a call of many hours have a rate that is not whole",
 
 TEST_CASE("an index with a time that cannot be costs neither memory nor time",
           "[recording][limits]") {
-  Recorded at;
+  RecordedForPeaks at;
   at.said(AudioTrack::user, 0, rising(100 * ms));
   at.said(AudioTrack::user, 1'000'000'000'000, rising(100 * ms));
   const auto peaks = at.peaks();
@@ -195,7 +186,7 @@ TEST_CASE("an index with a time that cannot be costs neither memory nor time",
 }
 
 TEST_CASE("peaks are kept beside the audio, for the owner alone", "[recording][P10][P15]") {
-  Recorded at;
+  RecordedForPeaks at;
   at.said(AudioTrack::user, 0, rising(400 * ms));
   const auto first = at.peaks();
   CHECK_FALSE(kept(*first));
@@ -209,7 +200,7 @@ TEST_CASE("peaks are kept beside the audio, for the owner alone", "[recording][P
 }
 
 TEST_CASE("kept peaks that are cut, changed or of other audio are not used", "[recording][P6]") {
-  Recorded at;
+  RecordedForPeaks at;
   at.said(AudioTrack::user, 0, rising(400 * ms));
   const auto peaks = at.peaks();
   REQUIRE(computed(*peaks));
@@ -233,7 +224,7 @@ TEST_CASE("kept peaks that are cut, changed or of other audio are not used", "[r
 
 TEST_CASE("peaks of a session that is erased meanwhile end, and bring no folder back",
           "[recording][erase][P10]") {
-  Recorded at;
+  RecordedForPeaks at;
   at.said(AudioTrack::user, 0, rising(400 * ms));
   const auto peaks = at.peaks();
   const auto erase = [&] {
@@ -262,7 +253,7 @@ TEST_CASE("peaks of a session that is erased meanwhile end, and bring no folder 
 }
 
 TEST_CASE("a disk that takes no peaks only means that they are not kept", "[recording][P6]") {
-  Recorded at;
+  RecordedForPeaks at;
   at.said(AudioTrack::user, 0, rising(400 * ms));
   fs::create_directories(at.file() / "in the place of the file");
   const auto peaks = at.peaks();

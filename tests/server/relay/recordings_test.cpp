@@ -4,20 +4,19 @@
 #include <sys/stat.h>
 
 #include <catch2/catch.hpp>
-#include <chrono>
 #include <cstdint>
 #include <fstream>
-#include <future>
-#include <iterator>
 #include <string>
 
 #include "base/json/tree.hpp"
 #include "config/settings.hpp"
 #include "server/relay/access/token_terms.hpp"
-#include "tests/support/temp_dir.hpp"
+#include "tests/server/recording/support.hpp"
 
 using namespace verbatim;
 using namespace verbatim::relay;
+using test::content_of;
+using test::result_of;
 using test::TempDir;
 using transcript::AudioTrack;
 
@@ -34,24 +33,9 @@ struct Folder {
   fs::path file(const std::string& name) const { return dir / "recordings" / name; }
 };
 
-std::string content(const fs::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
-/// The answer of a call that another thread gives.
-template <class T, class Call>
-T answer_of(const Call& call) {
-  auto answer = std::make_shared<std::promise<T>>();
-  auto future = answer->get_future();
-  call([answer](T value) { answer->set_value(std::move(value)); });
-  REQUIRE(future.wait_for(std::chrono::seconds(30)) == std::future_status::ready);
-  return future.get();
-}
-
 /// Whether nothing of the session is left, also if there was nothing.
 bool nothing_left_after_erasing(Recordings& recordings, const std::string& id) {
-  return answer_of<bool>([&](auto done) { recordings.erase(id, done); });
+  return result_of<bool>([&](auto done) { recordings.erase(id, done); });
 }
 
 }  // namespace
@@ -66,15 +50,15 @@ TEST_CASE("a session has a file for each speaker, which only the owner can read"
     CHECK(sink->append(AudioTrack::user, "cd"));
     CHECK(sink->append(AudioTrack::assistant, "ef"));
   }
-  CHECK(content(at.file("s1/2.user.pcm")) == "abcd");
-  CHECK(content(at.file("s1/2.assistant.pcm")) == "ef");
+  CHECK(content_of(at.file("s1/2.user.pcm")) == "abcd");
+  CHECK(content_of(at.file("s1/2.assistant.pcm")) == "ef");
   struct stat status {};
   REQUIRE(::stat(at.file("s1/2.user.pcm").c_str(), &status) == 0);
   CHECK((status.st_mode & 0777U) == 0600);
   REQUIRE(::stat(at.file("s1").c_str(), &status) == 0);
   CHECK((status.st_mode & 0777U) == 0700);
   const auto measured =
-      answer_of<Recordings::Measured>([&](auto done) { at.recordings.measure("s1", 2, done); });
+      result_of<Recordings::Measured>([&](auto done) { at.recordings.measure("s1", 2, done); });
   REQUIRE(measured);
   CHECK(measured->sizes.user == 4);
   CHECK(measured->sizes.assistant == 2);
@@ -90,7 +74,7 @@ TEST_CASE("an attempt that goes on continues its files, and cuts off no byte of 
   CHECK(sink->begins_at(AudioTrack::assistant) == 0);
   CHECK(sink->append(AudioTrack::user, "de"));
   CHECK(sink->append(AudioTrack::user, "fg"));
-  CHECK(content(at.file("s1/1.user.pcm")) ==
+  CHECK(content_of(at.file("s1/1.user.pcm")) ==
         "abc\xff"
         "defg");
 }
@@ -99,7 +83,7 @@ TEST_CASE("erasing a session removes its files, and those of no other", "[record
   Folder at;
   for (const char* const id : {"s1", "s1.2", "s2", "..", "."})
     CHECK(at.recordings.open(id, 1)->append(AudioTrack::user, "ab"));
-  CHECK(content(at.file("%../1.user.pcm")) == "ab");
+  CHECK(content_of(at.file("%../1.user.pcm")) == "ab");
   CHECK(nothing_left_after_erasing(at.recordings, "s1"));
   CHECK_FALSE(fs::exists(at.file("s1")));
   CHECK(nothing_left_after_erasing(at.recordings, ".."));

@@ -20,9 +20,10 @@ using verbatim::test::MemoryJournal;
 namespace {
 
 /// A client that reads everything at once.
-class Client final : public Peer {
+class ReadingClient final : public Peer {
  public:
-  Client(const Executor& executor, std::function<void()> on_message, std::uint16_t& close_code)
+  ReadingClient(const Executor& executor, std::function<void()> on_message,
+                std::uint16_t& close_code)
       : ended_(executor), on_message_(std::move(on_message)), close_code_(close_code) {}
 
   Awaitable<Received> read() override {
@@ -89,7 +90,7 @@ std::uint16_t closed_after(int looks) {
             session::test::usual_options(), journal, now());
         SessionDriver driver(
             worker, std::move(conversation), journal,
-            std::make_unique<Client>(worker.executor(), on_message, close_code), upstream,
+            std::make_unique<ReadingClient>(worker.executor(), on_message, close_code), upstream,
             {.ping_interval = std::chrono::minutes(1), .close_timeout = std::chrono::minutes(1)},
             log);
         co_await driver.run();

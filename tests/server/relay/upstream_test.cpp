@@ -33,7 +33,7 @@ namespace {
 
 /// Accepts WebSockets and sends one message that repeats the request's target and credentials; for
 /// the model "host" the Host header.
-class Echo final : public HttpService {
+class EchoService final : public HttpService {
  public:
   Awaitable<HttpResponse> answer(HttpRequest) override { co_return HttpResponse{}; }
 
@@ -61,18 +61,18 @@ class Echo final : public HttpService {
     co_return std::nullopt;
   }
 
-  explicit Echo(std::string refusal) : refusal_(std::move(refusal)) {}
+  explicit EchoService(std::string refusal) : refusal_(std::move(refusal)) {}
 
  private:
   std::string refusal_;
 };
 
 /// A provider's server on a loopback address.
-class Door {
+class ProviderServer {
  public:
   /// `refusal`: the body with which it refuses the model "refused".
-  explicit Door(const std::string& host, const std::filesystem::path& tls_dir,
-                std::string refusal = {})
+  explicit ProviderServer(const std::string& host, const std::filesystem::path& tls_dir,
+                          std::string refusal = {})
       : metrics_(1),
         worker_(metrics_.tally(0)),
         service_(std::move(refusal)),
@@ -83,7 +83,7 @@ class Door {
                   {{worker_.executor(), &service_}}, log_) {
     listener_.start();
   }
-  ~Door() { worker_.join(); }
+  ~ProviderServer() { worker_.join(); }
 
   std::uint16_t port() const { return listener_.port(); }
   std::string authority() const { return listener_.url().substr(listener_.url().find("//") + 2); }
@@ -94,22 +94,22 @@ class Door {
   Log log_{{}};
   Metrics metrics_;
   Worker worker_;
-  Echo service_;
+  EchoService service_;
   CertificateFiles files_;
   ServerTls tls_;
   Listener listener_;
 };
 
-struct Outcome {
+struct DialOutcome {
   std::string message;  ///< the first one that came
   std::optional<DialFailure> failure;
 };
 
 Awaitable<void> dial_once(const Upstream& upstream, Executor executor, Upstream::Wanted wanted,
-                          std::promise<Outcome>& done) {
+                          std::promise<DialOutcome>& done) {
   Dial handle;
   auto dialled = co_await upstream.dial(executor, std::move(wanted), handle);
-  Outcome outcome;
+  DialOutcome outcome;
   if (!dialled) {
     outcome.failure = dialled.error();
   } else {
@@ -120,9 +120,10 @@ Awaitable<void> dial_once(const Upstream& upstream, Executor executor, Upstream:
   done.set_value(outcome);
 }
 
-Outcome dial(Door& door, verbatim::config::Upstream settings, Upstream::Wanted wanted) {
+DialOutcome dial(ProviderServer& door, verbatim::config::Upstream settings,
+                 Upstream::Wanted wanted) {
   const Upstream upstream(std::move(settings));
-  std::promise<Outcome> done;
+  std::promise<DialOutcome> done;
   asio::co_spawn(door.executor(), dial_once(upstream, door.executor(), std::move(wanted), done),
                  [](std::exception_ptr bug) {
                    if (bug) std::rethrow_exception(bug);
@@ -130,11 +131,12 @@ Outcome dial(Door& door, verbatim::config::Upstream settings, Upstream::Wanted w
   return done.get_future().get();
 }
 
-Outcome dial(Door& door, verbatim::config::Upstream settings, const std::string& model = "m") {
+DialOutcome dial(ProviderServer& door, verbatim::config::Upstream settings,
+                 const std::string& model = "m") {
   return dial(door, std::move(settings), Upstream::Wanted{model});
 }
 
-verbatim::config::Upstream to(const std::string& url, const Door& door) {
+verbatim::config::Upstream to(const std::string& url, const ProviderServer& door) {
   verbatim::config::Upstream settings = verbatim::config::Settings().upstream;
   settings.url = url;
   settings.ca_file = door.files().certificate;
@@ -146,7 +148,7 @@ verbatim::config::Upstream to(const std::string& url, const Door& door) {
 TEST_CASE("the provider is reached over TLS with its key and the model in the query",
           "[upstream][P9]") {
   TempDir dir;
-  Door door("127.0.0.1", dir.path());
+  ProviderServer door("127.0.0.1", dir.path());
   auto settings = to("wss://" + door.authority() + "/v1/realtime", door);
   settings.api_key = Secret("sk-test");
   REQUIRE(dial(door, settings, "gpt x").message == "/v1/realtime?model=gpt%20x Bearer sk-test ");
@@ -156,7 +158,7 @@ TEST_CASE("the provider is reached over TLS with its key and the model in the qu
 TEST_CASE("a transcription session connects with its intent and without a model, for any URL",
           "[upstream][P9]") {
   TempDir dir;
-  Door door("127.0.0.1", dir.path());
+  ProviderServer door("127.0.0.1", dir.path());
   const auto asked = [&](const std::string& query, const std::string& parameter = "model") {
     auto settings = to("wss://" + door.authority() + "/v1/realtime" + query, door);
     settings.model_parameter = parameter;
@@ -173,7 +175,7 @@ TEST_CASE("a transcription session connects with its intent and without a model,
 
 TEST_CASE("Azure's key header, and its preview's parameters", "[upstream][P9]") {
   TempDir dir;
-  Door door("127.0.0.1", dir.path());
+  ProviderServer door("127.0.0.1", dir.path());
   auto settings =
       to("wss://" + door.authority() + "/openai/realtime?api-version=2025-04-01-preview", door);
   settings.api_key = Secret("azure");
@@ -188,7 +190,7 @@ TEST_CASE("Azure's key header, and its preview's parameters", "[upstream][P9]") 
 
 TEST_CASE("a key for Basic authentication goes as it is", "[upstream][P9]") {
   TempDir dir;
-  Door door("127.0.0.1", dir.path());
+  ProviderServer door("127.0.0.1", dir.path());
   auto settings =
       to("wss://" + door.authority() + "/api/v1/realtime/session?key=k&protocol=realtime", door);
   settings.api_key = Secret("aW53b3JsZDprZXk=");
@@ -200,18 +202,18 @@ TEST_CASE("a key for Basic authentication goes as it is", "[upstream][P9]") {
 
 TEST_CASE("a certificate of an unknown issuer is refused", "[upstream][P10]") {
   TempDir dir;
-  Door door("127.0.0.1", dir.path());
+  ProviderServer door("127.0.0.1", dir.path());
   auto settings = to("wss://" + door.authority(), door);
   settings.ca_file.clear();
-  const Outcome outcome = dial(door, settings);
+  const DialOutcome outcome = dial(door, settings);
   REQUIRE(outcome.failure);
   REQUIRE(outcome.failure->why.find("no secure connection") == 0);
 }
 
 TEST_CASE("a certificate for another name is refused", "[upstream][P10]") {
   TempDir dir;
-  Door door("127.0.0.2", dir.path());  // the certificate is for localhost, 127.0.0.1, ::1
-  const Outcome outcome = dial(door, to("wss://" + door.authority(), door));
+  ProviderServer door("127.0.0.2", dir.path());  // the certificate is for localhost, 127.0.0.1, ::1
+  const DialOutcome outcome = dial(door, to("wss://" + door.authority(), door));
   REQUIRE(outcome.failure);
   REQUIRE(outcome.failure->why.find("no secure connection") == 0);
 }
@@ -219,8 +221,8 @@ TEST_CASE("a certificate for another name is refused", "[upstream][P10]") {
 TEST_CASE("a provider's refusal of the upgrade is reported in our words, with status and code",
           "[upstream][P10]") {
   TempDir dir;
-  Door door("127.0.0.1", dir.path());
-  const Outcome outcome = dial(door, to("wss://" + door.authority(), door), "forbidden");
+  ProviderServer door("127.0.0.1", dir.path());
+  const DialOutcome outcome = dial(door, to("wss://" + door.authority(), door), "forbidden");
   REQUIRE(outcome.failure);
   REQUIRE(outcome.failure->refused);
   REQUIRE(outcome.failure->why ==
@@ -247,11 +249,11 @@ TEST_CASE("of a refusal's text only a code that is a plain word is repeated", "[
   };
   for (const auto& [body, code] : refusals) {
     INFO(body);
-    Door door("127.0.0.1", {}, body);
+    ProviderServer door("127.0.0.1", {}, body);
     verbatim::config::Upstream settings = verbatim::config::Settings().upstream;
     settings.url = "ws://" + door.authority();
     settings.api_key = Secret(key);
-    const Outcome outcome = dial(door, settings, "refused");
+    const DialOutcome outcome = dial(door, settings, "refused");
     REQUIRE(outcome.failure);
     CHECK(outcome.failure->why ==
           "the provider refused the connection (HTTP status 401" + code + ")");
@@ -278,13 +280,13 @@ TEST_CASE("a provider that is not there is named", "[upstream]") {
   TempDir dir;
   std::string gone;
   {
-    Door door("127.0.0.1", {});
+    ProviderServer door("127.0.0.1", {});
     gone = door.authority();
   }
-  Door here("127.0.0.1", {});
+  ProviderServer here("127.0.0.1", {});
   verbatim::config::Upstream settings = verbatim::config::Settings().upstream;
   settings.url = "ws://" + gone;
-  const Outcome outcome = dial(here, settings);
+  const DialOutcome outcome = dial(here, settings);
   REQUIRE(outcome.failure);
   REQUIRE_FALSE(outcome.failure->refused);
   REQUIRE(outcome.failure->why.find("cannot connect to " + gone) == 0);
@@ -292,14 +294,14 @@ TEST_CASE("a provider that is not there is named", "[upstream]") {
 
 TEST_CASE("a TLS handshake that stalls is given up", "[upstream][P11]") {
   // A listener whose backlog accepts and whose program never answers.
-  Door door("127.0.0.1", {});
+  ProviderServer door("127.0.0.1", {});
   asio::io_context context;
   asio::basic_socket_acceptor<tcp, Executor> mute(context.get_executor(),
                                                   {asio::ip::make_address("127.0.0.1"), 0});
   verbatim::config::Upstream settings = verbatim::config::Settings().upstream;
   settings.url = "wss://127.0.0.1:" + std::to_string(mute.local_endpoint().port());
   settings.connect_timeout = std::chrono::milliseconds(100);
-  const Outcome outcome = dial(door, settings);
+  const DialOutcome outcome = dial(door, settings);
   REQUIRE(outcome.failure);
   REQUIRE(outcome.failure->why.find("upstream.connect_timeout") != std::string::npos);
 }
@@ -309,7 +311,7 @@ namespace {
 /// A proxy for one connection: records the CONNECT request, then passes bytes both ways.
 class Proxy {
  public:
-  explicit Proxy(Door& door, std::string answer)
+  explicit Proxy(ProviderServer& door, std::string answer)
       : acceptor_(door.executor(), {asio::ip::make_address("127.0.0.1"), 0}),
         answer_(std::move(answer)),
         target_port_(door.port()) {
@@ -355,7 +357,7 @@ class Proxy {
 
 TEST_CASE("an outbound proxy is asked for a tunnel, and TLS goes through it", "[upstream]") {
   TempDir dir;
-  Door door("127.0.0.1", dir.path());
+  ProviderServer door("127.0.0.1", dir.path());
   Proxy proxy(door, "HTTP/1.1 200 Connection established\r\n\r\n");
   auto settings = to("wss://" + door.authority() + "/x", door);
   settings.proxy = proxy.url("user:pass@");
@@ -366,7 +368,7 @@ TEST_CASE("an outbound proxy is asked for a tunnel, and TLS goes through it", "[
 }
 
 TEST_CASE("an outbound proxy gets the IPv6 address of a provider in brackets", "[upstream][P9]") {
-  Door door("127.0.0.1", {});
+  ProviderServer door("127.0.0.1", {});
   Proxy proxy(door, "HTTP/1.1 200 Connection established\r\n\r\n");
   verbatim::config::Upstream settings = verbatim::config::Settings().upstream;
   const std::string provider = "[2001:db8::1]:8443";
@@ -378,11 +380,11 @@ TEST_CASE("an outbound proxy gets the IPv6 address of a provider in brackets", "
 
 TEST_CASE("a proxy's refusal is reported by its status only", "[upstream][P10]") {
   TempDir dir;
-  Door door("127.0.0.1", dir.path());
+  ProviderServer door("127.0.0.1", dir.path());
   Proxy proxy(door, "HTTP/1.1 407 No good: user:pass\r\n\r\n");
   auto settings = to("wss://" + door.authority(), door);
   settings.proxy = proxy.url("");
-  const Outcome outcome = dial(door, settings);
+  const DialOutcome outcome = dial(door, settings);
   REQUIRE(outcome.failure);
   REQUIRE(outcome.failure->why == "the proxy refused the tunnel (HTTP status 407)");
 }
@@ -392,7 +394,7 @@ namespace {
 /// A provider that answers an upgrade correctly, with these additional header lines.
 class Answering {
  public:
-  Answering(Door& door, std::string lines)
+  Answering(ProviderServer& door, std::string lines)
       : acceptor_(door.executor(), {asio::ip::make_address("127.0.0.1"), 0}),
         lines_(std::move(lines)) {
     asio::co_spawn(door.executor(), serve(), [](std::exception_ptr) {});
@@ -428,7 +430,7 @@ class Answering {
 
 TEST_CASE("a provider that chooses an extension or a subprotocol unasked is refused",
           "[upstream][P9]") {
-  Door door("127.0.0.1", {});
+  ProviderServer door("127.0.0.1", {});
   const auto outcome = [&door](const std::string& lines) {
     const Answering provider(door, lines);
     verbatim::config::Upstream settings = verbatim::config::Settings().upstream;
@@ -453,7 +455,7 @@ TEST_CASE("a provider that chooses an extension or a subprotocol unasked is refu
 
 TEST_CASE("a client that speaks only TLS 1.1 is refused", "[tls][P10]") {
   TempDir dir;
-  Door door("127.0.0.1", dir.path());
+  ProviderServer door("127.0.0.1", dir.path());
   asio::io_context context;
   asio::ssl::context old(asio::ssl::context::tls_client);
   SSL_CTX_set_security_level(old.native_handle(), 0);

@@ -5,13 +5,13 @@
 
 using namespace verbatim;
 using namespace verbatim::repair;
-using Clock = Queue::Clock;
+using QueueClock = Queue::Clock;
 using namespace std::chrono_literals;
 
 namespace {
 
 store::RepairableAttempt attempt(const char* session, int number = 1) { return {session, number}; }
-const auto never = [] { FAIL("not expected"); };
+const auto not_expected = [] { FAIL("not expected"); };
 
 }  // namespace
 
@@ -21,28 +21,28 @@ TEST_CASE("an attempt waits once, and what is due longest comes first", "[P15][r
   queue.add(attempt("a"));
   CHECK(queue.size() == 1);
   CHECK(queue.has_room());
-  queue.put_back({attempt("b")}, Clock::now() - 1h);
+  queue.put_back({attempt("b")}, QueueClock::now() - 1h);
   CHECK_FALSE(queue.has_room());
-  CHECK(queue.take(Clock::now())->attempt == attempt("b"));
+  CHECK(queue.take(QueueClock::now())->attempt == attempt("b"));
   queue.finish();
-  CHECK(queue.take(Clock::now())->attempt == attempt("a"));
+  CHECK(queue.take(QueueClock::now())->attempt == attempt("a"));
   queue.finish();
-  CHECK_FALSE(queue.take(Clock::now()));
+  CHECK_FALSE(queue.take(QueueClock::now()));
 }
 
 TEST_CASE("a job that was put back waits, unless an operator asks for it", "[P15][repair]") {
   Queue queue(9);
-  const auto later = Clock::now() + 1h;
+  const auto later = QueueClock::now() + 1h;
   queue.put_back({attempt("a")}, later);
-  CHECK_FALSE(queue.take(Clock::now()));
+  CHECK_FALSE(queue.take(QueueClock::now()));
   CHECK(queue.next_due() == later);
   queue.ask(attempt("a"));
-  const auto job = queue.take(Clock::now());
+  const auto job = queue.take(QueueClock::now());
   REQUIRE(job);
   CHECK(job->again);
   queue.ask(attempt("a"));  // while it is in progress
   queue.put_back(*job, later);
-  CHECK(queue.take(Clock::now()));
+  CHECK(queue.take(QueueClock::now()));
 }
 
 TEST_CASE("a held session is not taken, and its job in progress has to stop",
@@ -50,13 +50,13 @@ TEST_CASE("a held session is not taken, and its job in progress has to stop",
   Queue queue(9);
   int done = 0;
   queue.hold(
-      "a", [&] { ++done; }, never);
+      "a", [&] { ++done; }, not_expected);
   CHECK(done == 1);
   queue.add(attempt("a"));
   queue.add(attempt("b"));
-  CHECK(queue.take(Clock::now())->attempt == attempt("b"));
+  CHECK(queue.take(QueueClock::now())->attempt == attempt("b"));
   CHECK_FALSE(queue.must_stop());
-  CHECK(queue.next_due() == Clock::time_point::max());
+  CHECK(queue.next_due() == QueueClock::time_point::max());
 
   bool interrupted = false;
   queue.hold(
@@ -68,11 +68,11 @@ TEST_CASE("a held session is not taken, and its job in progress has to stop",
   CHECK(done == 2);
 
   queue.hold(
-      "a", [&] { ++done; }, never);
+      "a", [&] { ++done; }, not_expected);
   queue.release("a");
-  CHECK_FALSE(queue.take(Clock::now()));  // held twice
+  CHECK_FALSE(queue.take(QueueClock::now()));  // held twice
   queue.release("a");
-  CHECK(queue.take(Clock::now())->attempt == attempt("a"));
+  CHECK(queue.take(QueueClock::now())->attempt == attempt("a"));
   queue.release("unknown");
 }
 
@@ -82,6 +82,6 @@ TEST_CASE("nothing is taken once it stops", "[repair]") {
   queue.stop();
   CHECK(queue.stopping());
   CHECK(queue.must_stop());
-  CHECK_FALSE(queue.take(Clock::now()));
-  queue.wait_until(Clock::now() + 1h);
+  CHECK_FALSE(queue.take(QueueClock::now()));
+  queue.wait_until(QueueClock::now() + 1h);
 }

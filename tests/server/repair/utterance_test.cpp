@@ -1,5 +1,6 @@
 // The utterances that are transcribed again, and the audio that is sent of them.
 #include "server/repair/utterance.hpp"
+#include "tests/server/recording/support.hpp"
 
 #include <catch2/catch.hpp>
 #include <string>
@@ -8,14 +9,13 @@
 using namespace verbatim;
 using namespace verbatim::repair;
 using namespace verbatim::transcript;
+using test::pcm8;
+using test::pcm8_bytes;
 
 namespace {
 
-constexpr AudioFormat pcm{AudioEncoding::pcm16, 8000};
-constexpr std::int64_t bytes(std::int64_t ms) { return ms * 16; }
-
 AudioPlaced speech(const char* item, std::int64_t from_ms, std::int64_t ms) {
-  return {AudioTrack::user, item, bytes(from_ms), bytes(ms), -1, pcm};
+  return {AudioTrack::user, item, pcm8_bytes(from_ms), pcm8_bytes(ms), -1, pcm8};
 }
 
 MergedTurn turn(const char* item, TurnStatus status, const char* words = "",
@@ -32,7 +32,7 @@ MergedTurn turn(const char* item, TurnStatus status, const char* words = "",
 /// A conversation whose turns each have a second of speech.
 struct Conversation {
   TranscriptView view;
-  Runs runs{{AudioTrack::user, {}, 0, -1, 0, pcm}};
+  Runs runs{{AudioTrack::user, {}, 0, -1, 0, pcm8}};
 
   void add(MergedTurn one, std::int64_t ms = 1000, bool gap = false) {
     one.ordinal = static_cast<int>(view.turns.size()) + 1;
@@ -120,18 +120,18 @@ TEST_CASE("a repair that the merge did not choose is not made again, unless it i
 
 TEST_CASE("an utterance is sent with 200 ms before and after it", "[P15][repair]") {
   const std::string user = constant(8 * 3000, 7);
-  const Runs runs{{AudioTrack::user, {}, 0, -1, 500, pcm}, speech("u", 1000, 500)};
+  const Runs runs{{AudioTrack::user, {}, 0, -1, 500, pcm8}, speech("u", 1000, 500)};
   const auto timeline = cut_utterance(runs, static_cast<std::int64_t>(user.size()), "u");
   REQUIRE(timeline);
   CHECK(timeline->starts_at_ms() == 500 + 1000 - margin_ms);
   CHECK(timeline->frames() == (500 + 2 * margin_ms) * 8);
   CHECK(timeline->channels() == 1);
-  CHECK(file_of(*timeline, user).substr(44) == user.substr(0, bytes(500 + 2 * margin_ms)));
+  CHECK(file_of(*timeline, user).substr(44) == user.substr(0, pcm8_bytes(500 + 2 * margin_ms)));
 }
 
 TEST_CASE("a margin ends with the audio and where another utterance begins", "[P15][repair]") {
   const std::string user = constant(8 * 1200, 7);
-  const Runs runs{{AudioTrack::user, {}, 0, -1, 0, pcm},
+  const Runs runs{{AudioTrack::user, {}, 0, -1, 0, pcm8},
                   speech("a", 50, 450),
                   speech("b", 500, 500),
                   speech("c", 1100, 50)};
@@ -150,13 +150,13 @@ TEST_CASE("a margin ends with the audio and where another utterance begins", "[P
 
 TEST_CASE("a pause in the client's audio is silence in the utterance", "[P15][repair]") {
   const std::string user = constant(8 * 200, 7);
-  const Runs runs{{AudioTrack::user, {}, 0, -1, 0, pcm},
-                  {AudioTrack::user, {}, bytes(100), -1, 300, pcm},
+  const Runs runs{{AudioTrack::user, {}, 0, -1, 0, pcm8},
+                  {AudioTrack::user, {}, pcm8_bytes(100), -1, 300, pcm8},
                   speech("u", 0, 200)};
   const auto timeline = cut_utterance(runs, static_cast<std::int64_t>(user.size()), "u");
   REQUIRE(timeline);
   CHECK(file_of(*timeline, user).substr(44) ==
-        user.substr(0, bytes(100)) + constant(8 * 200, 0) + user.substr(0, bytes(100)));
+        user.substr(0, pcm8_bytes(100)) + constant(8 * 200, 0) + user.substr(0, pcm8_bytes(100)));
 }
 
 TEST_CASE("G.711 is sent as 16-bit samples at its own rate", "[P15][repair]") {

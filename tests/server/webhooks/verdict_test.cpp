@@ -9,7 +9,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-constexpr TimeMs at = 1'445'412'480'000;  // 21 Oct 2015 07:28:00 GMT
+constexpr TimeMs called_at = 1'445'412'480'000;  // 21 Oct 2015 07:28:00 GMT
 using Pause = std::optional<std::chrono::milliseconds>;
 
 }  // namespace
@@ -27,27 +27,27 @@ TEST_CASE("2xx is delivered, 4xx is refused unless it is for now, all else is tr
 }
 
 TEST_CASE("Retry-After is seconds or any form of HTTP date", "[webhook]") {
-  CHECK(read_retry_after("8", "", at) == Pause(8s));
-  CHECK(read_retry_after("0", "", at) == Pause(0s));
+  CHECK(read_retry_after("8", "", called_at) == Pause(8s));
+  CHECK(read_retry_after("0", "", called_at) == Pause(0s));
   for (const char* date : {"Wed, 21 Oct 2015 07:29:30 GMT", "Wednesday, 21-Oct-15 07:29:30 GMT",
                            "Wed Oct 21 07:29:30 2015"})
-    CHECK(read_retry_after(date, "", at) == Pause(90s));
+    CHECK(read_retry_after(date, "", called_at) == Pause(90s));
 }
 
 TEST_CASE("a date counts from the answer's own date, since clocks differ", "[webhook]") {
   const char* const then = "Wed, 21 Oct 2015 09:00:30 GMT";
-  CHECK(read_retry_after(then, "Wed, 21 Oct 2015 09:00:00 GMT", at) == Pause(30s));
-  CHECK(read_retry_after(then, "yesterday-ish", at - 0) == Pause(92min + 30s));
+  CHECK(read_retry_after(then, "Wed, 21 Oct 2015 09:00:00 GMT", called_at) == Pause(30s));
+  CHECK(read_retry_after(then, "yesterday-ish", called_at - 0) == Pause(92min + 30s));
 }
 
 TEST_CASE("a Retry-After that is past, endless or nonsense does no harm", "[P11][webhook]") {
-  CHECK(read_retry_after("Wed, 21 Oct 2015 07:00:00 GMT", "", at) == Pause(0s));
-  const auto endless = read_retry_after("99999999999999999999999999", "", at);
+  CHECK(read_retry_after("Wed, 21 Oct 2015 07:00:00 GMT", "", called_at) == Pause(0s));
+  const auto endless = read_retry_after("99999999999999999999999999", "", called_at);
   REQUIRE(endless);
   CHECK(*endless > 24h);
   CHECK(*endless < 24h * 400);
   for (const char* nonsense : {"", "soon", "-5", "8, 9", "1.5", "0x10"})
-    CHECK_FALSE(read_retry_after(nonsense, "", at));
+    CHECK_FALSE(read_retry_after(nonsense, "", called_at));
 }
 
 TEST_CASE("the kept beginning of an answer is UTF-8 and bounded", "[P11][webhook]") {

@@ -26,7 +26,7 @@ bool is_private(const std::string& address) {
 }
 
 // Key, id, time, body and signature of the specification's own example.
-const std::string key = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+const std::string signing_key = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const std::string id = "msg_p5jXN8AQM9LWM0D4loKWxJek";
 const std::string signature = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=";
 constexpr std::int64_t time_s = 1614265330;
@@ -116,22 +116,22 @@ TEST_CASE("a webhook may go to any public address, also to one beside a private 
 }
 
 TEST_CASE("a webhook is signed as Standard Webhooks say", "[webhook]") {
-  CHECK(webhook_signature(key, id, time_s, body) == signature);
-  CHECK(webhook_signature(key + "\n", id, time_s, body) == signature);
+  CHECK(webhook_signature(signing_key, id, time_s, body) == signature);
+  CHECK(webhook_signature(signing_key + "\n", id, time_s, body) == signature);
 }
 
 TEST_CASE("each secret signs, in the order of the file", "[webhook]") {
   const std::string other = "whsec_" + std::string(32, 'A');
   const std::string with_other = webhook_signature(other, id, time_s, body);
   CHECK(with_other != signature);
-  CHECK(webhook_signature(other + "\n" + key + "\n", id, time_s, body) ==
+  CHECK(webhook_signature(other + "\n" + signing_key + "\n", id, time_s, body) ==
         with_other + " " + signature);
-  CHECK(webhook_signature(key + "\r\n\r\n" + other, id, time_s, body) ==
+  CHECK(webhook_signature(signing_key + "\r\n\r\n" + other, id, time_s, body) ==
         signature + " " + with_other);
 }
 
 TEST_CASE("a signature is of the id, the time and the body", "[webhook]") {
-  CHECK(webhook_signature(key, id + "x", time_s, body) != signature);
-  CHECK(webhook_signature(key, id, time_s + 1, body) != signature);
-  CHECK(webhook_signature(key, id, time_s, body + " ") != signature);
+  CHECK(webhook_signature(signing_key, id + "x", time_s, body) != signature);
+  CHECK(webhook_signature(signing_key, id, time_s + 1, body) != signature);
+  CHECK(webhook_signature(signing_key, id, time_s, body + " ") != signature);
 }

@@ -7,29 +7,23 @@
 
 #include "session/policy/policy.hpp"
 #include "session/protocol/clients/beta_dialect.hpp"
+#include "tests/session/policy/locked.hpp"
 #include "tests/session/stage.hpp"
 
 using namespace verbatim;
 using namespace verbatim::policy;
 using namespace verbatim::protocol;
+using namespace verbatim::session::test;
 
 namespace {
 
-Policy locked(std::vector<std::string> fields) {
-  PolicyRules rules;
-  rules.locked = std::move(fields);
-  return {std::move(rules), R"({"instructions":"Be kind.","audio":{"output":{"voice":"marin"}}})",
-          "gpt-realtime"};
-}
+constexpr const char* with_voice =
+    R"({"instructions":"Be kind.","audio":{"output":{"voice":"marin"}}})";
 
 /// The code of the refusal; empty if the message passes.
-std::string fault(const Policy& policy, const std::string& message) {
+std::string refusal_code(const Policy& policy, const std::string& message) {
   const auto refusal = policy.refuse(peek_type(message), message);
   return refusal ? refusal->code : "";
-}
-
-std::string create(const std::string& item) {
-  return R"({"type":"conversation.item.create","item":)" + item + "}";
 }
 
 }  // namespace
@@ -87,17 +81,17 @@ TEST_CASE("content of every protocol type passes, with any lock", "[P9][policy][
     locks.push_back({field, "instructions"});
   }
   for (const std::vector<std::string>& fields : locks) {
-    const Policy policy = locked(fields);
+    const Policy policy = locked(fields, with_voice);
     for (const std::string& item : items) {
       for (const std::string& message :
            {create(item), create(R"({"type":"message",)" + item.substr(1)),
             R"({"type":"response.create","response":{"conversation":"none","input":[)" + item +
                 "]}}"}) {
         INFO(fields.front() << ' ' << message);
-        CHECK(fault(policy, message).empty());
+        CHECK(refusal_code(policy, message).empty());
         Message beta{message, {}};
         beta_dialect().to_provider(beta);
-        CHECK(fault(policy, beta.bytes).empty());
+        CHECK(refusal_code(policy, beta.bytes).empty());
       }
     }
   }
@@ -106,8 +100,8 @@ TEST_CASE("content of every protocol type passes, with any lock", "[P9][policy][
        {"input_audio_voice", "output_instructions", "Input_audio", "input_audio ", "session",
         "system", "input_system", "audio.input", "outputaudio"}) {
     INFO(type);
-    CHECK(fault(locked({"all"}), create(R"({"role":"user","content":[{"type":")" +
-                                        std::string(type) + R"(","text":"EVIL"}]})")) ==
-          "invalid_value");
+    CHECK(refusal_code(locked({"all"}, with_voice),
+                       create(R"({"role":"user","content":[{"type":")" + std::string(type) +
+                              R"(","text":"EVIL"}]})")) == "invalid_value");
   }
 }

@@ -11,6 +11,7 @@
 #include "session/protocol/clients/beta_dialect.hpp"
 #include "session/protocol/recording.hpp"
 #include "tests/session/files.hpp"
+#include "tests/session/policy/locked.hpp"
 #include "tests/session/stage.hpp"
 #include "tests/support/rounds.hpp"
 
@@ -23,15 +24,6 @@ using verbatim::test::sanitized;
 namespace {
 
 using Tree = Json;
-
-constexpr const char* bound = R"({"type":"realtime","instructions":"Be kind.","tools":[],)"
-                              R"("audio":{"output":{"voice":"marin"}}})";
-
-Policy locked(std::vector<std::string> fields, const char* session = bound) {
-  PolicyRules rules;
-  rules.locked = std::move(fields);
-  return {std::move(rules), session, "gpt-realtime"};
-}
 
 /// A lock, and members with which a client may try to change the locked value. Each contains EVIL.
 struct Attempt {
@@ -173,41 +165,27 @@ std::string passed(const Policy& policy, const std::string& said, bool beta) {
   return policy.refuse(peek_type(message.bytes), message.bytes) ? std::string() : message.bytes;
 }
 
-std::string fault(const Policy& policy, const std::string& message) {
-  const auto refusal = policy.refuse(peek_type(message), message);
-  if (!refusal) return "";
-  return refusal->code == "field_locked" ? refusal->param : refusal->code;
-}
-
-std::string update(const std::string& session) {
+std::string session_update(const std::string& session) {
   return R"({"type":"session.update","session":)" + session + "}";
-}
-
-std::string respond(const std::string& response) {
-  return R"({"type":"response.create","response":)" + response + "}";
-}
-
-std::string create(const std::string& item) {
-  return R"({"type":"conversation.item.create","item":)" + item + "}";
 }
 
 /// Messages of public clients: session.update of the agents SDK, of Python's SDK, of Azure's
 /// samples and of beta clients; items of all kinds; and the rest of the protocol.
 const std::vector<std::string>& of_public_clients() {
   static const std::vector<std::string> all = {
-      update(
+      session_update(
           R"({"type":"realtime","model":"gpt-realtime","output_modalities":["audio"],"audio":{)"
           R"("input":{"format":{"type":"audio/pcm","rate":24000},"noise_reduction":null,)"
           R"("transcription":{"model":"gpt-4o-mini-transcribe","language":"en","prompt":"Names: Ann, Bob."},)"
           R"("turn_detection":{"type":"semantic_vad","create_response":true,"model_version":"v2"}},)"
           R"("output":{"format":{"type":"audio/pcm","rate":24000},"speed":1}},)"
           R"("tool_choice":"auto","parallel_tool_calls":true,"reasoning":{"effort":"low"}})"),
-      update(R"({"type":"realtime","tracing":{"workflow_name":"My flow","group_id":"g 1",)"
-             R"("metadata":{"instructions":"x","role":"system","a b":"c"}}})"),
-      update(
+      session_update(R"({"type":"realtime","tracing":{"workflow_name":"My flow","group_id":"g 1",)"
+                     R"("metadata":{"instructions":"x","role":"system","a b":"c"}}})"),
+      session_update(
           R"({"type":"realtime","tracing":"auto","include":["item.input_audio_transcription.logprobs"],)"
           R"("truncation":{"type":"retention_ratio","retention_ratio":0.8,"token_limits":{"post_instructions":8000}}})"),
-      update(
+      session_update(
           R"({"type":"realtime","tool_choice":{"type":"function","name":"f"},"tools":[)"
           R"({"type":"function","name":"set_voice","description":"Sets instructions.","parameters":)"
           R"({"type":"object","properties":{"instructions":{"type":"string"},"role":{"enum":["system"]},)"
@@ -215,11 +193,12 @@ const std::vector<std::string>& of_public_clients() {
           R"({"type":"function","function":{"name":"g","description":"Any text."}},)"
           R"({"type":"mcp","server_label":"s","server_url":"https://x.example/y?z=1","headers":{"X-Role":"a b"},)"
           R"("allowed_tools":["a"],"require_approval":{"never":{"tool_names":["a"]}}}]})"),
-      update(R"({"modalities":["text","audio"],"voice":"alloy","input_audio_format":"pcm16",)"
-             R"("output_audio_format":"pcm16","input_audio_transcription":{"model":"whisper-1"},)"
-             R"("turn_detection":{"type":"server_vad","threshold":0.5,"prefix_padding_ms":300,)"
-             R"("silence_duration_ms":200},"temperature":0.8,"max_response_output_tokens":4096})"),
-      update(
+      session_update(
+          R"({"modalities":["text","audio"],"voice":"alloy","input_audio_format":"pcm16",)"
+          R"("output_audio_format":"pcm16","input_audio_transcription":{"model":"whisper-1"},)"
+          R"("turn_detection":{"type":"server_vad","threshold":0.5,"prefix_padding_ms":300,)"
+          R"("silence_duration_ms":200},"temperature":0.8,"max_response_output_tokens":4096})"),
+      session_update(
           R"({"voice":{"name":"en-US-Ava:DragonHDLatestNeural","type":"azure-standard","temperature":0.8},)"
           R"("turn_detection":{"type":"azure_semantic_vad","remove_filler_words":false,)"
           R"("end_of_utterance_detection":{"model":"semantic_detection_v1","threshold":0.01}},)"
@@ -302,11 +281,11 @@ TEST_CASE("a locked field is locked in its own place, for every kind of value",
     for (const std::string& member : attempt.members) {
       for (const bool beta : {false, true}) {
         for (const std::string& message :
-             {update("{" + member + "}"), respond("{" + member + "}"),
-              update(R"({"audio":{)" + member + "}}"),
-              update(R"({"audio":{"input":{)" + member + "}}}"),
-              update(R"({"audio":{"output":{)" + member + "}}}"),
-              update(R"({"turn_detection":{)" + member + "}}"),
+             {session_update("{" + member + "}"), respond("{" + member + "}"),
+              session_update(R"({"audio":{)" + member + "}}"),
+              session_update(R"({"audio":{"input":{)" + member + "}}}"),
+              session_update(R"({"audio":{"output":{)" + member + "}}}"),
+              session_update(R"({"turn_detection":{)" + member + "}}"),
               R"({"type":"transcription_session.update","session":{)" + member + "}}"}) {
           // A transcription has a model of its own.
           INFO(message);
@@ -370,17 +349,18 @@ TEST_CASE("a member of a later protocol passes where something else is locked",
         R"("limits":{"seconds":5,"hosts":["a.example:443"]})", R"("store":false)"}) {
     INFO(member);
     const std::string one(member);
-    CHECK(fault(policy, update("{" + one + "}")) == "");
-    CHECK(fault(policy, update(R"({"audio":{"output":{)" + one + "}}}")) == "");
+    CHECK(fault(policy, session_update("{" + one + "}")) == "");
+    CHECK(fault(policy, session_update(R"({"audio":{"output":{)" + one + "}}}")) == "");
     CHECK(fault(policy, respond("{" + one + "}")) == "");
     CHECK(fault(policy, create(R"({"role":"user","content":[],)" + one + "}")) == "");
     CHECK(fault(policy, R"({"type":"input_audio_buffer.commit",)" + one + "}") == "");
-    if (!one.ends_with("null")) CHECK(fault(locked({"all"}), update("{" + one + "}")) != "");
+    if (!one.ends_with("null"))
+      CHECK(fault(locked({"all"}), session_update("{" + one + "}")) != "");
   }
   // Only a lock on instructions looks into texts.
   const std::string text = R"({"greeting":"Welcome to the show!"})";
-  CHECK(fault(policy, update(text)) == "invalid_value");
-  CHECK(fault(locked({"audio.output.voice"}), update(text)) == "");
+  CHECK(fault(policy, session_update(text)) == "invalid_value");
+  CHECK(fault(locked({"audio.output.voice"}), session_update(text)) == "");
 }
 
 TEST_CASE("values that the provider showed may be sent back, known or not", "[P9][policy][locks]") {
@@ -388,10 +368,10 @@ TEST_CASE("values that the provider showed may be sent back, known or not", "[P9
   const std::string session =
       R"({"type":"realtime","id":"s","object":"realtime.session","expires_at":1,)"
       R"("greeting":"Good day to you!","persona":{"role":"a clerk"},"audio":{"output":{"mood":"very calm"}}})";
-  CHECK(fault(policy, update(session)) != "");
+  CHECK(fault(policy, session_update(session)) != "");
   policy.configured("session.created", R"({"type":"session.created","session":)" + session + "}");
-  CHECK(fault(policy, update(session)) == "");
-  CHECK(fault(policy, update(R"({"persona":{"role":"a boss"}})")) == "invalid_value");
+  CHECK(fault(policy, session_update(session)) == "");
+  CHECK(fault(policy, session_update(R"({"persona":{"role":"a boss"}})")) == "invalid_value");
   CHECK(fault(policy, respond(R"({"greeting":"Go away, all of you!"})")) == "invalid_value");
 }
 

@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 
 #include "tests/session/options.hpp"
+#include "tests/session/policy/locked.hpp"
 #include "tests/session/stage.hpp"
 
 using namespace verbatim;
@@ -15,29 +16,16 @@ using namespace verbatim::session::test;
 
 namespace {
 
-constexpr const char* bound =
+constexpr const char* bound_with_tool =
     R"({"type":"realtime","instructions":"Be kind.","tools":[{"type":"function","name":"f"}],)"
     R"("audio":{"output":{"voice":"marin"}}})";
 
-Policy locked(std::vector<std::string> fields) {
-  PolicyRules rules;
-  rules.locked = std::move(fields);
-  return {std::move(rules), bound, "gpt-realtime"};
-}
-
-/// The field that a refusal names; "" if the message passes.
-std::string fault(const Policy& policy, const std::string& message) {
-  const auto refusal = policy.refuse(peek_type(message), message);
-  if (!refusal) return "";
-  return refusal->code == "field_locked" ? refusal->param : refusal->code;
+Policy locked_with_tool(std::vector<std::string> fields) {
+  return locked(std::move(fields), bound_with_tool);
 }
 
 std::string update(const std::string& session) {
   return R"({"type":"session.update","event_id":"mine","session":)" + session + "}";
-}
-
-std::string respond(const std::string& response) {
-  return R"({"type":"response.create","response":)" + response + "}";
 }
 
 }  // namespace
@@ -49,7 +37,7 @@ TEST_CASE("without rules nothing is forbidden", "[policy]") {
 }
 
 TEST_CASE("a locked field cannot be changed, and the error names it", "[policy]") {
-  const Policy policy = locked({"instructions", "audio.output.voice"});
+  const Policy policy = locked_with_tool({"instructions", "audio.output.voice"});
   CHECK(fault(policy, update(R"({"instructions":"Be rude."})")) == "session.instructions");
   CHECK(fault(policy, update(R"({"instructions":null})")) == "session.instructions");
   CHECK(fault(policy, update(R"({"audio":{"output":{"voice":"cedar"}}})")) ==
@@ -64,8 +52,8 @@ TEST_CASE("a locked field cannot be changed, and the error names it", "[policy]"
 }
 
 TEST_CASE("the value that a locked field has may be sent again", "[policy]") {
-  const Policy policy = locked({"bound"});
-  CHECK(fault(policy, update(bound)) == "");
+  const Policy policy = locked_with_tool({"bound"});
+  CHECK(fault(policy, update(bound_with_tool)) == "");
   CHECK(fault(policy, update(R"({"model":"gpt-realtime"})")) == "");
   CHECK(fault(policy, update(R"({"model":"gpt-other"})")) == "session.model");
   CHECK(fault(policy, update(R"({"tools":[]})")) == "session.tools");
@@ -73,7 +61,7 @@ TEST_CASE("the value that a locked field has may be sent again", "[policy]") {
 }
 
 TEST_CASE("a response cannot change what its session cannot", "[policy]") {
-  const Policy policy = locked({"instructions", "tools"});
+  const Policy policy = locked_with_tool({"instructions", "tools"});
   CHECK(fault(policy, respond(R"({"instructions":"Be rude."})")) == "response.instructions");
   CHECK(fault(policy, respond(R"({"tools":[]})")) == "response.tools");
   CHECK(fault(policy, respond(R"({"instructions":"Be kind.","metadata":{"tools":"1"}})")) == "");
@@ -81,7 +69,7 @@ TEST_CASE("a response cannot change what its session cannot", "[policy]") {
 }
 
 TEST_CASE("instructions are locked by all of their names", "[policy]") {
-  const Policy policy = locked({"instructions"});
+  const Policy policy = locked_with_tool({"instructions"});
   CHECK(fault(policy, update(R"({"prompt":{"id":"p"}})")) == "session.prompt.id");
   CHECK(fault(policy, update(R"({"prompt":null})")) == "");
   CHECK(fault(policy, update(R"({"Instructions":"x"})")) == "session.Instructions");
@@ -92,13 +80,13 @@ TEST_CASE("instructions are locked by all of their names", "[policy]") {
               R"({"type":"conversation.item.create","item":{"role":"user","content":[]}})") == "");
   CHECK(fault(policy, respond(R"({"input":[{"role":"user"},{"role":"developer"}]})")) ==
         "response.input");
-  CHECK(fault(locked({"tools"}),
+  CHECK(fault(locked_with_tool({"tools"}),
               R"({"type":"conversation.item.create","item":{"role":"system","content":[]}})") ==
         "");
 }
 
 TEST_CASE("a message that two parsers could read differently is refused", "[policy]") {
-  const Policy policy = locked({"instructions"});
+  const Policy policy = locked_with_tool({"instructions"});
   CHECK(fault(policy, update(R"({"instructions":"Be kind.","instructions":"x"})")) ==
         "invalid_value");
   CHECK(fault(policy, update(R"({"instructions":"Be kind.","instruct\u0069ons":"x"})")) ==
@@ -108,7 +96,8 @@ TEST_CASE("a message that two parsers could read differently is refused", "[poli
 
 TEST_CASE("with a lock a session that is not an object is refused", "[policy]") {
   const std::string rude = R"({"instructions":"Be rude."})";
-  for (const Policy& policy : {locked({"instructions"}), locked({"all"}), locked({"tools"})}) {
+  for (const Policy& policy : {locked_with_tool({"instructions"}), locked_with_tool({"all"}),
+                               locked_with_tool({"tools"})}) {
     for (const std::string& value :
          {"[" + rude + "]", "[[" + rude + "]]", std::string(R"("{\"instructions\":\"x\"}")"),
           std::string(R"(["instructions","x"])"), std::string("null"), std::string("true"),
@@ -126,7 +115,7 @@ TEST_CASE("with a lock a session that is not an object is refused", "[policy]") 
 }
 
 TEST_CASE("a lock holds also if a value has the wrong type", "[policy]") {
-  const Policy policy = locked({"audio.output.voice", "instructions"});
+  const Policy policy = locked_with_tool({"audio.output.voice", "instructions"});
   for (const char* value : {"[]", R"([{"output":{"voice":"cedar"}}])", R"("voice")", "0", "null",
                             R"({"output":[{"voice":"cedar"}]})", R"({"output":"cedar"})",
                             R"({"output":{"voice":["cedar"]}})", R"({"output":{"voice":{}}})",
@@ -142,7 +131,7 @@ TEST_CASE("a lock holds also if a value has the wrong type", "[policy]") {
 }
 
 TEST_CASE("the members around a locked field have one spelling", "[policy]") {
-  const Policy policy = locked({"instructions", "audio.output.voice"});
+  const Policy policy = locked_with_tool({"instructions", "audio.output.voice"});
   const std::string rude = R"({"instructions":"Be rude."})";
   for (const char* name : {"Session", "SESSION", "sessioN", "se_ssion", "\\u0053ession", "ſession",
                            "session ", " session", "session\\u0000", "response", "Response"}) {
@@ -165,7 +154,8 @@ TEST_CASE("the members around a locked field have one spelling", "[policy]") {
 }
 
 TEST_CASE("a locked field is locked in every spelling that a reader may take for it", "[policy]") {
-  const Policy policy = locked({"instructions", "audio.input.turn_detection", "max_output_tokens"});
+  const Policy policy =
+      locked_with_tool({"instructions", "audio.input.turn_detection", "max_output_tokens"});
   for (const char* name :
        {"Instructions", "INSTRUCTIONS", "in_structions", "turnDetection", "Turn-Detection",
         "maxOutputTokens", "MaxOutputTokens", "maxResponseOutputTokens", "in\\u0053tructions"}) {
@@ -188,7 +178,7 @@ TEST_CASE("a locked field is locked in every spelling that a reader may take for
 }
 
 TEST_CASE("a role must be spelt exactly, or it is refused", "[policy]") {
-  const Policy policy = locked({"instructions"});
+  const Policy policy = locked_with_tool({"instructions"});
   const auto create = [](const std::string& item) {
     return R"({"type":"conversation.item.create","item":)" + item + "}";
   };
@@ -200,7 +190,7 @@ TEST_CASE("a role must be spelt exactly, or it is refused", "[policy]") {
         std::string(R"({"type":"message","role":)") + role + R"(,"content":[]})";
     CHECK(fault(policy, create(item)) == "item.role");
     CHECK(fault(policy, respond(R"({"input":[)" + item + "]}")) == "response.input");
-    CHECK(fault(locked({"tools"}), create(item)) == "");
+    CHECK(fault(locked_with_tool({"tools"}), create(item)) == "");
   }
   for (const char* item : {R"({"Role":"system"})", R"({"role":"user","ROLE":"system"})",
                            R"({"role\u0000":"system"})"}) {
@@ -303,7 +293,7 @@ TEST_CASE("a message with too many values is refused before it is read, and only
 }
 
 TEST_CASE("beta's names are locked with GA's", "[policy]") {
-  const Policy policy = locked({"audio.output.voice", "audio.input.turn_detection"});
+  const Policy policy = locked_with_tool({"audio.output.voice", "audio.input.turn_detection"});
   CHECK(fault(policy, update(R"({"voice":"cedar"})")) == "session.voice");
   CHECK(fault(policy, update(R"({"voice":null})")) == "session.voice");
   CHECK(fault(policy, update(R"({"turn_detection":{"type":"none"}})")) ==
@@ -311,7 +301,7 @@ TEST_CASE("beta's names are locked with GA's", "[policy]") {
 }
 
 TEST_CASE("with all fields locked, values that the provider showed may be sent again", "[policy]") {
-  Policy policy = locked({"all"});
+  Policy policy = locked_with_tool({"all"});
   CHECK(fault(policy, update(R"({"type":"realtime"})")) == "");
   CHECK(fault(policy, update(R"({"type":"transcription"})")) == "session.type");
   CHECK(fault(policy, update(R"({"tool_choice":"auto"})")) == "session.tool_choice");
@@ -430,7 +420,7 @@ TEST_CASE("with a hidden field an unreadable message is not shown", "[policy]") 
 
 TEST_CASE("a session refuses by its policy, and goes on", "[policy]") {
   SessionOptions options = usual_options();
-  options.session_config_json = bound;
+  options.session_config_json = bound_with_tool;
   options.policy.locked = {"bound"};
   options.policy.hidden = {"instructions"};
   Stage stage(options);

@@ -24,7 +24,7 @@ class WithoutRebuild final : public OpenAiDialect {
 };
 
 /// Counts the calls for a message.
-class Counting final : public OpenAiDialect {
+class CountingDialect final : public OpenAiDialect {
  public:
   ServerMessage peek_server(std::string_view message) const override {
     ++calls;
@@ -78,7 +78,7 @@ TEST_CASE("a provider's dialect is found by its name, and by no other", "[P9][pr
 
 TEST_CASE("a message of audio is one question to the dialect, in either direction",
           "[P12][provider]") {
-  const Counting provider;
+  const CountingDialect provider;
   Stage stage(speaking(provider));
   stage.open();
   provider.calls = 0;

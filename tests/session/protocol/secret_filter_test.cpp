@@ -25,7 +25,7 @@ std::string error_with(const std::string& literal) {
 }
 
 /// All text of an event.
-std::string words_of(Event& event) {
+std::string text_in(Event& event) {
   std::string words;
   for_each_item(event, [&words](const Item& item) {
     words += item.id + item.detail;
@@ -312,7 +312,7 @@ TEST_CASE("the key is in no journaled event, wherever the provider put it", "[P1
                R"("content":[{"type":"input_text","text":"sk-4\/711 too"}]}})");
   std::size_t hidden = 0;
   for (auto& row : stage.journal.rows) {
-    const std::string words = words_of(row.event);
+    const std::string words = text_in(row.event);
     INFO(words);
     CHECK(words.find("711") == std::string::npos);
     if (words.find("[hidden]") != std::string::npos) ++hidden;

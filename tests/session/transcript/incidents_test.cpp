@@ -12,12 +12,13 @@ namespace {
 
 std::string stored(Stream& stream) { return usage_list(stream.transcript); }
 
-ResponseEnded ended(const std::string& id) {
+ResponseEnded ended_with_usage(const std::string& id) {
   return {id, false, ResponseStatus::completed, {}, {}, R"({"total_tokens":7})"};
 }
 
 TEST_CASE("the stored usage says which response used it", "[usage]") {
-  Stream stream({opened(), started("r1"), ended("r1"), started("r2"), ended("r2")});
+  Stream stream(
+      {opened(), started("r1"), ended_with_usage("r1"), started("r2"), ended_with_usage("r2")});
   CHECK_THAT(stored(stream),
              Contains(R"({"verbatim_usage_of":{"response_id":"r1"}},{"total_tokens":7})") &&
                  Contains(R"({"verbatim_usage_of":{"response_id":"r2"}},{"total_tokens":7})"));

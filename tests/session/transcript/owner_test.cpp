@@ -15,8 +15,8 @@ EventBody piece(std::string id, std::string words, std::string response, int out
   return TextDelta{std::move(id), std::move(response),    part,
                    false,         text(std::move(words)), output_index};
 }
-EventBody whole(std::string id, std::string words, std::string response, int output_index,
-                int part = 0) {
+EventBody whole_text(std::string id, std::string words, std::string response, int output_index,
+                     int part = 0) {
   return TextDone{std::move(id), std::move(response),    part,
                   false,         text(std::move(words)), output_index};
 }
@@ -37,7 +37,7 @@ TEST_CASE("text is one turn even if each of its events has another item id", "[P
   Stream stream({added(typed("u1", "Go.")), started("r1"), announced("r1", "A1", 0),
                  added(message("A2", Role::assistant, {}, ItemStatus::in_progress), "zzz"),
                  piece("A3", "One ", "r1", 0), piece("A4", "two ", "r1", 0),
-                 piece("A5", "two.", "r1", 0), whole("A6", "One two two.", "r1", 0),
+                 piece("A5", "two.", "r1", 0), whole_text("A6", "One two two.", "r1", 0),
                  PartSnapshot{"A7", "r1", 0, text("One two two."), 0},
                  reported("r1", "A8", "One two two.", 0)});
   CHECK(stream.glance() == "user Go. | assistant One two two.");
@@ -52,15 +52,15 @@ TEST_CASE("text is one turn even if each of its events has another item id", "[P
 TEST_CASE("several items and parts of one response stay apart by their indexes", "[P4][owner]") {
   Stream stream({started("r1"), piece("x1", "One", "r1", 0), piece("x2", "Two", "r1", 1),
                  piece("x3", "!", "r1", 0), piece("x4", "and more", "r1", 1, 1),
-                 whole("x5", "One!", "r1", 0), whole("x6", "Two", "r1", 1),
-                 whole("x7", "and more", "r1", 1, 1), ended("r1", ResponseStatus::completed)});
+                 whole_text("x5", "One!", "r1", 0), whole_text("x6", "Two", "r1", 1),
+                 whole_text("x7", "and more", "r1", 1, 1), ended("r1", ResponseStatus::completed)});
   CHECK(stream.glance() == "assistant One! | assistant Two\nand more");
 }
 
 TEST_CASE("text after the end of a part, under a new id, is another item", "[P13][owner]") {
   // A server that does not count items: every index is 0.
-  Stream stream({started("r1"), piece("a1", "One", "r1", 0), whole("a1", "One.", "r1", 0),
-                 piece("a2", "Two", "r1", 0), whole("a2", "Two.", "r1", 0),
+  Stream stream({started("r1"), piece("a1", "One", "r1", 0), whole_text("a1", "One.", "r1", 0),
+                 piece("a2", "Two", "r1", 0), whole_text("a2", "Two.", "r1", 0),
                  ended("r1", ResponseStatus::completed)});
   CHECK(stream.glance() == "assistant One. | assistant Two.");
 }
@@ -68,13 +68,13 @@ TEST_CASE("text after the end of a part, under a new id, is another item", "[P13
 TEST_CASE("an announced item is identified by its id, even if it shares an index", "[P4][owner]") {
   Stream stream({started("r1"), announced("r1", "a1", 0), announced("r1", "a2", 0),
                  piece("a1", "One", "r1", 0), piece("a2", "Two", "r1", 0),
-                 whole("a2", "Two.", "r1", 0), whole("a1", "One.", "r1", 0)});
+                 whole_text("a2", "Two.", "r1", 0), whole_text("a1", "One.", "r1", 0)});
   CHECK(stream.glance() == "assistant One. | assistant Two.");
 }
 
 TEST_CASE("text without an item's id belongs to its response's item", "[P13][owner]") {
   Stream stream({started("r1"), announced("r1", "a1", 0), piece("", "Good ", "r1", no_output_index),
-                 piece("", "day.", "r1", 0), whole("", "Good day.", "r1", no_output_index)});
+                 piece("", "day.", "r1", 0), whole_text("", "Good day.", "r1", no_output_index)});
   CHECK(stream.glance() == "assistant Good day.");
   CHECK(stream.turn("a1").text == text("Good day."));
 }
@@ -87,7 +87,7 @@ TEST_CASE("text without any id is a turn of its own, in its place", "[P4][P13][o
       const std::string named = response.empty() ? "" : "r" + n;
       stream.then({piece("", "Answer ", named, no_output_index),
                    piece("", n, named, no_output_index),
-                   whole("", "Answer " + n + ".", named, no_output_index),
+                   whole_text("", "Answer " + n + ".", named, no_output_index),
                    ended("r" + n, ResponseStatus::completed)});
     }
     CHECK(stream.glance() ==
@@ -99,7 +99,7 @@ TEST_CASE("text without any id is a turn of its own, in its place", "[P4][P13][o
 
 TEST_CASE("text without response and item goes on until its end", "[P13][owner]") {
   Stream stream({piece("", "One ", "", no_output_index), piece("", "two", "", no_output_index),
-                 whole("", "One two.", "", no_output_index), heard("", "And?"),
+                 whole_text("", "One two.", "", no_output_index), heard("", "And?"),
                  piece("", "Three", "", no_output_index)});
   CHECK(stream.glance() == "assistant One two. | user And? | assistant Three");
 }
@@ -140,7 +140,7 @@ TEST_CASE("audio without ids, or under other ids, is its answer's length", "[own
         if (!words_first) speak();
         stream.then({announced("r1", "a1", 0), piece("a1", "one two three four", "r1", 0)});
         if (words_first) speak();
-        stream.then({whole("a1", "one two three four", "r1", 0)});
+        stream.then({whole_text("a1", "one two three four", "r1", 0)});
         const auto unrecorded = stream.transcript.unrecorded_audio();
         CHECK(unrecorded == std::vector<AnswerAudio>{{"a1", 4000}});
         stream.then({unrecorded.at(0), ended("r1", ResponseStatus::completed)});

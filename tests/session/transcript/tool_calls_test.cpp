@@ -14,26 +14,26 @@ using namespace verbatim::transcript;
 namespace {
 
 /// The provider's messages, a millisecond apart.
-class Provider {
+class ToolProvider {
  public:
   Transcript transcript;
   TimeMs now = 0;
 
-  Provider& say(const Json& message) {
+  ToolProvider& say(const Json& message) {
     const auto event = read_server_event(message.dump());
     INFO(message.dump().substr(0, 200));
     REQUIRE(event);
     transcript.apply(*event, ++now);
     return *this;
   }
-  Provider& place(const Json& item, const Json& previous = nullptr) {
+  ToolProvider& place(const Json& item, const Json& previous = nullptr) {
     return say(
         {{"type", "conversation.item.added"}, {"previous_item_id", previous}, {"item", item}});
   }
-  Provider& done(const Json& item, const std::string& response = "r1") {
+  ToolProvider& done(const Json& item, const std::string& response = "r1") {
     return say({{"type", "response.output_item.done"}, {"response_id", response}, {"item", item}});
   }
-  Provider& typed_turn(const std::string& id, const Json& previous = nullptr) {
+  ToolProvider& typed_turn(const std::string& id, const Json& previous = nullptr) {
     return place({{"id", id},
                   {"type", "message"},
                   {"role", "user"},
@@ -45,8 +45,8 @@ class Provider {
   std::vector<ToolCall> end() { return finalise(transcript, ++now).tool_calls; }
 };
 
-Json call(const std::string& arguments, const std::string& status = "completed",
-          const std::string& id = "f1", const std::string& call_id = "call_1") {
+Json weather_call(const std::string& arguments, const std::string& status = "completed",
+                  const std::string& id = "f1", const std::string& call_id = "call_1") {
   return {{"id", id},          {"type", "function_call"}, {"status", status},
           {"name", "weather"}, {"call_id", call_id},      {"arguments", arguments}};
 }
@@ -56,7 +56,7 @@ Json answer(const Json& output, const std::string& id = "o1",
   return {{"id", id}, {"type", "function_call_output"}, {"call_id", call_id}, {"output", output}};
 }
 
-Json mcp(const Json& more, const std::string& id = "m1") {
+Json handbook_call(const Json& more, const std::string& id = "m1") {
   Json item = {{"id", id},
                {"type", "mcp_call"},
                {"name", "find"},
@@ -67,13 +67,13 @@ Json mcp(const Json& more, const std::string& id = "m1") {
 }
 
 /// A request, a call and its output, as the provider sends them.
-Provider& whole_round(Provider& provider) {
+ToolProvider& whole_round(ToolProvider& provider) {
   provider.typed_turn("u1");
   provider.say({{"type", "response.created"}, {"response", {{"id", "r1"}}}});
   provider.say({{"type", "response.output_item.added"},
                 {"response_id", "r1"},
-                {"item", call("", "in_progress")}});
-  provider.place(call("", "in_progress"), "u1");
+                {"item", weather_call("", "in_progress")}});
+  provider.place(weather_call("", "in_progress"), "u1");
   for (const char* piece : {R"({"city")", R"(:"Oslo"})"})
     provider.say({{"type", "response.function_call_arguments.delta"},
                   {"response_id", "r1"},
@@ -86,7 +86,7 @@ Provider& whole_round(Provider& provider) {
                 {"call_id", "call_1"},
                 {"name", "weather"},
                 {"arguments", R"({"city":"Oslo"})"}});
-  provider.done(call(R"({"city":"Oslo"})"));
+  provider.done(weather_call(R"({"city":"Oslo"})"));
   provider.place(answer(R"({"t":4})"), "f1");
   return provider;
 }
@@ -94,7 +94,7 @@ Provider& whole_round(Provider& provider) {
 }  // namespace
 
 TEST_CASE("a function call has its arguments, its output, its place and its times", "[P4][tools]") {
-  Provider provider;
+  ToolProvider provider;
   whole_round(provider).typed_turn("u2", "o1");
   const auto calls = provider.end();
   REQUIRE(calls.size() == 1);
@@ -114,8 +114,8 @@ TEST_CASE("a function call has its arguments, its output, its place and its time
 }
 
 TEST_CASE("a call without an output is in progress, and unanswered at the end", "[P2][tools]") {
-  Provider provider;
-  provider.place(call("{}"));
+  ToolProvider provider;
+  provider.place(weather_call("{}"));
   CHECK(provider.calls().at(0).status == ToolStatus::in_progress);
   const auto calls = provider.end();
   CHECK(calls.at(0).status == ToolStatus::unanswered);
@@ -126,7 +126,7 @@ TEST_CASE("a call without an output is in progress, and unanswered at the end", 
 
 TEST_CASE("arguments that came only in pieces are kept", "[P2][tools]") {
   const bool with_done = GENERATE(false, true);
-  Provider provider;
+  ToolProvider provider;
   provider.say({{"type", "response.created"}, {"response", {{"id", "r1"}}}});
   for (const char* piece : {"{\"a\"", ":1", "}"})
     provider.say({{"type", "response.function_call_arguments.delta"},
@@ -151,13 +151,13 @@ TEST_CASE("arguments that came only in pieces are kept", "[P2][tools]") {
 }
 
 TEST_CASE("an output answers its call however late, and on any connection", "[P8][tools]") {
-  Provider provider;
+  ToolProvider provider;
   whole_round(provider);
-  provider.place(call("{}", "completed", "f2", "call_2"), "o1");
+  provider.place(weather_call("{}", "completed", "f2", "call_2"), "o1");
   provider.typed_turn("u2", "f2");
   provider.transcript.apply({{}, UpstreamLost{"upstream_lost"}}, ++provider.now);
   provider.say({{"type", "session.created"}, {"session", {{"id", "sess_2"}}}});
-  provider.place(call("{}", "completed", "f2", "call_2"));
+  provider.place(weather_call("{}", "completed", "f2", "call_2"));
   provider.place(answer("late", "o2", "call_2"), "u2");
   const auto calls = provider.end();
   REQUIRE(calls.size() == 2);
@@ -169,10 +169,10 @@ TEST_CASE("an output answers its call however late, and on any connection", "[P8
 
 TEST_CASE("call ids that a provider restarts for each response answer the nearest call",
           "[P4][tools]") {
-  Provider provider;
+  ToolProvider provider;
   for (const char* round : {"1", "2", "3"}) {
     const std::string n = round;
-    provider.place(call("{\"n\":" + n + "}", "completed", "f" + n, "call_0"), "none");
+    provider.place(weather_call("{\"n\":" + n + "}", "completed", "f" + n, "call_0"), "none");
     provider.place(answer("out " + n, "o" + n, "call_0"), "none");
   }
   const auto calls = provider.end();
@@ -182,7 +182,7 @@ TEST_CASE("call ids that a provider restarts for each response answer the neares
 }
 
 TEST_CASE("an output without its call is kept", "[P13][tools]") {
-  Provider provider;
+  ToolProvider provider;
   provider.place(answer("from before", "o0", "call_before"));
   provider.typed_turn("u1", "o0");
   const auto calls = provider.end();
@@ -194,9 +194,9 @@ TEST_CASE("an output without its call is kept", "[P13][tools]") {
 }
 
 TEST_CASE("an output before its call still answers it", "[P4][tools]") {
-  Provider provider;
+  ToolProvider provider;
   provider.place(answer("4"), "none");
-  provider.place(call("{}"), "none");
+  provider.place(weather_call("{}"), "none");
   const auto calls = provider.end();
   REQUIRE(calls.size() == 1);
   CHECK(calls[0].item_id == "f1");
@@ -205,11 +205,11 @@ TEST_CASE("an output before its call still answers it", "[P4][tools]") {
 
 TEST_CASE("a call that its response did not finish has failed", "[tools]") {
   const std::string status = GENERATE("cancelled", "failed", "incomplete");
-  Provider provider;
+  ToolProvider provider;
   provider.say({{"type", "response.created"}, {"response", {{"id", "r1"}}}});
   provider.say({{"type", "response.output_item.added"},
                 {"response_id", "r1"},
-                {"item", call("", "in_progress")}});
+                {"item", weather_call("", "in_progress")}});
   provider.say({{"type", "response.function_call_arguments.delta"},
                 {"response_id", "r1"},
                 {"item_id", "f1"},
@@ -221,8 +221,8 @@ TEST_CASE("a call that its response did not finish has failed", "[tools]") {
 }
 
 TEST_CASE("arguments and outputs that are not strings are kept as JSON", "[tools]") {
-  Provider provider;
-  Json odd = call("");
+  ToolProvider provider;
+  Json odd = weather_call("");
   odd["arguments"] = {{"city", "Oslo"}};
   provider.place(odd);
   provider.place(answer({{"t", 4}}), "f1");
@@ -232,8 +232,8 @@ TEST_CASE("arguments and outputs that are not strings are kept as JSON", "[tools
 }
 
 TEST_CASE("an empty output is an output", "[tools]") {
-  Provider provider;
-  provider.place(call("{}")).place(answer(""), "f1");
+  ToolProvider provider;
+  provider.place(weather_call("{}")).place(answer(""), "f1");
   const auto calls = provider.end();
   REQUIRE(calls.at(0).output);
   CHECK(calls.at(0).output->empty());
@@ -241,15 +241,15 @@ TEST_CASE("an empty output is an output", "[tools]") {
 }
 
 TEST_CASE("a tool call of an out-of-band response is not part of the conversation", "[tools]") {
-  Provider provider;
+  ToolProvider provider;
   provider.say(
       {{"type", "response.created"}, {"response", {{"id", "r1"}, {"conversation_id", nullptr}}}});
-  provider.done(call("{}"));
+  provider.done(weather_call("{}"));
   CHECK(provider.end().empty());
 }
 
 TEST_CASE("a deleted call stays, flagged", "[tools]") {
-  Provider provider;
+  ToolProvider provider;
   whole_round(provider).say({{"type", "conversation.item.deleted"}, {"item_id", "f1"}});
   const auto calls = provider.end();
   CHECK(calls.at(0).deleted);
@@ -259,13 +259,13 @@ TEST_CASE("a deleted call stays, flagged", "[tools]") {
 TEST_CASE("large arguments and outputs are kept whole, in memory and in the spill",
           "[P11][tools]") {
   const bool spilled = GENERATE(false, true);
-  Provider provider;
+  ToolProvider provider;
   if (spilled)
     provider.transcript.spill_to(
         std::make_unique<MemorySpill>(std::make_shared<MemorySpill::Control>()), 1);
   const std::string arguments = R"({"text":")" + std::string(200'000, 'a') + "\"}";
   const std::string output(800'000, 'o');
-  provider.place(call(arguments)).place(answer(output), "f1");
+  provider.place(weather_call(arguments)).place(answer(output), "f1");
   for (int i = 0; i < 20; ++i) provider.typed_turn("u" + std::to_string(i), "none");
   const auto calls = provider.end();
   CHECK(calls.at(0).arguments.size_bytes() == arguments.size());
@@ -273,7 +273,7 @@ TEST_CASE("large arguments and outputs are kept whole, in memory and in the spil
 }
 
 TEST_CASE("pieces of large arguments are kept in the spill too", "[P11][tools]") {
-  Provider provider;
+  ToolProvider provider;
   provider.transcript.spill_to(
       std::make_unique<MemorySpill>(std::make_shared<MemorySpill::Control>()), 1);
   std::string whole;
@@ -293,10 +293,10 @@ TEST_CASE("pieces of large arguments are kept in the spill too", "[P11][tools]")
 // ---- MCP -----------------------------------------------------------------------------------
 
 TEST_CASE("an MCP call has its server, arguments, output and end", "[tools][mcp]") {
-  Provider provider;
+  ToolProvider provider;
   provider.typed_turn("u1");
   provider.say({{"type", "response.created"}, {"response", {{"id", "r1"}}}});
-  provider.place(mcp({{"status", "in_progress"}, {"arguments", ""}}), "u1");
+  provider.place(handbook_call({{"status", "in_progress"}, {"arguments", ""}}), "u1");
   provider.say({{"type", "response.mcp_call_arguments.delta"},
                 {"response_id", "r1"},
                 {"item_id", "m1"},
@@ -309,10 +309,11 @@ TEST_CASE("an MCP call has its server, arguments, output and end", "[tools][mcp]
   CHECK(provider.calls().at(0).arguments == text(R"({"q":"leave"})"));
   provider.say({{"type", "response.mcp_call.in_progress"}, {"item_id", "m1"}});
   provider.say({{"type", "response.mcp_call.completed"}, {"item_id", "m1"}});
-  const Json whole = mcp({{"status", "completed"}, {"output", "Thirty days."}, {"error", nullptr}});
+  const Json whole =
+      handbook_call({{"status", "completed"}, {"output", "Thirty days."}, {"error", nullptr}});
   provider.say({{"type", "conversation.item.done"}, {"item", whole}});
   // The response repeats the item as it was before the server answered.
-  provider.done(mcp({{"status", "completed"}, {"output", nullptr}}));
+  provider.done(handbook_call({{"status", "completed"}, {"output", nullptr}}));
   const auto calls = provider.end();
   REQUIRE(calls.size() == 1);
   CHECK(calls[0].kind == ToolKind::mcp);
@@ -328,14 +329,14 @@ TEST_CASE("an MCP call has its server, arguments, output and end", "[tools][mcp]
 
 TEST_CASE("an MCP call that failed says so, with the error that came", "[tools][mcp]") {
   const bool by_event = GENERATE(false, true);
-  Provider provider;
-  provider.place(mcp({{"status", "in_progress"}}));
+  ToolProvider provider;
+  provider.place(handbook_call({{"status", "in_progress"}}));
   const Json error = {{"type", "http_error"}, {"code", 502}, {"message", "bad gateway"}};
   if (by_event)
     provider.say({{"type", "response.mcp_call.failed"}, {"item_id", "m1"}});
   else
     provider.say({{"type", "conversation.item.done"},
-                  {"item", mcp({{"error", error}, {"status", "incomplete"}})}});
+                  {"item", handbook_call({{"error", error}, {"status", "incomplete"}})}});
   const auto calls = provider.end();
   CHECK(calls.at(0).status == ToolStatus::failed);
   CHECK(calls.at(0).ended_at == 2);
@@ -343,8 +344,8 @@ TEST_CASE("an MCP call that failed says so, with the error that came", "[tools][
 }
 
 TEST_CASE("an MCP call that the end cut off is unanswered", "[P2][tools][mcp]") {
-  Provider provider;
-  provider.place(mcp({{"status", "in_progress"}}));
+  ToolProvider provider;
+  provider.place(handbook_call({{"status", "in_progress"}}));
   provider.say({{"type", "response.mcp_call.in_progress"}, {"item_id", "m1"}});
   const auto calls = provider.end();
   CHECK(calls.at(0).status == ToolStatus::unanswered);
@@ -352,7 +353,7 @@ TEST_CASE("an MCP call that the end cut off is unanswered", "[P2][tools][mcp]") 
 }
 
 TEST_CASE("an approved MCP call and its approval request are one entry", "[tools][mcp]") {
-  Provider provider;
+  ToolProvider provider;
   provider.place({{"id", "q1"},
                   {"type", "mcp_approval_request"},
                   {"name", "find"},
@@ -366,7 +367,7 @@ TEST_CASE("an approved MCP call and its approval request are one entry", "[tools
                   {"approve", true},
                   {"reason", "fine"}},
                  "q1");
-  provider.place(mcp({{"approval_request_id", "q1"}, {"output", "Thirty."}}), "a1");
+  provider.place(handbook_call({{"approval_request_id", "q1"}, {"output", "Thirty."}}), "a1");
   const auto calls = provider.end();
   REQUIRE(calls.size() == 1);
   CHECK(calls[0].item_id == "m1");
@@ -379,7 +380,7 @@ TEST_CASE("an approved MCP call and its approval request are one entry", "[tools
 TEST_CASE("a tool that was not approved has failed; one whose request got no answer is unanswered",
           "[tools][mcp]") {
   const bool denied = GENERATE(false, true);
-  Provider provider;
+  ToolProvider provider;
   provider.place({{"id", "q1"},
                   {"type", "mcp_approval_request"},
                   {"name", "find"},
@@ -399,7 +400,7 @@ TEST_CASE("a tool that was not approved has failed; one whose request got no ans
 }
 
 TEST_CASE("a list of tools is not taken for a call", "[tools][mcp]") {
-  Provider provider;
+  ToolProvider provider;
   provider.place({{"id", "l1"},
                   {"type", "mcp_list_tools"},
                   {"server_label", "handbook"},

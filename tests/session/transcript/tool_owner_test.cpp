@@ -13,7 +13,7 @@ using namespace verbatim::transcript;
 
 namespace {
 
-const std::string whole = R"({"a":1})";
+const std::string whole_arguments = R"({"a":1})";
 
 Json function(const std::string& id = "f1", const std::string& arguments = "",
               const std::string& call_id = "k1") {
@@ -26,7 +26,7 @@ Json function(const std::string& id = "f1", const std::string& arguments = "",
   return item;
 }
 
-Json mcp(const std::string& id, const std::string& arguments = "") {
+Json library_call(const std::string& id, const std::string& arguments = "") {
   Json item = function(id, arguments);
   item["type"] = "mcp_call";
   item["server_label"] = "library";
@@ -62,7 +62,7 @@ class Server {
   /// Arguments in two pieces and then whole; `id`: of the item, a new one for each event if it is
   /// "*".
   Server& argue(const Json& ids, const std::string& id = "", bool of_mcp = false,
-                const std::string& arguments = whole) {
+                const std::string& arguments = whole_arguments) {
     const std::string name =
         of_mcp ? "response.mcp_call_arguments." : "response.function_call_arguments.";
     const auto with_id = [&](Json members) {
@@ -121,7 +121,7 @@ TEST_CASE("arguments without an item's id belong to the call of their response",
     INFO(ids.dump());
     Server server;
     server.begin().announce(function()).argue(ids).end();
-    CHECK(server.glance() == "go " + whole);
+    CHECK(server.glance() == "go " + whole_arguments);
     CHECK(server.calls().at(0).item_id == "f1");
   }
 }
@@ -132,11 +132,11 @@ TEST_CASE("MCP arguments and progress without an item's id belong to the call of
     if (ids.contains("call_id")) continue;
     INFO(ids.dump());
     Server server;
-    server.begin().announce(mcp("m1")).argue(ids, "", true);
+    server.begin().announce(library_call("m1")).argue(ids, "", true);
     server.say("response.mcp_call.in_progress", ids);
     CHECK(server.calls().at(0).status == ToolStatus::in_progress);
     server.say("response.mcp_call.completed", ids).end();
-    CHECK(server.glance() == "go " + whole);
+    CHECK(server.glance() == "go " + whole_arguments);
     CHECK(server.calls().at(0).item_id == "m1");
     CHECK(server.calls().at(0).status == ToolStatus::completed);
   }
@@ -158,46 +158,49 @@ TEST_CASE("arguments are one call even if each of their events has another item 
         server.place(function("y2"));
       }
       server.argue(ids, "*");
-      CHECK(server.glance() == "go " + whole);
-      server.say("response.output_item.done",
-                 {{"response_id", "r1"}, {"output_index", 0}, {"item", function("y3", whole)}});
-      server.say("conversation.item.done", {{"item", function("y4", whole)}});
-      server.end(Json::array({function("y5", whole)}));
-      server.say("conversation.item.done", {{"item", function("y6", whole)}});
-      CHECK(server.glance() == "go " + whole);
+      CHECK(server.glance() == "go " + whole_arguments);
+      server.say(
+          "response.output_item.done",
+          {{"response_id", "r1"}, {"output_index", 0}, {"item", function("y3", whole_arguments)}});
+      server.say("conversation.item.done", {{"item", function("y4", whole_arguments)}});
+      server.end(Json::array({function("y5", whole_arguments)}));
+      server.say("conversation.item.done", {{"item", function("y6", whole_arguments)}});
+      CHECK(server.glance() == "go " + whole_arguments);
     }
   }
 }
 
 TEST_CASE("a call is never missing, even if only one of its events comes", "[P13][tools][owner]") {
   const std::string done = "response.function_call_arguments.done";
-  const Json whole_call = {{"arguments", whole}, {"name", "go"}};
+  const Json whole_call = {{"arguments", whole_arguments}, {"name", "go"}};
   for (const Json& ids : few_ids) {
     INFO(ids.dump());
     Server server;
     Json members = whole_call;
     members.update(ids);
     server.begin().say(done, members).end();
-    CHECK(server.glance() == "go " + whole);
+    CHECK(server.glance() == "go " + whole_arguments);
     Server without_response;
     without_response.say(done, members);
-    CHECK(without_response.glance() == "go " + whole);
+    CHECK(without_response.glance() == "go " + whole_arguments);
   }
   Server in_output;
-  in_output.begin().end(Json::array({function("", whole)}));
-  CHECK(in_output.glance() == "go " + whole);
+  in_output.begin().end(Json::array({function("", whole_arguments)}));
+  CHECK(in_output.glance() == "go " + whole_arguments);
   Server repeated;
-  repeated.begin().say("response.output_item.done",
-                       {{"response_id", "r1"}, {"output_index", 0}, {"item", function("", whole)}});
-  repeated.say("conversation.item.done", {{"item", function("", whole)}});
-  repeated.end(Json::array({function("", whole)}));
-  CHECK(repeated.glance() == "go " + whole);
+  repeated.begin().say(
+      "response.output_item.done",
+      {{"response_id", "r1"}, {"output_index", 0}, {"item", function("", whole_arguments)}});
+  repeated.say("conversation.item.done", {{"item", function("", whole_arguments)}});
+  repeated.end(Json::array({function("", whole_arguments)}));
+  CHECK(repeated.glance() == "go " + whole_arguments);
   Server placed;
-  placed.place(function("", whole)).say("conversation.item.done", {{"item", function("", whole)}});
-  CHECK(placed.glance() == "go " + whole);
+  placed.place(function("", whole_arguments))
+      .say("conversation.item.done", {{"item", function("", whole_arguments)}});
+  CHECK(placed.glance() == "go " + whole_arguments);
   Server as_json;
   as_json.begin().say(done, {{"response_id", "r1"}, {"name", "go"}, {"arguments", {{"a", 1}}}});
-  CHECK(as_json.glance() == "go " + whole);
+  CHECK(as_json.glance() == "go " + whole_arguments);
 }
 
 TEST_CASE("several calls of one response stay apart by index or call id", "[P4][tools][owner]") {
@@ -231,7 +234,7 @@ TEST_CASE("several calls of one response stay apart by index or call id", "[P4][
   Server one_after_another;  // without any id, and with equal texts
   one_after_another.begin().announce(function("f0", "", "k0"), 0).argue(Json::object());
   one_after_another.announce(function("f1", "", "k1"), 1).argue(Json::object()).end();
-  CHECK(one_after_another.glance() == "go " + whole + " | go " + whole);
+  CHECK(one_after_another.glance() == "go " + whole_arguments + " | go " + whole_arguments);
 }
 
 TEST_CASE("one item id for a call and for words, or for two calls, loses neither",
@@ -244,13 +247,13 @@ TEST_CASE("one item id for a call and for words, or for two calls, loses neither
                      {"content", Json::array({{{"type", "output_text"}, {"text", "Wait."}}})}};
   server.begin().announce(said).announce(function("item_0"), 1);
   server.argue({{"response_id", "r1"}, {"output_index", 1}, {"call_id", "k1"}}, "item_0");
-  server.end(Json::array({said, function("item_0", whole)}));
+  server.end(Json::array({said, function("item_0", whole_arguments)}));
   const std::string other = R"({"b":2})";
   server.begin("r2").announce(function("item_0", "", "k2"), 0, "r2");
   server.argue({{"response_id", "r2"}, {"output_index", 0}, {"call_id", "k2"}}, "item_0", false,
                other);
   server.end(Json::array({function("item_0", other, "k2")}), "r2");
-  CHECK(server.glance() == "go " + whole + " | go " + other);
+  CHECK(server.glance() == "go " + whole_arguments + " | go " + other);
   REQUIRE(server.transcript().turns().size() == 1);
   CHECK(server.transcript().turns()[0].text == text("Wait."));
   Server words_last;
@@ -258,7 +261,7 @@ TEST_CASE("one item id for a call and for words, or for two calls, loses neither
   words_last.say("response.output_text.done",
                  {{"response_id", "r1"}, {"item_id", "item_0"}, {"text", "Done."}});
   words_last.end();
-  CHECK(words_last.glance() == "go " + whole);
+  CHECK(words_last.glance() == "go " + whole_arguments);
   REQUIRE(words_last.transcript().turns().size() == 1);
   CHECK(words_last.transcript().turns()[0].text == text("Done."));
 }

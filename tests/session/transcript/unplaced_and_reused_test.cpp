@@ -28,7 +28,7 @@ std::vector<EventBody> placed_answer(int n, bool names_last) {
           ended(response, ResponseStatus::completed)};
 }
 
-Item whole(std::string id, std::string words) {
+Item whole_answer(std::string id, std::string words) {
   return typed(std::move(id), std::move(words), Role::assistant);
 }
 
@@ -86,7 +86,7 @@ TEST_CASE("speech that begins while an answer is placed stands after it", "[P4][
 }
 
 TEST_CASE("an item announced after its text is not a second turn", "[P4][text]") {
-  const Item item = whole("a1", "One two.");
+  const Item item = whole_answer("a1", "One two.");
   const std::vector<std::vector<EventBody>> names = {
       {ResponseEnded{"r1", false, ResponseStatus::completed, {}, {item}, {}}},
       {output("r1", item, true)},
@@ -112,7 +112,8 @@ TEST_CASE("text without an id is of the answer that was placed and is empty", "[
     if (created) stream.then({started("r1")});
     stream.then({added(message("a1", Role::assistant, {}, ItemStatus::in_progress), "u1"),
                  says("", "One ", 0, ""), says("", "two.", 0, ""), said("a1", "One two.", 0, ""),
-                 PartSnapshot{"", "", 0, text("One two."), 0}, item_done(whole("a1", "One two.")),
+                 PartSnapshot{"", "", 0, text("One two."), 0},
+                 item_done(whole_answer("a1", "One two.")),
                  ended("r1", ResponseStatus::completed)});
     CHECK(stream.glance() == "user Q | assistant One two.");
     CHECK(stream.turn("a1").text == text("One two."));
@@ -153,12 +154,13 @@ TEST_CASE("a server with one id for all of a kind loses no words", "[P4][P13][or
                    heard(u, "say " + number), started(r),
                    output(r, message(a, Role::assistant, {}, ItemStatus::in_progress)),
                    says(a, "answer ", 0, r), says(a, number, 0, r),
-                   said(a, "answer " + number, 0, r), output(r, whole(a, "answer " + number), true),
+                   said(a, "answer " + number, 0, r),
+                   output(r, whole_answer(a, "answer " + number), true),
                    ResponseEnded{r,
                                  false,
                                  ResponseStatus::completed,
                                  {},
-                                 {whole(a, "answer " + number)},
+                                 {whole_answer(a, "answer " + number)},
                                  R"({"total_tokens":7})"}});
     }
     CHECK(stream.glance() ==

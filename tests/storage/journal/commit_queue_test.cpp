@@ -1,5 +1,6 @@
 // The pace of commits: which jobs wait for the time of the next commit, and which do not.
 #include "storage/journal/commit_queue.hpp"
+#include "tests/support/journal_driver.hpp"
 
 #include <catch2/catch.hpp>
 #include <future>
@@ -7,10 +8,10 @@
 using namespace verbatim;
 using namespace verbatim::journal;
 using namespace std::chrono_literals;
+using test::patience;
 
 namespace {
 
-constexpr auto patience = 20s;
 constexpr auto no_time_soon = 1h;
 
 Job event() { return {AppendEvent{1, 1000, "text"}, 10}; }

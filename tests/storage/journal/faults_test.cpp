@@ -2,7 +2,6 @@
 #include <sys/mount.h>
 
 #include <fstream>
-#include <iterator>
 
 #include <catch2/catch.hpp>
 
@@ -12,7 +11,7 @@
 #include "storage/sqlite/database.hpp"
 #include "tests/support/fault_vfs.hpp"
 #include "tests/support/journal_driver.hpp"
-#include "tests/support/temp_dir.hpp"
+#include "tests/support/store_folder.hpp"
 
 using namespace verbatim;
 using namespace verbatim::test;
@@ -22,13 +21,6 @@ using store::Failure;
 namespace {
 
 namespace fs = std::filesystem;
-
-const store::AttemptSpec spec{.session_id = "s1", .user = "ann", .model = "m", .now = 1};
-
-std::string bytes_of(const fs::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
 
 /// The text that a restart finds, read from a copy: the poisoned file is never opened again.
 std::string recovered_text(const fs::path& file, const fs::path& copy) {
@@ -64,7 +56,7 @@ int unsynced_watermarks(sqlite::Durability durability) {
   const FaultVfs disk;
   SyncWatch watch(disk);
   SqliteJournal journal({.file = dir / "v.db", .durability = durability}, watch);
-  const auto attempt = open_attempt(journal, spec).attempt.attempt;
+  const auto attempt = open_attempt(journal, usual_spec()).attempt.attempt;
   for (int i = 0; i < 20; ++i)
     REQUIRE(watch.inner.wait_durable(journal.append(attempt, i, delta("i1", "x"))));
   if (durability == sqlite::Durability::power) CHECK(disk.log_syncs() >= 20);
@@ -81,7 +73,7 @@ void check_poisoned(FaultVfs& disk, const std::function<void(FaultVfs&)>& arm,
   std::uint64_t writes_after = 0;
   {
     SqliteJournal journal(options, watch);
-    const auto attempt = open_attempt(journal, spec).attempt.attempt;
+    const auto attempt = open_attempt(journal, usual_spec()).attempt.attempt;
     journal.append(attempt, 1, placed("i1", transcript::Role::assistant));
     REQUIRE(watch.wait_durable(journal.append(attempt, 2, delta("i1", "kept"))));
     arm(disk);
@@ -98,7 +90,7 @@ void check_poisoned(FaultVfs& disk, const std::function<void(FaultVfs&)>& arm,
     const auto refused = execute(journal, [](sqlite::Database&) {});
     REQUIRE(refused);
     CHECK(refused->failure() == Failure::io_error);
-    CHECK(open_attempt(journal, spec).error);
+    CHECK(open_attempt(journal, usual_spec()).error);
   }
   REQUIRE(watch.failures().size() == 1);
   CHECK(watch.failures()[0].first == Failure::io_error);
@@ -152,7 +144,7 @@ TEST_CASE("a commit is not reported durable if a checkpoint fails while it runs"
   const TempDir dir;
   JournalWatch watch;
   SqliteJournal journal({.file = dir / "v.db", .slow_commit_ms = 3600 * 1000}, watch);
-  const auto attempt = open_attempt(journal, spec).attempt.attempt;
+  const auto attempt = open_attempt(journal, usual_spec()).attempt.attempt;
   // Held before the WAL's sync, so that the commit is surely running when the checkpoint fails.
   disk.hold_database_sync(true);
   REQUIRE(watch.wait_durable(journal.append(attempt, 1, delta("i1", "kept"))));
@@ -174,7 +166,7 @@ TEST_CASE("only commits sync the WAL, so that only they can get its sync error",
   const TempDir dir;
   JournalWatch watch;
   SqliteJournal journal({.file = dir / "v.db"}, watch);
-  const auto attempt = open_attempt(journal, spec).attempt.attempt;
+  const auto attempt = open_attempt(journal, usual_spec()).attempt.attempt;
   REQUIRE(watch.wait_durable(journal.append(attempt, 1, delta("i1", "x"))));
   const auto syncs = disk.log_syncs();
   const auto before = disk.database_syncs();
@@ -187,7 +179,7 @@ TEST_CASE("with durability process a checkpoint syncs the WAL before it moves pa
   const TempDir dir;
   JournalWatch watch;
   SqliteJournal journal({.file = dir / "v.db", .durability = sqlite::Durability::process}, watch);
-  const auto attempt = open_attempt(journal, spec).attempt.attempt;
+  const auto attempt = open_attempt(journal, usual_spec()).attempt.attempt;
   REQUIRE(watch.wait_durable(journal.append(attempt, 1, delta("i1", "x"))));
   const auto before = disk.database_syncs();
   CHECK(becomes([&] { return disk.database_syncs() > before; }));
@@ -214,7 +206,7 @@ TEST_CASE("the journal waits for a full disk and recovers without losing or repe
   const TempDir dir;
   JournalWatch watch;
   SqliteJournal journal({.file = dir / "v.db", .full_retry_ms = 60000}, watch);
-  const auto attempt = open_attempt(journal, spec).attempt.attempt;
+  const auto attempt = open_attempt(journal, usual_spec()).attempt.attempt;
   journal.append(attempt, 1, placed("i1", transcript::Role::assistant));
   REQUIRE(watch.wait_durable(journal.append(attempt, 2, delta("i1", "a"))));
   std::promise<void> met;
@@ -242,7 +234,7 @@ TEST_CASE("waiting for a full disk ends when the journal is destroyed", "[P6][fa
   JournalWatch watch;
   {
     SqliteJournal journal({.file = dir / "v.db", .full_retry_ms = 3600 * 1000}, watch);
-    const auto attempt = open_attempt(journal, spec).attempt.attempt;
+    const auto attempt = open_attempt(journal, usual_spec()).attempt.attempt;
     disk.fill_disk(true);
     journal.append(attempt, 1, delta("i1", "x"));
   }  // the wait would take an hour if it were not interrupted
@@ -261,7 +253,7 @@ TEST_CASE("the journal waits for a really full file system and recovers", "[P6][
   {
     JournalWatch watch;
     SqliteJournal journal({.file = mounted / "v.db", .full_retry_ms = 60000}, watch);
-    const auto attempt = open_attempt(journal, spec).attempt.attempt;
+    const auto attempt = open_attempt(journal, usual_spec()).attempt.attempt;
     journal.append(attempt, 1, placed("i1", transcript::Role::assistant));
     REQUIRE(watch.wait_durable(journal.append(attempt, 2, delta("i1", "0 "))));
     std::ofstream(mounted / "filler") << std::string(4 << 20, 'f');

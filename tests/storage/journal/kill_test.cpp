@@ -6,8 +6,6 @@
 
 #include <csignal>
 #include <cstdlib>
-#include <fstream>
-#include <iterator>
 #include <sstream>
 
 #include <catch2/catch.hpp>
@@ -20,7 +18,7 @@
 #include "storage/sqlite_store/sqlite_shipping.hpp"
 #include "tests/support/journal_driver.hpp"
 #include "tests/support/shipment_model.hpp"
-#include "tests/support/temp_dir.hpp"
+#include "tests/support/store_folder.hpp"
 
 using namespace verbatim;
 using namespace verbatim::test;
@@ -85,11 +83,6 @@ std::int64_t kill_after(const Child& child, int reports) {
   REQUIRE(::waitpid(child.pid, &status, 0) == child.pid);
   CHECK(WIFSIGNALED(status));
   return said;
-}
-
-std::string bytes_of(const fs::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
 }
 
 }  // namespace

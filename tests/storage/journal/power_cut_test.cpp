@@ -57,14 +57,14 @@ class Witness final : public store::JournalListener {
   const DiskLog& log_;
 };
 
-struct Recorded {
+struct RecordedRun {
   std::vector<DiskOperation> operations;
   std::vector<Promise> promises;
   Expected expected;
 };
 
 /// One run of a journal, from making the file to the orderly end.
-Recorded live_once(FaultVfs& disk, Durability durability) {
+RecordedRun live_once(FaultVfs& disk, Durability durability) {
   const TempDir dir;
   const fs::path file = dir / "v.db";
   DiskLog log(dir.path());
@@ -94,7 +94,7 @@ Recorded live_once(FaultVfs& disk, Durability durability) {
   return {log.operations(), witness.promises, expected};
 }
 
-Sequence promised(const Recorded& life, std::size_t place) {
+Sequence promised(const RecordedRun& life, std::size_t place) {
   const auto later =
       std::upper_bound(life.promises.begin(), life.promises.end(), place,
                        [](std::size_t limit, const Promise& one) { return limit < one.at; });
@@ -161,7 +161,7 @@ std::string recovered(const FaultVfs& disk, const fs::path& file, bool synced = 
   return show(file);
 }
 
-struct Outcome {
+struct CutOutcome {
   int cuts = 0;
   int lost = 0;
 };
@@ -178,10 +178,10 @@ class Hurry {
   FaultVfs& disk_;
 };
 
-Outcome cut_power(FaultVfs& disk, const Recorded& life, bool synced = true) {
+CutOutcome cut_power(FaultVfs& disk, const RecordedRun& life, bool synced = true) {
   const Hurry hurry(disk);
   const TempDir nothing;
-  Outcome outcome;
+  CutOutcome outcome;
   cut_everywhere(Platter(nothing.path()), life.operations,
                  [&](const Platter& platter, std::size_t place, std::uint32_t seed) {
                    const TempDir left;
@@ -309,8 +309,8 @@ void cut_recovery(FaultVfs& disk, const fs::path& folder) {
 
 TEST_CASE("a power cut at any moment loses nothing that was reported durable", "[P1][P7][power]") {
   FaultVfs disk;
-  const Recorded life = live_once(disk, Durability::power);
-  const Outcome outcome = cut_power(disk, life);
+  const RecordedRun life = live_once(disk, Durability::power);
+  const CutOutcome outcome = cut_power(disk, life);
   CHECK(outcome.cuts > 150 * static_cast<int>(seeds));
   CHECK(outcome.lost == 0);
 }
@@ -347,7 +347,7 @@ TEST_CASE("without a sync for each commit a power cut loses the end, never the m
 
 TEST_CASE("a power cut in the middle of a recovery loses nothing either", "[P1][P7][power]") {
   FaultVfs disk;
-  const Recorded life = live_once(disk, Durability::power);
+  const RecordedRun life = live_once(disk, Durability::power);
   const Hurry hurry(disk);
   const TempDir nothing;
   std::size_t next = 0;
@@ -364,7 +364,7 @@ TEST_CASE("a power cut in the middle of a recovery loses nothing either", "[P1][
 TEST_CASE("a power cut while the file is being made leaves one that can be used",
           "[P1][P7][power]") {
   FaultVfs disk;
-  const Recorded life = live_once(disk, Durability::power);
+  const RecordedRun life = live_once(disk, Durability::power);
   const Hurry hurry(disk);
   const TempDir nothing;
   Platter platter(nothing.path());

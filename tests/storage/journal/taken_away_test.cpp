@@ -56,8 +56,8 @@ const std::vector<Way> ways = {
 };
 
 /// A journal in a folder of its own, with "kept " durable in it.
-struct Begun {
-  explicit Begun(const TempDir& dir, const fs::path& fallback = {})
+struct BegunInFolder {
+  explicit BegunInFolder(const TempDir& dir, const fs::path& fallback = {})
       : folder(dir / "data"),
         file((fs::create_directory(folder), folder / "v.db")),
         journal({.file = file, .fallback_dir = fallback}, watch) {
@@ -83,7 +83,7 @@ TEST_CASE("a commit into files that were taken away is not reported durable",
   for (const Way& way : ways) {
     DYNAMIC_SECTION(way.name) {
       const TempDir dir;
-      Begun it(dir);
+      BegunInFolder it(dir);
       const auto before = it.journal.durable();
       way.take(it.folder);
       const auto lost = it.say("lost");
@@ -102,7 +102,7 @@ TEST_CASE("an idle journal notices as well that its files were taken away", "[P6
   for (const Way& way : ways) {
     DYNAMIC_SECTION(way.name) {
       const TempDir dir;
-      Begun it(dir);
+      BegunInFolder it(dir);
       it.journal.check(std::chrono::steady_clock::now());
       CHECK(it.journal.state() == JournalState::working);
       way.take(it.folder);
@@ -121,7 +121,7 @@ TEST_CASE("conversations go on in the fallback directory when the journal was ta
       const TempDir dir;
       const TempDir fallback;
       {
-        Begun it(dir, fallback.path());
+        BegunInFolder it(dir, fallback.path());
         way.take(it.folder);
         const auto said = it.say("and on");
         REQUIRE(it.watch.wait_state(JournalState::fallback));
@@ -142,7 +142,7 @@ TEST_CASE("conversations go on in the fallback directory when the journal was ta
 TEST_CASE("a segment that is taken away ends the journal", "[P6][taken_away]") {
   const TempDir dir;
   const TempDir fallback;
-  Begun it(dir, fallback.path());
+  BegunInFolder it(dir, fallback.path());
   fs::remove(it.file);
   REQUIRE(it.watch.wait_durable(it.say("on ")));
   fs::remove(journal::segment_in(fallback.path()));
@@ -155,7 +155,7 @@ TEST_CASE("a segment that is taken away ends the journal", "[P6][taken_away]") {
 TEST_CASE("another file system mounted over the folder takes the journal away",
           "[P6][taken_away]") {
   const TempDir dir;
-  Begun it(dir);
+  BegunInFolder it(dir);
   if (::mount("tmpfs", it.folder.c_str(), "tmpfs", 0, "size=1m") != 0) {
     WARN("skipped: this process may not mount a file system");
     return;
@@ -169,7 +169,7 @@ TEST_CASE("another file system mounted over the folder takes the journal away",
 
 TEST_CASE("changes that leave the files in place cause no trouble", "[P6][taken_away]") {
   const TempDir dir;
-  Begun it(dir);
+  BegunInFolder it(dir);
   SECTION("a second name") { fs::create_hard_link(it.file, it.folder / "second.db"); }
   SECTION("other files beside them") { put_bytes(it.folder / "other", "x"); }
   SECTION("a reader that comes and goes") {

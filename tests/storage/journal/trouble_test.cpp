@@ -25,8 +25,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const store::AttemptSpec spec{.session_id = "s1", .user = "ann", .model = "m", .now = 1};
-
 transcript::Ending ending(std::vector<transcript::Turn> turns) {
   transcript::Ending made;
   made.reason = transcript::CloseReason::storage_failure;
@@ -44,7 +42,7 @@ std::string text_in(const fs::path& file, const std::string& session = "s1") {
 /// A journal with one attempt, and the words "kept, " durable in it.
 struct Begun {
   explicit Begun(journal::JournalOptions options) : journal(std::move(options), watch) {
-    attempt = open_attempt(journal, spec).attempt.attempt;
+    attempt = open_attempt(journal, usual_spec()).attempt.attempt;
     journal.append(attempt, 1, placed("i1", transcript::Role::assistant));
     REQUIRE(watch.wait_durable(say("kept, ")));
   }
@@ -449,7 +447,7 @@ TEST_CASE("a session woken by the watermark finds the space that the commit free
   Looker looker;
   SqliteJournal journal({.file = dir / "v.db", .queue_bytes_max = 64 * 1024}, looker);
   looker.journal = &journal;
-  const auto attempt = open_attempt(journal, spec).attempt.attempt;
+  const auto attempt = open_attempt(journal, usual_spec()).attempt.attempt;
   disk.hold_log_sync(true);
   transcript::Sequence last = 0;
   while (!journal.crowded()) last = journal.append(attempt, 1, delta("i1", std::string(500, 'x')));

@@ -12,7 +12,7 @@
 #include "storage/sqlite/database.hpp"
 #include "storage/sqlite_store/sqlite_store.hpp"
 #include "tests/support/journal_driver.hpp"
-#include "tests/support/temp_dir.hpp"
+#include "tests/support/store_folder.hpp"
 
 using namespace verbatim;
 using namespace verbatim::test;
@@ -27,12 +27,6 @@ namespace fs = std::filesystem;
 constexpr std::int64_t window_ms = 30'000;
 constexpr const char* settings = R"({"type":"realtime","instructions":"Be brief."})";
 
-/// The files as a kill leaves them: copied while the journal is open.
-void copy_as_killed(const fs::path& from, const fs::path& to) {
-  fs::copy_file(from, to, fs::copy_options::overwrite_existing);
-  fs::copy_file(from.string() + "-wal", to.string() + "-wal", fs::copy_options::overwrite_existing);
-}
-
 maintenance::RecoveryOptions waits() {
   return {.resume_window_ms = window_ms, .leaves_recovering = true};
 }
@@ -44,7 +38,7 @@ maintenance::RecoveryReport start(const fs::path& file, TimeMs now) {
 
 /// A session in the middle of an answer, whose process was killed. `shown`: the provider has shown
 /// its session.
-void leave_behind_a_crash(const TempDir& dir, bool shown = true, bool detached = false) {
+void leave_crashed_session(const TempDir& dir, bool shown = true, bool detached = false) {
   JournalWatch watch;
   journal::SqliteJournal journal({.file = dir / "live.db"}, watch);
   const store::AttemptSpec spec{.session_id = "s1", .user = "ann", .model = "m", .now = 1000};
@@ -71,17 +65,6 @@ std::int64_t number(const fs::path& file, const char* sql) {
   sqlite::Query row = database.query(sql);
   REQUIRE(row.step());
   return row.integer(0);
-}
-
-template <class T, class Call>
-T ask(const Call& call) {
-  const auto answer = std::make_shared<std::promise<store::StoreResult<T>>>();
-  call(store::Done<T>(
-      [answer](store::StoreResult<T> result) { answer->set_value(std::move(result)); }));
-  auto future = answer->get_future();
-  if (future.wait_for(patience) != std::future_status::ready)
-    throw std::runtime_error("the store did not answer");
-  return std::move(future.get()).value();
 }
 
 /// The store as the next process opens it.
@@ -115,7 +98,7 @@ TEST_CASE("an attempt of a killed process waits for its client, with everything 
           "[P7][P14][recovery]") {
   const TempDir dir;
   const bool detached = GENERATE(false, true);
-  leave_behind_a_crash(dir, true, detached);
+  leave_crashed_session(dir, true, detached);
   const auto report = start(dir / "v.db", 50'000);
   CHECK_FALSE(report.clean);
   CHECK(report.attempts.empty());
@@ -145,7 +128,7 @@ TEST_CASE("an attempt of a killed process waits for its client, with everything 
 TEST_CASE("its client continues the same attempt, with its settings and its history",
           "[P8][P14][recovery]") {
   const TempDir dir;
-  leave_behind_a_crash(dir);
+  leave_crashed_session(dir);
   start(dir / "v.db", 50'000);
   {
     NextProcess next(dir / "v.db");
@@ -178,20 +161,22 @@ TEST_CASE("its client continues the same attempt, with its settings and its hist
 TEST_CASE("a client that does not come leaves the transcript that a recovery would have made",
           "[P2][P7][P14][recovery]") {
   const TempDir dir;
-  leave_behind_a_crash(dir);
+  leave_crashed_session(dir);
   fs::copy_file(dir / "v.db", dir / "at-once.db");
   fs::copy_file(dir / "v.db-wal", dir / "at-once.db-wal");
   maintenance::recover(dir / "at-once.db", 50'000);
   start(dir / "v.db", 50'000);
   {
     NextProcess next(dir / "v.db");
-    const auto found = ask<std::vector<store::SuspendedAttempt>>(
-        [&](auto done) { next.store->suspended_before(50'000, 10, done); });
+    const auto found = ask<std::vector<store::SuspendedAttempt>>([&](auto done) {
+                         next.store->suspended_before(50'000, 10, done);
+                       }).value();
     REQUIRE(found.size() == 1);
     CHECK(found[0].recovering);
-    const auto ending = ask<transcript::Ending>([&](auto done) {
-      next.store->ending_of(found[0].attempt, CloseReason::crash_recovered, std::nullopt, done);
-    });
+    const auto ending =
+        ask<transcript::Ending>([&](auto done) {
+          next.store->ending_of(found[0].attempt, CloseReason::crash_recovered, std::nullopt, done);
+        }).value();
     REQUIRE(next.watch.wait_durable(next.store->journal().close(found[0].attempt, ending)));
     next.close();
   }
@@ -212,14 +197,14 @@ TEST_CASE("without a window, or without settings to continue with, an attempt en
   const TempDir dir;
   maintenance::RecoveryOptions options = waits();
   SECTION("no window") {
-    leave_behind_a_crash(dir);
+    leave_crashed_session(dir);
     options.resume_window_ms = 0;
   }
   SECTION("an operator recovers by hand") {
-    leave_behind_a_crash(dir);
+    leave_crashed_session(dir);
     options.leaves_recovering = false;
   }
-  SECTION("the provider had not shown its session") { leave_behind_a_crash(dir, false); }
+  SECTION("the provider had not shown its session") { leave_crashed_session(dir, false); }
   const auto report = maintenance::recover(dir / "v.db", 50'000, false, {}, options);
   CHECK(report.recovering.empty());
   CHECK(report.waiting.empty());
@@ -231,7 +216,7 @@ TEST_CASE("without a window, or without settings to continue with, an attempt en
 
 TEST_CASE("each crash in the window starts it again, but not for ever", "[P7][P14][recovery]") {
   const TempDir dir;
-  leave_behind_a_crash(dir);
+  leave_crashed_session(dir);
   TimeMs now = 50'000;
   for (int starts = 1; starts <= maintenance::recoveries_max; ++starts) {
     INFO(starts);
@@ -261,7 +246,7 @@ TEST_CASE("each crash in the window starts it again, but not for ever", "[P7][P1
 TEST_CASE("an attempt that waited through an orderly stop waits for the next process too",
           "[P7][P14][recovery]") {
   const TempDir dir;
-  leave_behind_a_crash(dir);
+  leave_crashed_session(dir);
   start(dir / "v.db", 50'000);
   NextProcess(dir / "v.db").close();
   const auto report = start(dir / "v.db", 90'000);
@@ -272,7 +257,7 @@ TEST_CASE("an attempt that waited through an orderly stop waits for the next pro
 TEST_CASE("journal rows that an attempt still needs are kept, unreadable ones also aside",
           "[P7][P14][recovery]") {
   const TempDir dir;
-  leave_behind_a_crash(dir);
+  leave_crashed_session(dir);
   {
     sqlite::Database database(dir / "v.db");
     database.run("UPDATE journal SET body = x'0102030405' WHERE at = 1050");
@@ -287,7 +272,7 @@ TEST_CASE("journal rows that an attempt still needs are kept, unreadable ones al
 
 TEST_CASE("a check finds nothing wrong with attempts that wait", "[P7][P14][recovery]") {
   const TempDir dir;
-  leave_behind_a_crash(dir);
+  leave_crashed_session(dir);
   start(dir / "v.db", 50'000);
   CHECK(number(dir / "v.db", "SELECT clean FROM meta") == 1);
   for (const auto& finding : maintenance::check_file(dir / "v.db", false).findings) {

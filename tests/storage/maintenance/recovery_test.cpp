@@ -3,8 +3,6 @@
 #include "storage/rows/client_tokens.hpp"
 
 #include <cstdio>
-#include <fstream>
-#include <iterator>
 
 #include <catch2/catch.hpp>
 
@@ -14,7 +12,7 @@
 #include "storage/rows/transcript_store.hpp"
 #include "storage/sqlite/database.hpp"
 #include "tests/support/journal_driver.hpp"
-#include "tests/support/temp_dir.hpp"
+#include "tests/support/store_folder.hpp"
 
 using namespace verbatim;
 using namespace verbatim::test;
@@ -25,17 +23,6 @@ using transcript::TurnStatus;
 namespace {
 
 namespace fs = std::filesystem;
-
-/// The files as a kill leaves them: copied while the journal is open.
-void copy_as_killed(const fs::path& from, const fs::path& to) {
-  fs::copy_file(from, to);
-  fs::copy_file(from.string() + "-wal", to.string() + "-wal");
-}
-
-std::string bytes_of(const fs::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
-}
 
 /// A session with a finished turn and an unfinished one, cut off by a kill.
 void leave_behind_a_crash(const TempDir& dir) {

@@ -25,8 +25,6 @@ namespace {
 
 using Runs = std::vector<AudioPlaced>;
 
-const store::AttemptSpec spec{
-    .session_id = "s1", .user = "ann", .metadata = "{}", .model = "m", .now = 1000};
 const AudioPlaced spoken{AudioTrack::user, {}, 0, -1, 300, {AudioEncoding::pcmu, 8000}};
 const AudioPlaced utterance{AudioTrack::user, "u1", 800, 4000, -1, {AudioEncoding::pcmu, 8000}};
 const AudioPlaced answer{AudioTrack::assistant, "a1", 0, -1, 2000, {}};
@@ -42,8 +40,8 @@ Runs runs_of(Database& database, const std::string& session = "s1") {
 }
 
 /// Journals an answer that is cut off later. Returns the attempt.
-transcript::AttemptId record(SqliteJournal& journal, JournalWatch& watch) {
-  const auto attempt = open_attempt(journal, spec).attempt.attempt;
+transcript::AttemptId record_runs(SqliteJournal& journal, JournalWatch& watch) {
+  const auto attempt = open_attempt(journal, usual_spec(1000)).attempt.attempt;
   for (const AudioPlaced& run : {spoken, answer, utterance})
     journal.append(attempt, 1001, {"", run});
   REQUIRE(watch.wait_durable(journal.append(attempt, 1002, {"", cut(answer, 9600)})));
@@ -51,7 +49,7 @@ transcript::AttemptId record(SqliteJournal& journal, JournalWatch& watch) {
 }
 
 transcript::AttemptId record_and_close(SqliteJournal& journal, JournalWatch& watch) {
-  const auto attempt = record(journal, watch);
+  const auto attempt = record_runs(journal, watch);
   REQUIRE(watch.wait_durable(
       journal.close(attempt, {transcript::CloseReason::client_closed, 2000, {}})));
   return attempt;
@@ -67,7 +65,7 @@ TEST_CASE("the index of a recording is durable with its event, and a later run r
   {
     JournalWatch watch;
     SqliteJournal journal({.file = dir / "v.db"}, watch);
-    record(journal, watch);
+    record_runs(journal, watch);
     Database beside(dir / "v.db");
     CHECK(runs_of(beside) == recorded);
   }
@@ -97,7 +95,7 @@ TEST_CASE("a session says whether it was recorded, and whether the recording sto
   const TempDir dir;
   JournalWatch watch;
   SqliteJournal journal({.file = dir / "v.db"}, watch);
-  const auto attempt = open_attempt(journal, spec).attempt.attempt;
+  const auto attempt = open_attempt(journal, usual_spec(1000)).attempt.attempt;
   rows::TranscriptStore store(dir / "v.db");
   const auto state = [&] { return store.session("s1")->attempts.at(0).recorded; };
   CHECK(state() == store::Recorded::no);
@@ -116,7 +114,7 @@ TEST_CASE("an index that was written to the fallback directory comes back with i
   {
     JournalWatch watch;
     SqliteJournal journal({.file = dir / "v.db"}, watch);
-    record(journal, watch);
+    record_runs(journal, watch);
     Database database(dir / "v.db");
     live = journal::live_attempts(database);
   }

@@ -29,7 +29,7 @@ ClientToken token(const std::string& id, const std::string& session, TimeMs expi
   return made;
 }
 
-struct Store {
+struct StoreWithTokens {
   TempDir dir;
   Database database{dir / "v.db", {.access = sqlite::Access::create}};
 
@@ -64,7 +64,7 @@ using Ids = std::vector<std::string>;
 }  // namespace
 
 TEST_CASE("a token is stored with all its content", "[store][token]") {
-  Store store;
+  StoreWithTokens store;
   ClientToken made = token("cs_1", "s1", 500, true);
   made.session_config_json = R"({"voice":"x"})";
   made.terms_json = R"({"limits":{"tokens":5}})";
@@ -88,7 +88,7 @@ TEST_CASE(
     "an expired token is valid for attempts that began before it expired, until they and their "
     "window end",
     "[P8][token]") {
-  Store store;
+  StoreWithTokens store;
   const auto goes_on = [&](TimeMs now) {
     return store.standing("cs_1", "s1", true, 500, now).goes_on;
   };
@@ -106,7 +106,7 @@ TEST_CASE(
 }
 
 TEST_CASE("a session that was made ahead, or only posted to, has not begun", "[token]") {
-  Store store;
+  StoreWithTokens store;
   rows::create_session(store.database, {.id = "s1", .user = "ann", .now = 1});
   const auto standing = store.standing("cs_1", "s1", true, 500, 600);
   CHECK(standing.owner == "ann");
@@ -115,7 +115,7 @@ TEST_CASE("a session that was made ahead, or only posted to, has not begun", "[t
 }
 
 TEST_CASE("an open token owns the sessions that it was used for", "[token]") {
-  Store store;
+  StoreWithTokens store;
   rows::save_client_token(store.database, token("cs_1", "made-up", 500, true));
   store.begin("s1", 490);
   CHECK_FALSE(store.standing("cs_1", "s1", false, 500, 600).own);
@@ -129,7 +129,7 @@ TEST_CASE("an open token owns the sessions that it was used for", "[token]") {
 }
 
 TEST_CASE("a revoked token stays revoked, and is not listed", "[token][P10]") {
-  Store store;
+  StoreWithTokens store;
   rows::save_client_token(store.database, token("cs_1", "s1", 500));
   rows::save_client_token(store.database, token("cs_2", "s2", 500));
   CHECK(store.listed(100) == Ids{"cs_2", "cs_1"});
@@ -142,7 +142,7 @@ TEST_CASE("a revoked token stays revoked, and is not listed", "[token][P10]") {
 }
 
 TEST_CASE("tokens are deleted when they have no further use, and not before", "[token][P8]") {
-  Store store;
+  StoreWithTokens store;
   rows::save_client_token(store.database, token("unused", "s0", 500));
   rows::save_client_token(store.database, token("bound", "s1", 500));
   rows::save_client_token(store.database, token("open", "made-up", 500, true));
@@ -172,7 +172,7 @@ TEST_CASE("tokens are deleted when they have no further use, and not before", "[
 }
 
 TEST_CASE("tokens are listed by user and session, page by page", "[token]") {
-  Store store;
+  StoreWithTokens store;
   for (int i = 0; i < 5; ++i)
     rows::save_client_token(store.database,
                             token("cs_" + std::to_string(i), "s" + std::to_string(i % 2), 500));
@@ -191,7 +191,7 @@ TEST_CASE("tokens are listed by user and session, page by page", "[token]") {
 
 TEST_CASE("erasing a session deletes the content of the tokens made for it, and revokes them",
           "[token][P10]") {
-  Store store;
+  StoreWithTokens store;
   ClientToken made = token("cs_1", "s1", 500);
   made.session_config_json = R"({"instructions":"planted"})";
   made.private_json = R"({"case":"planted"})";
@@ -213,7 +213,7 @@ TEST_CASE("erasing a session deletes the content of the tokens made for it, and 
 }
 
 TEST_CASE("tokens of a removed key are revoked, and no others", "[P10][tokens]") {
-  Store it;
+  StoreWithTokens it;
   const auto made = [&it](const std::string& id, const std::string& key) {
     ClientToken one = token(id, "s" + id, 1'000);
     one.made_by = key;
@@ -244,7 +244,7 @@ TEST_CASE(
     "content that an older program stored unsealed for a token is erased with the token's last "
     "session",
     "[token][P10][erase]") {
-  Store store;
+  StoreWithTokens store;
   const auto add = [&](const std::string& id, const std::string& config,
                        const std::string& kept_private) {
     ClientToken made = token(id, "own-of-" + id, 500, true);

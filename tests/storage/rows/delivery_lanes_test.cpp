@@ -18,9 +18,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr unsigned any_kind = ~0u;
-using Ids = std::vector<std::int64_t>;
-using Outcome = store::RetriedDelivery::Outcome;
+constexpr unsigned all_kinds = ~0u;
+using MessageIds = std::vector<std::int64_t>;
+using RetryOutcome = store::RetriedDelivery::Outcome;
 
 /// Sessions with messages for a target, "crm" if no other is named.
 struct Lanes {
@@ -28,10 +28,10 @@ struct Lanes {
   sqlite::Database database{dir / "v.db", {.access = sqlite::Access::create}};
   store::DeliveryRecords records{
       .targets = {"crm"}, .tries_max = 3, .delivered_ms = 1000, .delivered_max = 100};
-  std::vector<store::DeliveryTarget> targets{{"crm", any_kind}};
+  std::vector<store::DeliveryTarget> targets{{"crm", all_kinds}};
   std::int64_t made = 0;
 
-  Lanes() { rows::want_messages(database, any_kind); }
+  Lanes() { rows::want_messages(database, all_kinds); }
 
   transcript::AttemptId begin(const std::string& session) {
     const store::AttemptSpec spec{
@@ -42,21 +42,21 @@ struct Lanes {
     rows::announce(database, kind, attempt, ++made);
   }
   store::NewMessages find_new(store::NewQuery query = {}) {
-    if (query.wanted == 0) query.wanted = any_kind;
+    if (query.wanted == 0) query.wanted = all_kinds;
     if (query.limit == 0) query.limit = 100;
     return rows::find_new(database, "crm", query);
   }
-  Ids heads(Ids lanes = {}, std::int64_t after = 0) {
+  MessageIds heads(MessageIds lanes = {}, std::int64_t after = 0) {
     return ids(find_new({.after = after, .lanes = std::move(lanes)}).heads);
   }
-  Ids due(TimeMs now, std::int64_t longest_wait_ms = 1'000'000, Ids lanes = {}) {
+  MessageIds due(TimeMs now, std::int64_t longest_wait_ms = 1'000'000, MessageIds lanes = {}) {
     return ids(rows::find_due(
         database, "crm",
         {.now = now, .longest_wait_ms = longest_wait_ms, .lanes = std::move(lanes), .limit = 100}));
   }
   std::optional<std::int64_t> following(std::int64_t id) {
     const auto found =
-        rows::find_following(database, "crm", {.id = id, .lane = lane_of(id)}, any_kind);
+        rows::find_following(database, "crm", {.id = id, .lane = lane_of(id)}, all_kinds);
     return found ? std::optional(found->id) : std::nullopt;
   }
   void conclude(std::int64_t id, DeliveryState state, TimeMs due_at = 0, TimeMs at = 10,
@@ -87,8 +87,8 @@ struct Lanes {
         "SELECT session FROM attempt WHERE id = (SELECT attempt FROM message WHERE id = " +
         std::to_string(id) + ")");
   }
-  static Ids ids(const std::vector<store::WebhookMessage>& messages) {
-    Ids found;
+  static MessageIds ids(const std::vector<store::WebhookMessage>& messages) {
+    MessageIds found;
     for (const auto& message : messages) found.push_back(message.id);
     return found;
   }
@@ -102,14 +102,14 @@ TEST_CASE("each session's first message is ready, and a lane that is in use is p
   const auto one = it.begin("s1");
   it.begin("s2");
   it.announce(one);
-  CHECK(it.heads() == Ids{1, 2});
-  CHECK(it.heads({it.lane_of(1)}) == Ids{2});
+  CHECK(it.heads() == MessageIds{1, 2});
+  CHECK(it.heads({it.lane_of(1)}) == MessageIds{2});
   CHECK(it.find_new().upto == 3);
   const auto part = it.find_new({.limit = 1});
-  CHECK(Lanes::ids(part.heads) == Ids{1});
+  CHECK(Lanes::ids(part.heads) == MessageIds{1});
   CHECK(part.more);
   CHECK(part.upto == 1);
-  CHECK(it.heads({it.lane_of(1)}, part.upto) == Ids{2});
+  CHECK(it.heads({it.lane_of(1)}, part.upto) == MessageIds{2});
 }
 
 TEST_CASE("a session that waits for its next try holds up no other, and nothing of it overtakes",
@@ -119,9 +119,9 @@ TEST_CASE("a session that waits for its next try holds up no other, and nothing 
   it.conclude(1, DeliveryState::waiting, 500);
   it.announce(one);
   it.begin("s2");
-  CHECK(it.heads() == Ids{3});
+  CHECK(it.heads() == MessageIds{3});
   CHECK(it.due(499).empty());
-  CHECK(it.due(500) == Ids{1});
+  CHECK(it.due(500) == MessageIds{1});
   CHECK(it.due(500, 1'000'000, {it.lane_of(1)}).empty());
   CHECK(it.following(1) == 1);
   it.announce(one);
@@ -142,11 +142,11 @@ TEST_CASE("messages that were driven again are sent in order, and wait for the f
   for (const std::int64_t id : {1, 2}) it.conclude(id, DeliveryState::dead);
   CHECK(rows::redrive(it.database, std::nullopt) == 2);
   CHECK(it.heads().empty());
-  CHECK(it.due(1) == Ids{1});
+  CHECK(it.due(1) == MessageIds{1});
   it.conclude(1, DeliveryState::waiting, 700);
   CHECK(it.due(699).empty());
   CHECK(it.number("SELECT min(due_at) FROM delivery WHERE state = 0") == 700);
-  CHECK(it.due(700) == Ids{1});
+  CHECK(it.due(700) == MessageIds{1});
   it.conclude(1, DeliveryState::delivered);
   CHECK(it.following(1) == 2);
 }
@@ -156,7 +156,7 @@ TEST_CASE("a message due later than any pause is due now: the clock was set back
   it.begin("s1");
   it.conclude(1, DeliveryState::waiting, 86'400'000);
   CHECK(it.due(100, 86'400'000).empty());
-  CHECK(it.due(100, 60'000) == Ids{1});
+  CHECK(it.due(100, 60'000) == MessageIds{1});
 }
 
 TEST_CASE("a message that was put off counts as untried, and follows a changed setting",
@@ -171,7 +171,7 @@ TEST_CASE("a message that was put off counts as untried, and follows a changed s
   CHECK(it.due(8999).empty());
   rows::settle_anew(it.database, "crm", 40);
   CHECK(it.due(it.number("SELECT created_at FROM message WHERE id = 2") + 39).empty());
-  CHECK(it.due(it.number("SELECT created_at FROM message WHERE id = 2") + 40) == Ids{2});
+  CHECK(it.due(it.number("SELECT created_at FROM message WHERE id = 2") + 40) == MessageIds{2});
   it.conclude(2, DeliveryState::waiting, 9000);
   rows::settle_anew(it.database, "crm", 40);
   CHECK(it.due(8999).empty());
@@ -184,8 +184,8 @@ TEST_CASE("messages of other kinds are passed over and hold nothing up", "[order
   it.announce(one, WebhookKind::session_ended);
   const unsigned ends = 1u << static_cast<unsigned>(WebhookKind::session_ended);
   const auto found = it.find_new({.wanted = ends});
-  CHECK(Lanes::ids(found.heads) == Ids{3});
-  CHECK(found.unwanted == Ids{1, 2});
+  CHECK(Lanes::ids(found.heads) == MessageIds{3});
+  CHECK(found.unwanted == MessageIds{1, 2});
   rows::pass_over(it.database, found.unwanted, "crm", it.records, 10);
   CHECK(it.find_new({.wanted = ends}).unwanted.empty());
   CHECK(it.list().deliveries.size() == 1);
@@ -196,7 +196,7 @@ TEST_CASE("a target that is added later gets no message that all others had befo
   const auto one = it.begin("s1");
   it.announce(one, WebhookKind::session_ended);
   for (const std::int64_t id : {1, 2}) it.conclude(id, DeliveryState::delivered);
-  CHECK(rows::find_new(it.database, "new", {.wanted = any_kind, .limit = 10}).heads.empty());
+  CHECK(rows::find_new(it.database, "new", {.wanted = all_kinds, .limit = 10}).heads.empty());
   // One that a removed target lacks is done as soon as the others have it.
   it.records.targets = {"crm", "gone"};
   it.announce(one);
@@ -264,7 +264,7 @@ TEST_CASE("the latest tries of a delivery are kept, with time, status and answer
 
 TEST_CASE("every delivery is listed once, newest first, page by page", "[outbox]") {
   Lanes it;
-  it.targets = {{"crm", any_kind}, {"bi", 1u}};
+  it.targets = {{"crm", all_kinds}, {"bi", 1u}};
   it.records.targets = {"crm", "bi"};
   const auto one = it.begin("s1");
   it.begin("s2");
@@ -303,29 +303,29 @@ TEST_CASE("a dead or waiting delivery is due now on demand, as often as that is 
   const std::string dead = it.list().deliveries[0].id;
   for (int again = 0; again < 2; ++again) {
     const auto retried = it.retry(dead);
-    CHECK(retried.outcome == Outcome::due);
+    CHECK(retried.outcome == RetryOutcome::due);
     REQUIRE(retried.record);
     CHECK(retried.record->delivery.state == DeliveryState::waiting);
     CHECK(retried.record->delivery.message.tries == 0);
     CHECK(retried.record->tries.size() == 1);
   }
-  CHECK(it.due(5) == Ids{1});
+  CHECK(it.due(5) == MessageIds{1});
   it.conclude(1, DeliveryState::waiting, 9000);
   CHECK(it.retry(dead).record->delivery.message.tries == 1);
-  CHECK(it.due(5) == Ids{1});
+  CHECK(it.due(5) == MessageIds{1});
   it.conclude(1, DeliveryState::delivered);
-  CHECK(it.retry(dead).outcome == Outcome::delivered);
+  CHECK(it.retry(dead).outcome == RetryOutcome::delivered);
   // One that was never tried has an id, too.
   it.announce(one);
   const std::string untried = it.list({.state = DeliveryState::waiting}).deliveries[0].id;
-  CHECK(it.retry(untried).outcome == Outcome::due);
-  CHECK(it.heads() == Ids{2});
+  CHECK(it.retry(untried).outcome == RetryOutcome::due);
+  CHECK(it.heads() == MessageIds{2});
   it.targets.clear();
   it.conclude(2, DeliveryState::dead);
-  CHECK(it.retry(untried).outcome == Outcome::no_target);
+  CHECK(it.retry(untried).outcome == RetryOutcome::no_target);
   CHECK(it.due(9999).empty());
   for (const char* unknown : {"", "dlv_", "dlv__", "dlv_1_2", "msg_1"})
-    CHECK(it.retry(unknown).outcome == Outcome::not_found);
+    CHECK(it.retry(unknown).outcome == RetryOutcome::not_found);
 }
 
 TEST_CASE("an older file keeps its messages: those that wait and those that are dead",
@@ -361,10 +361,10 @@ TEST_CASE("an older file keeps its messages: those that wait and those that are 
     it.database.query("VACUUM INTO ?").bind(file.string()).run();
   }
   sqlite::Database database(file);
-  const auto wanted = store::NewQuery{.wanted = any_kind, .limit = 10};
-  CHECK(Lanes::ids(rows::find_new(database, "crm", wanted).heads) == Ids{3});
-  CHECK(Lanes::ids(rows::find_due(database, "crm",
-                                  {.now = 500, .longest_wait_ms = 1000, .limit = 10})) == Ids{1});
+  const auto wanted = store::NewQuery{.wanted = all_kinds, .limit = 10};
+  CHECK(Lanes::ids(rows::find_new(database, "crm", wanted).heads) == MessageIds{3});
+  CHECK(Lanes::ids(rows::find_due(
+            database, "crm", {.now = 500, .longest_wait_ms = 1000, .limit = 10})) == MessageIds{1});
   CHECK(rows::undelivered(database, true).size() == 1);
-  CHECK(rows::find_following(database, "crm", {.id = 1, .lane = 1}, any_kind)->id == 1);
+  CHECK(rows::find_following(database, "crm", {.id = 1, .lane = 1}, all_kinds)->id == 1);
 }

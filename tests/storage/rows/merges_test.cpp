@@ -24,7 +24,7 @@ using test::TempDir;
 
 namespace {
 
-transcript::CopyTurn said(int number, const std::string& words) {
+transcript::CopyTurn copied_turn(int number, const std::string& words) {
   transcript::CopyTurn turn;
   turn.role = number % 2 ? transcript::Role::user : transcript::Role::assistant;
   turn.text = Text::from_wtf8(words);
@@ -34,14 +34,15 @@ transcript::CopyTurn said(int number, const std::string& words) {
 
 std::vector<transcript::CopyTurn> turns(int from, int to) {
   std::vector<transcript::CopyTurn> all;
-  for (int i = from; i <= to; ++i) all.push_back(said(i, "this is turn " + std::to_string(i)));
+  for (int i = from; i <= to; ++i)
+    all.push_back(copied_turn(i, "this is turn " + std::to_string(i)));
   return all;
 }
 
 /// A session with an attempt of which the relay has heard nothing.
-class Store {
+class StoreWithCopies {
  public:
-  Store() : database(dir / "v.db", {.access = Access::create}) {
+  StoreWithCopies() : database(dir / "v.db", {.access = Access::create}) {
     want_messages(database, ~0u);
     attempt =
         insert_attempt(database, {.session_id = "s1", .user = "ann", .model = "m", .now = 1}, 1)
@@ -83,7 +84,7 @@ class Store {
 
 TEST_CASE("a session with posts only reports as many turns as its transcript, in every read",
           "[P3][merges]") {
-  Store it;
+  StoreWithCopies it;
   create_session(it.database, {.id = "s2", .user = "ann", .now = 1});
   const auto post = [&it](const std::string& writer, int to) {
     keep_copy(it.database, {.session_id = "s2", .copy = {writer, turns(1, to)}, .now = 5});
@@ -115,7 +116,7 @@ TEST_CASE("a session with posts only reports as many turns as its transcript, in
 }
 
 TEST_CASE("turns posted to a running session count when that session is read", "[P3][merges]") {
-  Store it;
+  StoreWithCopies it;
   it.post("agent", turns(1, 4));
   TranscriptStore store(it.dir / "v.db");
   CHECK(store.transcript("s1", {})->turns.size() == 4);
@@ -123,7 +124,7 @@ TEST_CASE("turns posted to a running session count when that session is read", "
 }
 
 TEST_CASE("a post to an ended attempt marks it, and the merge removes the mark", "[P3][merges]") {
-  Store it;
+  StoreWithCopies it;
   it.post("agent", turns(1, 4));
   CHECK(attempts_to_merge(it.database, MergeLane::quick, 10).empty());  // its end marks it
   it.end();
@@ -145,7 +146,7 @@ TEST_CASE("a post to an ended attempt marks it, and the merge removes the mark",
 }
 
 TEST_CASE("each of several posts that were not merged yet is announced once", "[P3][merges]") {
-  Store it;
+  StoreWithCopies it;
   it.end();
   it.post("agent", turns(1, 2));
   it.post("client", turns(1, 2));  // adds nothing
@@ -170,7 +171,7 @@ TEST_CASE("each of several posts that were not merged yet is announced once", "[
 
 TEST_CASE("a process that dies between a post and its merge leaves the mark to the next",
           "[P3][P7][merges]") {
-  Store it;
+  StoreWithCopies it;
   it.end();
   it.post("agent", turns(1, 5));
   std::filesystem::copy_file(it.dir / "v.db", it.dir / "killed.db");
@@ -189,7 +190,7 @@ TEST_CASE("a process that dies between a post and its merge leaves the mark to t
 }
 
 TEST_CASE("the sum of an attempt's copies is bounded before anything is merged", "[P11][merges]") {
-  Store it;
+  StoreWithCopies it;
   const auto refusal = [&](std::vector<transcript::CopyTurn> posted, CopyLimits limits) {
     try {
       it.post("client", std::move(posted), limits);
@@ -213,7 +214,7 @@ TEST_CASE("the sum of an attempt's copies is bounded before anything is merged",
 }
 
 TEST_CASE("a migrated database knows the totals of its copies", "[P11][merges]") {
-  Store it;
+  StoreWithCopies it;
   it.post("agent", turns(1, 4));
   it.post("client", turns(1, 3));
   const auto counted = [&] {
@@ -234,7 +235,7 @@ TEST_CASE("a migrated database knows the totals of its copies", "[P11][merges]")
 }
 
 TEST_CASE("attempts that take long to merge have a lane of their own", "[P11][merges]") {
-  Store it;
+  StoreWithCopies it;
   create_session(it.database, {.id = "s2", .user = "ann", .now = 1});
   const auto attempts = [&it](MergeLane lane) { return attempts_to_merge(it.database, lane, 10); };
   CHECK_FALSE(merge_lane(it.database, "s1"));
@@ -251,8 +252,9 @@ TEST_CASE("attempts that take long to merge have a lane of their own", "[P11][me
     CHECK(slow);
   }
   SECTION("many bytes") {
-    CHECK(it.post("client", {said(1, std::string(1024 * 1024, 'x'))}).merges_slowly);
-    CHECK(it.post("client", {said(1, std::string(1024 * 1024, 'x'))}).merges_slowly);  // again
+    CHECK(it.post("client", {copied_turn(1, std::string(1024 * 1024, 'x'))}).merges_slowly);
+    CHECK(
+        it.post("client", {copied_turn(1, std::string(1024 * 1024, 'x'))}).merges_slowly);  // again
   }
   CHECK(merge_lane(it.database, "s1") == MergeLane::slow);
   CHECK_FALSE(merge_lane(it.database, "s2"));
@@ -261,7 +263,7 @@ TEST_CASE("attempts that take long to merge have a lane of their own", "[P11][me
 }
 
 TEST_CASE("a merge is cached for the next read, until its input changes", "[P3][merges]") {
-  Store it;
+  StoreWithCopies it;
   it.post("agent", turns(1, 4));
   MergeCache cache(1024 * 1024);
   AttemptRow attempt;

@@ -20,7 +20,7 @@ using transcript::TurnStatus;
 
 namespace {
 
-transcript::Turn turn(int ordinal, const char* item, TurnStatus status, const char* words) {
+transcript::Turn user_turn(int ordinal, const char* item, TurnStatus status, const char* words) {
   transcript::Turn made;
   made.ordinal = ordinal;
   made.item_id = item;
@@ -31,7 +31,7 @@ transcript::Turn turn(int ordinal, const char* item, TurnStatus status, const ch
 }
 
 /// A store with conversations of three turns.
-struct Store {
+struct StoreWithRepairs {
   TempDir dir;
   JournalWatch watch;
   SqliteJournal journal{{.file = dir / "v.db"}, watch};
@@ -49,9 +49,9 @@ struct Store {
   void end(transcript::AttemptId attempt, TurnStatus second, const char* words,
            const char* usage = "[]") {
     transcript::Ending ending{transcript::CloseReason::client_closed, 2000, {}};
-    ending.transcript.turns = {turn(1, "u1", TurnStatus::completed, "One"),
-                               turn(2, "u2", second, words),
-                               turn(3, "u3", TurnStatus::completed, "Three")};
+    ending.transcript.turns = {user_turn(1, "u1", TurnStatus::completed, "One"),
+                               user_turn(2, "u2", second, words),
+                               user_turn(3, "u3", TurnStatus::completed, "Three")};
     if (second == TurnStatus::failed)
       ending.transcript.gaps = {{"u2", transcript::GapKind::failed_transcription}};
     ending.transcript.usage_json = usage;
@@ -97,7 +97,7 @@ store::PostedCopy repaired(const std::string& session, const char* item) {
 }  // namespace
 
 TEST_CASE("final attempts whose recorded user turns lack text are found", "[P15][repair]") {
-  Store it;
+  StoreWithRepairs it;
   it.add("failed", TurnStatus::failed);
   it.add("whole", TurnStatus::completed, "Two");
   it.add("empty", TurnStatus::completed);
@@ -111,7 +111,7 @@ TEST_CASE("final attempts whose recorded user turns lack text are found", "[P15]
 }
 
 TEST_CASE("the search goes on where it ended, however few it looks at", "[P15][repair]") {
-  Store it;
+  StoreWithRepairs it;
   for (const char* id : {"a", "b", "c", "d", "e"}) it.add(id, TurnStatus::failed);
   Ids found;
   store::RepairCursor since;
@@ -128,7 +128,7 @@ TEST_CASE("the search goes on where it ended, however few it looks at", "[P15][r
 
 TEST_CASE("tries of an utterance and their audio are counted until they are forgotten",
           "[P15][repair]") {
-  Store it;
+  StoreWithRepairs it;
   it.add("s", TurnStatus::failed);
   const auto note = [&](bool another) {
     return it.change([another](Database& database) {
@@ -151,14 +151,14 @@ TEST_CASE("tries of an utterance and their audio are counted until they are forg
 }
 
 TEST_CASE("the language that the session set is known after its end", "[P15][repair]") {
-  Store it;
+  StoreWithRepairs it;
   it.end(it.begin("s"), TurnStatus::failed, "", R"([{"verbatim_language":{"code":"de"}}])");
   CHECK(it.record("s").language == "de");
   CHECK(it.record("unknown").language.empty());
 }
 
 TEST_CASE("a repair gets the place of its turn, and fills it", "[P3][P15][repair]") {
-  Store it;
+  StoreWithRepairs it;
   it.add("s", TurnStatus::failed);
   REQUIRE_FALSE(it.change([](Database& database) {
     rows::note_repair_try(database, {{"s", 1}, "u2", 900, true});
@@ -177,7 +177,7 @@ TEST_CASE("a repair gets the place of its turn, and fills it", "[P3][P15][repair
 
 TEST_CASE("an answer for an erased session is thrown away, also if its name is used again",
           "[P10][P15][repair][erase]") {
-  Store it;
+  StoreWithRepairs it;
   it.add("s", TurnStatus::failed);
   REQUIRE_FALSE(it.change([](Database& database) {
     rows::note_repair_try(database, {{"s", 1}, "u2", 900, true});

@@ -62,7 +62,7 @@ auto look(Shipped& it, const Read& read) {
   return read(database);
 }
 
-std::string text_of(Shipped& it, const std::string& item) {
+std::string text_of_item(Shipped& it, const std::string& item) {
   it.sync();
   rows::TranscriptStore store(it.file());
   const auto view = store.transcript("s1", 1);
@@ -91,8 +91,8 @@ TEST_CASE("a session that is taken over is the same attempt, and waits for its c
     return rows::find_stored(database, {"s1", "s2", "own"});
   });
   CHECK(stored == std::vector<store::StoredSession>{{"s1", false}, {"own", false}});
-  CHECK(text_of(to, "q1") == "How are you?");
-  CHECK(text_of(to, "a1") == "Very ");
+  CHECK(text_of_item(to, "q1") == "How are you?");
+  CHECK(text_of_item(to, "a1") == "Very ");
   CHECK(to.count("SELECT status FROM attempt WHERE number = 1 AND suspended_at = 5000") ==
         static_cast<int>(transcript::SessionStatus::recovering));
   const auto pending =
@@ -101,7 +101,7 @@ TEST_CASE("a session that is taken over is the same attempt, and waits for its c
   // It goes on, also with rows of the journal that come later.
   const std::int64_t id = to.count("SELECT max(id) FROM attempt");
   to.journal->append(id, 6000, delta("a1", "well."));
-  CHECK(text_of(to, "a1") == "Very well.");
+  CHECK(text_of_item(to, "a1") == "Very well.");
 }
 
 TEST_CASE("events that were taken over are not shipped again, and those behind them are",

@@ -26,9 +26,6 @@ namespace {
 
 Text text(std::string bytes) { return Text::from_wtf8(std::move(bytes)); }
 
-const store::AttemptSpec spec{
-    .session_id = "s1", .user = "ann", .metadata = "{}", .model = "m", .now = 1000};
-
 transcript::Item call_item(const std::string& arguments) {
   return {"f1",
           transcript::ItemKind::function_call,
@@ -76,7 +73,7 @@ ToolCall every_field() {
 
 /// Journals a turn, a tool call and its output. Returns the attempt.
 transcript::AttemptId converse(SqliteJournal& journal, JournalWatch& watch, bool answered = true) {
-  const auto attempt = open_attempt(journal, spec).attempt.attempt;
+  const auto attempt = open_attempt(journal, usual_spec(1000)).attempt.attempt;
   journal.append(attempt, 1001, placed("u1", transcript::Role::user));
   auto last = journal.append(attempt, 1002, placed_item(call_item("{}")));
   if (answered) last = journal.append(attempt, 1003, placed_item(output_item("Four.")));
@@ -90,7 +87,7 @@ TEST_CASE("an attempt's end keeps its tool calls with every field", "[store][too
   const TempDir dir;
   JournalWatch watch;
   SqliteJournal journal({.file = dir / "v.db"}, watch);
-  const auto attempt = open_attempt(journal, spec).attempt.attempt;
+  const auto attempt = open_attempt(journal, usual_spec(1000)).attempt.attempt;
   transcript::Ending ending{transcript::CloseReason::client_closed, 2000, {}};
   ToolCall plain;
   plain.arguments = text(std::string(200'000, 'a'));
@@ -191,7 +188,7 @@ TEST_CASE("unknown heard text stays unknown in the store", "[P5][store]") {
   const TempDir dir;
   JournalWatch watch;
   SqliteJournal journal({.file = dir / "v.db"}, watch);
-  const auto attempt = open_attempt(journal, spec).attempt.attempt;
+  const auto attempt = open_attempt(journal, usual_spec(1000)).attempt.attempt;
   transcript::Ending ending{transcript::CloseReason::client_closed, 2000, {}};
   ending.transcript.turns = {turn(1, "i1", "One two.", transcript::TurnStatus::truncated)};
   ending.transcript.turns[0].heard = transcript::Heard{700, heard};
@@ -220,7 +217,7 @@ TEST_CASE(
   TimeMs clock = made - 3'600'000;
   TimeMs previous_end = made;
   for (const TimeMs jump : {-100'000, 500'000, -9'000'000}) {
-    auto at = spec;
+    auto at = usual_spec(1000);
     at.now = clock;
     const auto opened = open_attempt(journal, at).attempt;
     CHECK(opened.started_at == std::max(clock, previous_end));
@@ -243,7 +240,7 @@ TEST_CASE("recovery ends no attempt before its beginning, though the clock was s
   {
     JournalWatch watch;
     SqliteJournal journal({.file = dir / "v.db"}, watch);
-    auto late = spec;
+    auto late = usual_spec(1000);
     late.now = 5'000'000;
     const auto attempt = open_attempt(journal, late).attempt.attempt;
     journal.append(attempt, 5'000'900, placed("a1", transcript::Role::assistant));

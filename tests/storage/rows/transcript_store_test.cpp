@@ -42,9 +42,6 @@ bool anywhere(const fs::path& folder, const std::string& text) {
   return false;
 }
 
-const store::AttemptSpec spec{
-    .session_id = "s1", .user = "ann", .metadata = "{}", .model = "m", .now = 1};
-
 bool make_session(Database& database, const std::string& id, const std::string& user,
                   const std::string& metadata, TimeMs now) {
   const auto made = rows::create_session(
@@ -97,7 +94,7 @@ TEST_CASE("filters choose by user, time, status and metadata", "[store]") {
     make_session(database, "b", "bob", R"({"group":"red","a\".b":"odd"})", 200);
     make_session(database, "c", "ann", R"({"group":"blue"})", 300);
   }));
-  store::AttemptSpec live = spec;
+  store::AttemptSpec live = usual_spec();
   live.session_id = "b";
   live.user = "bob";
   const auto attempt = open_attempt(journal, live).attempt.attempt;
@@ -142,7 +139,7 @@ TEST_CASE("a live attempt shows its durable journal rows and no more", "[P1][sto
   SqliteJournal journal({.file = dir / "v.db"}, watch);
   TranscriptStore store(dir / "v.db");
   CHECK_FALSE(store.transcript("s1"));
-  const auto attempt = open_attempt(journal, spec).attempt.attempt;
+  const auto attempt = open_attempt(journal, usual_spec()).attempt.attempt;
   CHECK(store.transcript("s1")->turns.empty());
   journal.append(attempt, 10, placed("i1", transcript::Role::assistant));
   REQUIRE(watch.wait_durable(journal.append(attempt, 11, delta("i1", "half a wo"))));
@@ -156,7 +153,7 @@ TEST_CASE("a live attempt shows its durable journal rows and no more", "[P1][sto
   CHECK_FALSE(view->ended_at);
   CHECK_FALSE(store.transcript("s1", 2));
 
-  open_attempt(journal, spec);
+  open_attempt(journal, usual_spec());
   CHECK(store.transcript("s1")->attempt == 2);
   CHECK(store.transcript("s1")->turns.empty());
   CHECK(store.transcript("s1", 1)->turns.size() == 1);
@@ -168,7 +165,7 @@ TEST_CASE("reading beside a running writer sees whole transactions and only grow
   const TempDir dir;
   JournalWatch watch;
   SqliteJournal journal({.file = dir / "v.db", .wal_checkpoint_bytes = 64 * 1024}, watch);
-  const auto attempt = open_attempt(journal, spec).attempt.attempt;
+  const auto attempt = open_attempt(journal, usual_spec()).attempt.attempt;
   journal.append(attempt, 1, placed("i1", transcript::Role::assistant));
   constexpr int numbers = 5000;
   std::thread writer([&] {
@@ -199,7 +196,7 @@ TEST_CASE("an erased session is in no file any more", "[P10][store]") {
   JournalWatch watch;
   SqliteJournal journal({.file = dir / "v.db"}, watch);
   const auto other = open_attempt(journal, {.session_id = "s0", .user = "bob", .now = 1});
-  const auto attempt = open_attempt(journal, spec).attempt.attempt;
+  const auto attempt = open_attempt(journal, usual_spec()).attempt.attempt;
   journal.append(attempt, 1, placed("i1", transcript::Role::assistant));
   for (int i = 0; i < 100; ++i) journal.append(attempt, 2, delta("i1", secret));
   transcript::Ending ending;
@@ -239,7 +236,7 @@ TEST_CASE("an attempt's usage is shown while it runs, and counted for its user a
   JournalWatch watch;
   SqliteJournal journal({.file = dir / "v.db"}, watch);
   TranscriptStore store(dir / "v.db");
-  const auto opened = open_attempt(journal, spec).attempt;
+  const auto opened = open_attempt(journal, usual_spec()).attempt;
   transcript::ResponseEnded response;
   response.response_id = "r1";
   response.usage = R"({"total_tokens":7})";

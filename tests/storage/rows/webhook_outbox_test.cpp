@@ -23,7 +23,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const store::AttemptSpec spec{.session_id = "s1", .user = "ann", .model = "m", .now = 1};
 constexpr unsigned any_kind = ~0u;
 
 store::DeliveryRecords records_for(std::vector<std::string> targets) {
@@ -41,14 +40,14 @@ std::optional<store::WebhookMessage> next_message(Database& database, const std:
   return found.heads.front();
 }
 
-void record(Database& database, std::int64_t message, const std::string& target,
-            DeliveryState state, TimeMs due_at, const std::string& error,
-            const store::DeliveryRecords& records = crm) {
+void record_try(Database& database, std::int64_t message, const std::string& target,
+                DeliveryState state, TimeMs due_at, const std::string& error,
+                const store::DeliveryRecords& records = crm) {
   rows::end_try(database, message, target, {.state = state, .due_at = due_at, .error = error},
                 records);
 }
 
-transcript::Ending ending() {
+transcript::Ending ending_with_turn() {
   transcript::Ending made;
   made.reason = transcript::CloseReason::client_closed;
   made.ended_at = 9;
@@ -63,7 +62,7 @@ struct Announcing {
   Database database{file, {.access = sqlite::Access::create}};
   explicit Announcing(unsigned kinds = ~0u) { rows::want_messages(database, kinds); }
 
-  transcript::AttemptId begin() { return rows::insert_attempt(database, spec, 1).attempt; }
+  transcript::AttemptId begin() { return rows::insert_attempt(database, usual_spec(), 1).attempt; }
   std::vector<std::string> announced() const { return announced_in(file); }
 
   static std::vector<std::string> announced_in(const fs::path& file) {
@@ -96,29 +95,29 @@ TEST_CASE("a message exists exactly if the change that it reports is committed",
   CHECK(it.announced() == Kinds{"session.started"});
   {
     sqlite::Transaction undone(it.database);
-    rows::finalise_attempt(it.database, attempt, ending());
+    rows::finalise_attempt(it.database, attempt, ending_with_turn());
   }
   CHECK(it.announced() == Kinds{"session.started"});
   {
     sqlite::Transaction kept(it.database);
-    rows::finalise_attempt(it.database, attempt, ending());
+    rows::finalise_attempt(it.database, attempt, ending_with_turn());
     CHECK(it.announced() == Kinds{"session.started"});  // others see it after the commit
     kept.commit();
   }
   CHECK(it.announced() == Kinds{"session.started", "turn.completed", "session.ended"});
-  rows::finalise_attempt(it.database, attempt, ending());
+  rows::finalise_attempt(it.database, attempt, ending_with_turn());
   CHECK(it.announced() == Kinds{"session.started", "turn.completed", "session.ended"});
 }
 
 TEST_CASE("messages that no webhook wants are not written", "[P11][outbox]") {
   Announcing it(0);
-  rows::finalise_attempt(it.database, it.begin(), ending());
+  rows::finalise_attempt(it.database, it.begin(), ending_with_turn());
   CHECK(it.announced().empty());
   rows::want_messages(it.database, 1u << static_cast<unsigned>(WebhookKind::session_started));
-  store::AttemptSpec other = spec;
+  store::AttemptSpec other = usual_spec();
   other.session_id = "s2";
   rows::finalise_attempt(it.database, rows::insert_attempt(it.database, other, 2).attempt,
-                         ending());
+                         ending_with_turn());
   CHECK(it.announced() == Kinds{"session.started"});
 }
 
@@ -134,8 +133,8 @@ TEST_CASE("a turn is announced once, when it is completed", "[outbox]") {
   const auto message = next_message(it.database, "crm", 1);
   REQUIRE(message);
   CHECK(message->item_id == "i1");
-  record(it.database, message->id, "crm", DeliveryState::delivered, 0, "");
-  rows::finalise_attempt(it.database, attempt, ending());
+  record_try(it.database, message->id, "crm", DeliveryState::delivered, 0, "");
+  rows::finalise_attempt(it.database, attempt, ending_with_turn());
   CHECK(it.announced() == Kinds{"session.started", "session.ended"});
 }
 
@@ -145,7 +144,7 @@ TEST_CASE("recovery announces once an end that a crash left unannounced", "[P2][
     JournalWatch watch;
     journal::SqliteJournal journal({.file = dir / "live.db"}, watch);
     REQUIRE_FALSE(execute(journal, [](Database& file) { rows::want_messages(file, ~0u); }));
-    const auto attempt = open_attempt(journal, spec).attempt.attempt;
+    const auto attempt = open_attempt(journal, usual_spec()).attempt.attempt;
     REQUIRE(
         watch.wait_durable(journal.append(attempt, 2, placed("i1", transcript::Role::assistant))));
     fs::copy_file(dir / "live.db", dir / "v.db");
@@ -166,7 +165,7 @@ TEST_CASE("the turns and ends of a merged segment are announced once", "[P2][P6]
     const auto away = journal::begin_segment(segment, sqlite::Durability::power,
                                              journal::live_attempts(it.database));
     rows::upsert_turn(*away, attempt, turn(1, "i1", "Good morning"));
-    rows::finalise_attempt(*away, attempt, ending());
+    rows::finalise_attempt(*away, attempt, ending_with_turn());
   }
   fs::copy_file(segment, it.dir / "again.db");
   journal::merge_segment(it.database, segment);
@@ -180,7 +179,7 @@ TEST_CASE("a changed transcript is announced only after the message of its end w
           "[P3][outbox]") {
   Announcing it;
   const auto attempt = it.begin();
-  rows::finalise_attempt(it.database, attempt, ending());
+  rows::finalise_attempt(it.database, attempt, ending_with_turn());
   const auto change = [&] {
     rows::announce(it.database, WebhookKind::transcript_updated, attempt, 10);
     return it.announced().back();
@@ -188,8 +187,8 @@ TEST_CASE("a changed transcript is announced only after the message of its end w
   CHECK(change() == "session.ended");
   // A target that does not want the end has not received it.
   const auto started = next_message(it.database, "other", 0);
-  record(it.database, started->id + 2, "other", DeliveryState::delivered, 0, "",
-         records_for({"crm", "other"}));
+  record_try(it.database, started->id + 2, "other", DeliveryState::delivered, 0, "",
+             records_for({"crm", "other"}));
   CHECK(change() == "session.ended");
   it.tried(WebhookKind::session_ended, "crm");
   CHECK(change() == "transcript.updated");
@@ -197,14 +196,14 @@ TEST_CASE("a changed transcript is announced only after the message of its end w
 
 TEST_CASE("a target gets messages in order, each until it has it or is given up for", "[outbox]") {
   Announcing it(0b11);
-  rows::finalise_attempt(it.database, it.begin(), ending());
+  rows::finalise_attempt(it.database, it.begin(), ending_with_turn());
   const auto next = [&](std::int64_t after = 0) { return next_message(it.database, "crm", after); };
   const auto first = next();
   REQUIRE(first);
   CHECK(first->kind == WebhookKind::session_started);
   CHECK(first->public_id.starts_with("msg_"));
   rows::begin_try(it.database, first->id, "crm");
-  record(it.database, first->id, "crm", DeliveryState::waiting, 50, "no");
+  record_try(it.database, first->id, "crm", DeliveryState::waiting, 50, "no");
   // Also for a process that restarts without any knowledge.
   for (const std::int64_t after : {std::int64_t{0}, first->id}) {
     const auto again = next(after);
@@ -214,11 +213,11 @@ TEST_CASE("a target gets messages in order, each until it has it or is given up 
     CHECK(again->due_at == 50);
     CHECK(again->last_error == "no");
   }
-  record(it.database, first->id, "crm", DeliveryState::dead, 0, "no");
+  record_try(it.database, first->id, "crm", DeliveryState::dead, 0, "no");
   const auto second = next(first->id);
   REQUIRE(second);
   CHECK(second->kind == WebhookKind::session_ended);
-  record(it.database, second->id, "crm", DeliveryState::delivered, 0, "");
+  record_try(it.database, second->id, "crm", DeliveryState::delivered, 0, "");
   CHECK_FALSE(next(second->id));
   CHECK_FALSE(next());
 
@@ -237,7 +236,8 @@ TEST_CASE("a message stays until all current targets have it", "[P1][outbox]") {
   const auto message = next_message(it.database, "a", 0);
   REQUIRE(message);
   const auto deliver = [&](const char* target, const std::vector<std::string>& targets) {
-    record(it.database, message->id, target, DeliveryState::delivered, 0, "", records_for(targets));
+    record_try(it.database, message->id, target, DeliveryState::delivered, 0, "",
+               records_for(targets));
     return it.announced().size();
   };
   CHECK(deliver("gone", {"gone", "a"}) == 1);
@@ -245,7 +245,7 @@ TEST_CASE("a message stays until all current targets have it", "[P1][outbox]") {
   CHECK(next_message(it.database, "new", 0));
   CHECK(deliver("new", {"a", "new"}) == 0);
   // Its number is not reused: a target that looks only beyond it would miss the next one.
-  store::AttemptSpec other = spec;
+  store::AttemptSpec other = usual_spec();
   other.session_id = "s2";
   rows::insert_attempt(it.database, other, 2);
   CHECK(next_message(it.database, "a", message->id));
@@ -253,7 +253,7 @@ TEST_CASE("a message stays until all current targets have it", "[P1][outbox]") {
 
 TEST_CASE("a target's backlog counts only messages that it wants", "[P11][outbox]") {
   Announcing it(0b11);
-  rows::finalise_attempt(it.database, it.begin(), ending());
+  rows::finalise_attempt(it.database, it.begin(), ending_with_turn());
   const auto count = [&](unsigned wanted) {
     const auto found = rows::backlog(it.database, "crm", 0, wanted);
     return std::vector<std::int64_t>{found.waiting, found.dead, found.oldest.value_or(-1)};
@@ -261,15 +261,15 @@ TEST_CASE("a target's backlog counts only messages that it wants", "[P11][outbox
   CHECK(count(0b11) == std::vector<std::int64_t>{2, 0, 1});
   CHECK(count(0b10) == std::vector<std::int64_t>{1, 0, 9});
   const auto first = next_message(it.database, "crm", 0);
-  record(it.database, first->id, "crm", DeliveryState::waiting, 0, "");
+  record_try(it.database, first->id, "crm", DeliveryState::waiting, 0, "");
   CHECK(count(0b11) == std::vector<std::int64_t>{2, 0, 1});
-  record(it.database, first->id, "crm", DeliveryState::dead, 0, "");
+  record_try(it.database, first->id, "crm", DeliveryState::dead, 0, "");
   CHECK(count(0b11) == std::vector<std::int64_t>{1, 1, 9});
 }
 
 TEST_CASE("nothing of an erased session stays in the outbox", "[P10][outbox]") {
   Announcing it;
-  rows::finalise_attempt(it.database, it.begin(), ending());
+  rows::finalise_attempt(it.database, it.begin(), ending_with_turn());
   const auto first = next_message(it.database, "crm", 0);
   it.tried(WebhookKind::session_ended, "crm");
   REQUIRE(rows::erase_session(it.database, "s1"));
@@ -277,6 +277,6 @@ TEST_CASE("nothing of an erased session stays in the outbox", "[P10][outbox]") {
   CHECK(it.deliveries() == 0);
   // A late answer or try brings nothing back.
   rows::begin_try(it.database, first->id, "crm");
-  record(it.database, first->id, "crm", DeliveryState::dead, 0, "late");
+  record_try(it.database, first->id, "crm", DeliveryState::dead, 0, "late");
   CHECK(it.deliveries() == 0);
 }

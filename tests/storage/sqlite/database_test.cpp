@@ -4,17 +4,17 @@
 #include <sys/mount.h>
 
 #include <fstream>
-#include <iterator>
 
 #include <catch2/catch.hpp>
 
 #include "storage/rows/transcript_store.hpp"
 #include "storage/sqlite/schema.hpp"
-#include "tests/support/temp_dir.hpp"
+#include "tests/support/store_folder.hpp"
 
 using namespace verbatim;
 using namespace verbatim::sqlite;
 using namespace verbatim::store;
+using test::bytes_of;
 using test::TempDir;
 
 namespace {
@@ -29,11 +29,6 @@ StorageError error_of(const std::function<void()>& action) {
   }
   FAIL("no error");
   return StorageError(Failure::other, "");
-}
-
-std::string bytes_of(const fs::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), {}};
 }
 
 std::string one(Database& database, const std::string& sql) {

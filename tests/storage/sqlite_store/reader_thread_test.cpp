@@ -20,17 +20,17 @@ using test::becomes;
 namespace {
 
 using Clock = ReaderThread::Clock;
-using Outcome = StoreResult<std::int64_t>;
+using ReadOutcome = StoreResult<std::int64_t>;
 
 /// Runs a statement that returns one number, on the reader's thread.
-Outcome read(ReaderThread& reader, const char* sql, const char* what) {
-  std::promise<Outcome> outcome;
+ReadOutcome read(ReaderThread& reader, const char* sql, const char* what) {
+  std::promise<ReadOutcome> outcome;
   const auto number = [sql](TranscriptStore& store) {
     Query row = store.database().query(sql);
     row.step();
     return row.integer(0);
   };
-  reader.run({what}, number, [&](Outcome found) { outcome.set_value(std::move(found)); });
+  reader.run({what}, number, [&](ReadOutcome found) { outcome.set_value(std::move(found)); });
   return outcome.get_future().get();
 }
 
@@ -45,7 +45,7 @@ TEST_CASE("a read that lasts too long is named and broken off; the next one is s
   sqlite::Database made(dir / "v.db", {.access = sqlite::Access::create});
   ReaderThread reader(dir / "v.db");
   CHECK_FALSE(reader.under_way());
-  std::optional<Outcome> outcome;
+  std::optional<ReadOutcome> outcome;
   const auto before = Clock::now();
   std::thread asks([&] { outcome = read(reader, endless, "GET /v1/sessions"); });
   REQUIRE(becomes([&] { return reader.under_way().has_value(); }));

@@ -20,21 +20,11 @@ using namespace verbatim::rows;
 using namespace verbatim::sqlite;
 using namespace verbatim::sqlite_store;
 using namespace verbatim::store;
+using test::ask;
 
 namespace {
 
-/// The result of `call(done)`.
-template <class T, class Call>
-StoreResult<T> ask(const Call& call) {
-  const auto answer = std::make_shared<std::promise<StoreResult<T>>>();
-  call(Done<T>([answer](StoreResult<T> result) { answer->set_value(std::move(result)); }));
-  auto future = answer->get_future();
-  if (future.wait_for(test::patience) != std::future_status::ready)
-    throw std::runtime_error("the store did not answer");
-  return future.get();
-}
-
-transcript::CopyTurn said(int number) {
+transcript::CopyTurn copied_user_turn(int number) {
   transcript::CopyTurn turn;
   turn.role = transcript::Role::user;
   turn.text = Text::from_wtf8("turn " + std::to_string(number));
@@ -46,7 +36,7 @@ PostedCopy copy_of(const std::string& session_id, int turns) {
   PostedCopy posted;
   posted.session_id = session_id;
   posted.copy.writer = "agent";
-  for (int i = 1; i <= turns; ++i) posted.copy.turns.push_back(said(i));
+  for (int i = 1; i <= turns; ++i) posted.copy.turns.push_back(copied_user_turn(i));
   return posted;
 }
 

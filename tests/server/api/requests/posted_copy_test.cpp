@@ -22,7 +22,7 @@ const config::Posts limits = [] {
   return few;
 }();
 
-PostedBody read(const std::string& body) {
+PostedBody posted_copy(const std::string& body) {
   auto posted = read_posted_copy(body, limits);
   INFO((posted ? "" : posted.error().body));
   REQUIRE(posted);
@@ -30,7 +30,7 @@ PostedBody read(const std::string& body) {
 }
 
 /// Returns the status and the detail.
-std::pair<int, std::string> refusal(const std::string& body) {
+std::pair<int, std::string> refused_copy(const std::string& body) {
   auto posted = read_posted_copy(body, limits);
   return posted ? std::pair(200, std::string())
                 : std::pair(posted.error().status, posted.error().body);
@@ -39,10 +39,10 @@ std::pair<int, std::string> refusal(const std::string& body) {
 }  // namespace
 
 TEST_CASE("a copy is read under the names of the interface and of the replaced product", "[http]") {
-  const PostedBody ours = read(
+  const PostedBody ours = posted_copy(
       R"({"writer":"agent","attempt":2,"turns":[{"role":"user","text":"Hi","item_id":"i1",
           "ordinal":3,"status":"interrupted","started_at":"2026-11-23T21:50:51Z"}]})");
-  const PostedBody theirs = read(
+  const PostedBody theirs = posted_copy(
       R"({"writer":"agent","attemptNumber":2,"turns":[{"role":"human","content":"Hi","itemId":"i1",
           "turnOrder":3,"status":"interrupted","startedAt":1795470651,"attemptNumber":2}]})");
   CHECK(ours.attempt == 2);
@@ -60,10 +60,10 @@ TEST_CASE("a copy is read under the names of the interface and of the replaced p
 
 TEST_CASE("one turn, a list and an object are three forms of the same post", "[http]") {
   const std::string turn = R"({"role":"assistant","content":"Yes"})";
-  const auto alone = read(turn);
+  const auto alone = posted_copy(turn);
   CHECK(alone.turns.size() == 1);
-  CHECK(read("[" + turn + "]").turns == alone.turns);
-  CHECK(read(R"({"turns":[)" + turn + "]}").turns == alone.turns);
+  CHECK(posted_copy("[" + turn + "]").turns == alone.turns);
+  CHECK(posted_copy(R"({"turns":[)" + turn + "]}").turns == alone.turns);
   CHECK_FALSE(alone.attempt);
   CHECK(alone.writer.empty());
   CHECK(alone.turns[0].status == TurnStatus::completed);
@@ -71,7 +71,7 @@ TEST_CASE("one turn, a list and an object are three forms of the same post", "[h
 
 TEST_CASE("every name of a role has its side, in any case", "[http]") {
   const auto role = [](const std::string& name) {
-    return read(R"({"role":")" + name + R"(","text":"x"})").turns[0].role;
+    return posted_copy(R"({"role":")" + name + R"(","text":"x"})").turns[0].role;
   };
   for (const char* name : {"user", "human", "USER", "Human"}) CHECK(role(name) == Role::user);
   for (const char* name : {"assistant", "agent", "ai", "bot", "model", "Assistant", "AI"})
@@ -105,8 +105,8 @@ TEST_CASE("words are a string, a list of strings, or parts of text and of audio"
   for (const auto& [content, words] : cases) {
     for (const char* name : {"content", "text"}) {
       INFO(name << " " << content);
-      const PostedBody copy =
-          read(std::string(R"({"turns":[{"role":"user",")") + name + "\":" + content + "}]}");
+      const PostedBody copy = posted_copy(std::string(R"({"turns":[{"role":"user",")") + name +
+                                          "\":" + content + "}]}");
       REQUIRE(copy.turns.size() == (words ? 1 : 0));
       CHECK(copy.skipped.size() == (words ? 0 : 1));
       if (words) CHECK(copy.turns[0].text.utf8() == words);
@@ -123,13 +123,13 @@ TEST_CASE("words are a string, a list of strings, or parts of text and of audio"
   for (const auto& [content, words] : more) {
     INFO(content);
     const PostedBody copy =
-        read(std::string(R"({"turns":[{"role":"user","content":)") + content + "}]}");
+        posted_copy(std::string(R"({"turns":[{"role":"user","content":)") + content + "}]}");
     REQUIRE(copy.turns.size() == 1);
     CHECK(copy.turns[0].text.utf8() == words);
     CHECK(copy.skipped.empty());
   }
-  const PostedBody spoken =
-      read(R"({"turns":[{"role":"assistant","content":null,"audio":{"transcript":"Hello"}}]})");
+  const PostedBody spoken = posted_copy(
+      R"({"turns":[{"role":"assistant","content":null,"audio":{"transcript":"Hello"}}]})");
   REQUIRE(spoken.turns.size() == 1);
   CHECK(spoken.turns[0].text.utf8() == "Hello");
 }
@@ -153,7 +153,8 @@ TEST_CASE("words beside an empty field are kept, and words that are left out are
   };
   for (const auto& [fields, words, why] : cases) {
     INFO(fields);
-    const PostedBody copy = read(std::string(R"({"turns":[{"role":"user",)") + fields + "}]}");
+    const PostedBody copy =
+        posted_copy(std::string(R"({"turns":[{"role":"user",)") + fields + "}]}");
     REQUIRE(copy.turns.size() == 1);
     CHECK(copy.turns[0].text.utf8() == words);
     REQUIRE(copy.skipped.size() == (*why == 0 ? 0 : 1));
@@ -222,7 +223,7 @@ TEST_CASE("an unreadable turn or field is left out and named", "[http][P3]") {
   for (const auto& [given, costs, why] : cases) {
     INFO(given);
     const PostedBody copy =
-        read(R"({"attempt":1,"turns":[)" + good + "," + given + "," + good + "]}");
+        posted_copy(R"({"attempt":1,"turns":[)" + good + "," + given + "," + good + "]}");
     CHECK(copy.turns.size() == (costs == turn ? 2 : 3));
     REQUIRE(copy.skipped.size() == 1);
     CHECK(copy.skipped[0].index == 1);
@@ -232,14 +233,14 @@ TEST_CASE("an unreadable turn or field is left out and named", "[http][P3]") {
   }
   const std::string long_id(129, 'i');
   const PostedBody copy =
-      read(R"({"turns":[{"role":"user","text":"x","item_id":")" + long_id + R"("}]})");
+      posted_copy(R"({"turns":[{"role":"user","text":"x","item_id":")" + long_id + R"("}]})");
   REQUIRE(copy.turns.size() == 1);
   CHECK(copy.turns[0].item_id.empty());
   CHECK(copy.skipped.size() == 1);
 }
 
 TEST_CASE("numbers may be written as strings, and null counts as absent", "[http]") {
-  const PostedBody copy = read(
+  const PostedBody copy = posted_copy(
       R"({"attempt":"2","turns":[{"role":"user","text":"x","turnOrder":"3","attemptNumber":"2",
           "item_id":null,"status":null,"started_at":null,"ended_at":null},
          {"role":"user","text":"y","ordinal":4.0,"item_id":17}]})");
@@ -250,7 +251,7 @@ TEST_CASE("numbers may be written as strings, and null counts as absent", "[http
   CHECK(copy.turns[1].ordinal == 4);
   CHECK(copy.turns[1].item_id == "17");
   CHECK(copy.skipped.empty());
-  CHECK(read(R"({"turns":[]})").turns.empty());
+  CHECK(posted_copy(R"({"turns":[]})").turns.empty());
 }
 
 TEST_CASE("half a character becomes the replacement character, a whole one stays", "[http][P3]") {
@@ -263,7 +264,7 @@ TEST_CASE("half a character becomes the replacement character, a whole one stays
   for (const auto& [given, words] : cases) {
     INFO(given);
     const PostedBody copy =
-        read(std::string(R"({"turns":[{"role":"user","text":)") + given + "}]}");
+        posted_copy(std::string(R"({"turns":[{"role":"user","text":)") + given + "}]}");
     REQUIRE(copy.turns.size() == 1);
     CHECK(copy.turns[0].text.utf8() == words);
     CHECK(copy.skipped.empty());
@@ -295,7 +296,7 @@ TEST_CASE("a body is refused as a whole only if it is not a copy", "[http][P11]"
   };
   for (const auto& [body, status, detail] : cases) {
     INFO(body.substr(0, 200));
-    const auto [answered, text] = refusal(body);
+    const auto [answered, text] = refused_copy(body);
     CHECK(answered == status);
     CHECK_THAT(text, Catch::Contains(detail));
   }
@@ -329,8 +330,8 @@ TEST_CASE("a time is read in each form in which writers have it, to the millisec
   };
   for (const auto& [given, time] : cases) {
     INFO(given);
-    const PostedBody copy =
-        read(std::string(R"({"turns":[{"role":"user","text":"x","started_at":)") + given + "}]}");
+    const PostedBody copy = posted_copy(
+        std::string(R"({"turns":[{"role":"user","text":"x","started_at":)") + given + "}]}");
     REQUIRE(copy.turns.size() == 1);
     REQUIRE(copy.turns[0].started_at);
     CHECK(*copy.turns[0].started_at == time);
@@ -342,8 +343,8 @@ TEST_CASE("a time is read in each form in which writers have it, to the millisec
         R"("2026-11-23T21:50:51Zx")", R"("1969-12-31T23:59:59Z")", R"("nan")", R"("inf")", "-1",
         "253402300800000", "1e300"}) {
     INFO(given);
-    const PostedBody copy =
-        read(std::string(R"({"turns":[{"role":"user","text":"x","started_at":)") + given + "}]}");
+    const PostedBody copy = posted_copy(
+        std::string(R"({"turns":[{"role":"user","text":"x","started_at":)") + given + "}]}");
     REQUIRE(copy.turns.size() == 1);
     CHECK_FALSE(copy.turns[0].started_at);
     CHECK(copy.skipped.size() == 1);
@@ -386,7 +387,8 @@ TEST_CASE("a body that makes a session is read, or refused", "[http]") {
 TEST_CASE("a time that is posted keeps its milliseconds", "[http][times]") {
   for (const char* at : {R"("2026-11-23T21:50:51.123Z")", "1795470651123"}) {
     INFO(at);
-    const auto copy = read(std::string(R"({"role":"user","text":"x","ended_at":)") + at + "}");
+    const auto copy =
+        posted_copy(std::string(R"({"role":"user","text":"x","ended_at":)") + at + "}");
     CHECK(copy.turns[0].ended_at == 1'795'470'651'123);
   }
 }

@@ -16,7 +16,7 @@ net::HttpRequest asks(std::vector<std::pair<std::string, std::string>> query) {
   return request;
 }
 
-int status_of(std::vector<std::pair<std::string, std::string>> query) {
+int query_status(std::vector<std::pair<std::string, std::string>> query) {
   const auto read = read_recording_query(asks(std::move(query)));
   return read ? 200 : read.error().status;
 }
@@ -53,7 +53,7 @@ TEST_CASE("a request for a recording is read, or refused with its reason", "[htt
   CHECK(all.unheard);
   CHECK(read_recording_query(asks({{"track", "user"}})).value().track ==
         transcript::AudioTrack::user);
-  CHECK(status_of({{"track", "both"}}) == 200);
+  CHECK(query_status({{"track", "both"}}) == 200);
   const auto format_of = [](const char* format) {
     return read_recording_query(asks({{"format", format}})).value().format;
   };
@@ -71,7 +71,7 @@ TEST_CASE("a request for a recording is read, or refused with its reason", "[htt
                                                                   {"track", ""},
                                                                   {"unheard", "yes"},
                                                                   {"format", "mp3"}})
-    CHECK(status_of({{name, value}}) == 400);
+    CHECK(query_status({{name, value}}) == 400);
 }
 
 TEST_CASE("a range of bytes is read at every boundary", "[http][recording]") {

@@ -23,7 +23,7 @@ int status_of(const std::string& body) {
   return read ? 200 : read.error().status;
 }
 
-HttpRequest upgrade(HeaderList headers) {
+HttpRequest upgrade_request(HeaderList headers) {
   HttpRequest request;
   request.headers = std::move(headers);
   request.headers.emplace_back("Host", "localhost:8443");  // accepted by a development server
@@ -36,7 +36,7 @@ int status_of(const HttpRequest& request) {
   return examined ? 101 : examined.error().status;
 }
 
-const std::string key = "dGhlIHNhbXBsZSBub25jZQ==";
+const std::string websocket_key = "dGhlIHNhbXBsZSBub25jZQ==";
 
 }  // namespace
 
@@ -97,15 +97,17 @@ TEST_CASE("a time is understood whole or refused", "[http]") {
 
 TEST_CASE("an upgrade whose handshake cannot succeed opens no session", "[http]") {
   const auto version = std::pair<std::string, std::string>("Sec-WebSocket-Version", "13");
-  REQUIRE(status_of(upgrade({version, {"Sec-WebSocket-Key", key}})) == 101);
-  REQUIRE(status_of(upgrade({{"Sec-WebSocket-Key", key}})) == 426);
-  REQUIRE(status_of(upgrade({{"Sec-WebSocket-Version", "8"}, {"Sec-WebSocket-Key", key}})) == 426);
-  REQUIRE(status_of(upgrade({version})) == 400);
+  REQUIRE(status_of(upgrade_request({version, {"Sec-WebSocket-Key", websocket_key}})) == 101);
+  REQUIRE(status_of(upgrade_request({{"Sec-WebSocket-Key", websocket_key}})) == 426);
+  REQUIRE(status_of(upgrade_request(
+              {{"Sec-WebSocket-Version", "8"}, {"Sec-WebSocket-Key", websocket_key}})) == 426);
+  REQUIRE(status_of(upgrade_request({version})) == 400);
   for (const std::string& bad :
-       {key + key, std::string("!") + key.substr(1), "-_" + key.substr(2), " " + key.substr(1),
-        std::string(24, 'A'), std::string(23, 'A') + "=", std::string(24, '=')}) {
+       {websocket_key + websocket_key, std::string("!") + websocket_key.substr(1),
+        "-_" + websocket_key.substr(2), " " + websocket_key.substr(1), std::string(24, 'A'),
+        std::string(23, 'A') + "=", std::string(24, '=')}) {
     INFO(bad);
-    REQUIRE(status_of(upgrade({version, {"Sec-WebSocket-Key", bad}})) == 400);
+    REQUIRE(status_of(upgrade_request({version, {"Sec-WebSocket-Key", bad}})) == 400);
   }
 }
 
@@ -113,7 +115,8 @@ TEST_CASE("a client selects beta by a header or a subprotocol", "[P9][http]") {
   const auto dialect = [](const char* name, const char* value) {
     const Authenticator development({}, std::string(32, 's'), true);
     const auto examined = examine_upgrade(
-        upgrade({{"Sec-WebSocket-Version", "13"}, {"Sec-WebSocket-Key", key}, {name, value}}),
+        upgrade_request(
+            {{"Sec-WebSocket-Version", "13"}, {"Sec-WebSocket-Key", websocket_key}, {name, value}}),
         development, {}, 0);
     const RealtimeCall& call = examined.value();
     REQUIRE((call.protocol.empty() || call.protocol == "realtime"));

@@ -11,7 +11,7 @@ using store::ClientToken;
 
 namespace {
 
-const std::string key(sealing_key_bytes, 'k');
+const std::string content_key(sealing_key_bytes, 'k');
 
 ClientToken token(const std::string& config, const std::string& kept_private) {
   ClientToken made;
@@ -31,49 +31,49 @@ TEST_CASE("a token's content is stored encrypted, and the token's key decrypts i
   const std::string kept_private =
       GENERATE(std::string("{}"), std::string(R"({"case":"planted"})"));
   ClientToken made = token(config, kept_private);
-  seal_content(made, key);
+  seal_content(made, content_key);
   for (const std::string& text : {made.session_config_json, made.private_json}) {
     CHECK(text.starts_with(store::sealed_prefix));
     CHECK(text.find("planted") == std::string::npos);
     CHECK(text.find(run) == std::string::npos);
   }
-  REQUIRE(unseal_content(made, key));
+  REQUIRE(unseal_content(made, content_key));
   CHECK(made.session_config_json == config);
   CHECK(made.private_json == kept_private);
 }
 
 TEST_CASE("content sealed twice looks different, and opens only in its own token's row",
           "[P10][erase]") {
-  CHECK(seal(key, "a", "planted") != seal(key, "a", "planted"));
-  const std::string sealed = seal(key, "cs_1/private", "planted");
-  CHECK(unseal(key, "cs_1/private", sealed) == "planted");
-  CHECK_FALSE(unseal(key, "cs_2/private", sealed));
-  CHECK_FALSE(unseal(key, "cs_1/session_config", sealed));
+  CHECK(seal(content_key, "a", "planted") != seal(content_key, "a", "planted"));
+  const std::string sealed = seal(content_key, "cs_1/private", "planted");
+  CHECK(unseal(content_key, "cs_1/private", sealed) == "planted");
+  CHECK_FALSE(unseal(content_key, "cs_2/private", sealed));
+  CHECK_FALSE(unseal(content_key, "cs_1/session_config", sealed));
   CHECK_FALSE(unseal(std::string(sealing_key_bytes, 'x'), "cs_1/private", sealed));
-  CHECK_FALSE(unseal(key.substr(1), "cs_1/private", sealed));
+  CHECK_FALSE(unseal(content_key.substr(1), "cs_1/private", sealed));
   CHECK_FALSE(unseal("", "cs_1/private", sealed));
-  CHECK_FALSE(unseal(key, "cs_1/private", ""));
-  CHECK_FALSE(unseal(key, "cs_1/private", "sealed:"));
-  CHECK_FALSE(unseal(key, "cs_1/private", R"({"case":"planted"})"));
+  CHECK_FALSE(unseal(content_key, "cs_1/private", ""));
+  CHECK_FALSE(unseal(content_key, "cs_1/private", "sealed:"));
+  CHECK_FALSE(unseal(content_key, "cs_1/private", R"({"case":"planted"})"));
   for (std::size_t at = store::sealed_prefix.size(); at < sealed.size(); ++at) {
     std::string changed = sealed;
     changed[at] = changed[at] == 'A' ? 'B' : 'A';
-    CHECK_FALSE(unseal(key, "cs_1/private", changed));
-    CHECK_FALSE(unseal(key, "cs_1/private", sealed.substr(0, at)));
+    CHECK_FALSE(unseal(content_key, "cs_1/private", changed));
+    CHECK_FALSE(unseal(content_key, "cs_1/private", sealed.substr(0, at)));
   }
 }
 
 TEST_CASE("a token whose content belongs to another token or field opens nothing", "[P10][auth]") {
   ClientToken made = token("{}", R"({"a":1})");
-  seal_content(made, key);
+  seal_content(made, content_key);
   std::swap(made.session_config_json, made.private_json);
-  CHECK_FALSE(unseal_content(made, key));
+  CHECK_FALSE(unseal_content(made, content_key));
   std::swap(made.session_config_json, made.private_json);
   made.id = "cs_2";
-  CHECK_FALSE(unseal_content(made, key));
+  CHECK_FALSE(unseal_content(made, content_key));
   made.id = "cs_1";
   CHECK_FALSE(unseal_content(made, ""));
-  CHECK(unseal_content(made, key));
+  CHECK(unseal_content(made, content_key));
 }
 
 TEST_CASE("unsealed content of an older program is read by a token without a key",
@@ -85,5 +85,5 @@ TEST_CASE("unsealed content of an older program is read by a token without a key
   seal_content(old, "");
   CHECK(old.private_json == R"({"a":1})");
   // A token whose content must be sealed does not accept unsealed content in its place.
-  CHECK_FALSE(unseal_content(old, key));
+  CHECK_FALSE(unseal_content(old, content_key));
 }

@@ -10,8 +10,7 @@
 
 #include "server/relay/audio/samples.hpp"
 
-using namespace verbatim;
-using namespace verbatim::audio;
+namespace verbatim::audio {
 
 namespace {
 
@@ -38,7 +37,7 @@ class Memory final : public ByteSource {
   std::string bytes_;
 };
 
-std::string spoken(std::size_t samples, int rate) {
+std::string spoken_pcm(std::size_t samples, int rate) {
   std::string out;
   for (std::size_t i = 0; i < samples; ++i) {
     const double time = static_cast<double>(i) / rate;
@@ -75,7 +74,7 @@ TEST_CASE("an archive has as many samples as the audio, at its rate", "[recordin
   const Format format = GENERATE(Format::flac, Format::opus);
   const int rate = GENERATE(8000, 12000, 16000, 24000, 48000);
   const std::size_t samples = GENERATE(1U, 2U, 239U, 961U, 24'000U, 60'001U);
-  Memory source(encoded(format, spoken(samples, rate), rate));
+  Memory source(encoded(format, spoken_pcm(samples, rate), rate));
   const auto decoder = make_decoder(format, source);
   REQUIRE(decoder);
   CHECK(decoder->rate() == rate);
@@ -86,7 +85,7 @@ TEST_CASE("an archive has as many samples as the audio, at its rate", "[recordin
 }
 
 TEST_CASE("FLAC gives back every sample, and Opus nearly", "[recording][P15]") {
-  const std::string pcm = spoken(24'000 * 25, 24000);
+  const std::string pcm = spoken_pcm(24'000 * 25, 24000);
   Memory flac(encoded(Format::flac, pcm, 24000));
   CHECK((whole(*make_decoder(Format::flac, flac)) == pcm));
   Memory opus(encoded(Format::opus, pcm, 24000));
@@ -103,7 +102,7 @@ TEST_CASE("FLAC gives back every sample, and Opus nearly", "[recording][P15]") {
 
 TEST_CASE("equal reads give equal samples, in any order", "[recording][P15]") {
   const Format format = GENERATE(Format::flac, Format::opus);
-  Memory source(encoded(format, spoken(24'000 * 34, 24000), 24000));
+  Memory source(encoded(format, spoken_pcm(24'000 * 34, 24000), 24000));
   const std::string all = whole(*make_decoder(format, source));
   const auto decoder = make_decoder(format, source);
   std::mt19937 random(3);
@@ -119,7 +118,7 @@ TEST_CASE("equal reads give equal samples, in any order", "[recording][P15]") {
 
 TEST_CASE("a read far in a long file reads little of it", "[recording][P12]") {
   const Format format = GENERATE(Format::flac, Format::opus);
-  Memory source(encoded(format, spoken(24'000 * 240, 24000), 24000));
+  Memory source(encoded(format, spoken_pcm(24'000 * 240, 24000), 24000));
   const auto decoder = make_decoder(format, source);
   source.given = 0;
   REQUIRE(decoder->read(24'000 * 239, 24'000));
@@ -128,7 +127,7 @@ TEST_CASE("a read far in a long file reads little of it", "[recording][P12]") {
 
 TEST_CASE("damaged and unreadable archives give no samples", "[recording][P6]") {
   const Format format = GENERATE(Format::flac, Format::opus);
-  const std::string file = encoded(format, spoken(24'000 * 20, 24000), 24000);
+  const std::string file = encoded(format, spoken_pcm(24'000 * 20, 24000), 24000);
   Memory nothing("");
   CHECK_FALSE(make_decoder(format, nothing));
   Memory noise(std::string(10'000, 'x'));
@@ -152,7 +151,7 @@ TEST_CASE("damaged and unreadable archives give no samples", "[recording][P6]") 
 
 TEST_CASE("a file that was cut is not taken for a shorter one", "[recording][P6]") {
   const Format format = GENERATE(Format::flac, Format::opus);
-  const std::string file = encoded(format, spoken(24'000 * 20, 24000), 24000);
+  const std::string file = encoded(format, spoken_pcm(24'000 * 20, 24000), 24000);
   for (const std::size_t size :
        {file.size() - 1, file.size() / 2, file.size() / 3, std::size_t{200}}) {
     Memory cut(file.substr(0, size));
@@ -171,3 +170,5 @@ TEST_CASE("two channels are not a track", "[recording]") {
   Memory source(file);
   CHECK_FALSE(make_decoder(format, source));
 }
+
+}  // namespace verbatim::audio

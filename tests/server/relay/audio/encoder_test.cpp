@@ -12,8 +12,8 @@
 
 #include "tests/server/relay/audio/decoded.hpp"
 
-using namespace verbatim;
-using namespace verbatim::audio;
+namespace verbatim::audio {
+
 using test::decode_flac;
 using test::decode_opus;
 using test::Decoded;
@@ -210,3 +210,5 @@ TEST_CASE("a shape that cannot be encoded gives no encoder", "[recording][P11]")
   CHECK_FALSE(make_encoder(format, {-8000, 1, 0}));
   CHECK_FALSE(make_encoder(format, {24000, 0, 0}));
 }
+
+}  // namespace verbatim::audio

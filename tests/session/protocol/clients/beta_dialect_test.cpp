@@ -112,7 +112,7 @@ Recording in_beta(const Recording& recording) {
   for (RecordedEvent event : recording.events) {
     if (event.direction == Direction::to_client) {
       // Dropped events only let time pass.
-      event.event = heard(event.event).value_or("{}");
+      event.event = beta_heard(event.event).value_or("{}");
     }
     out.events.push_back(std::move(event));
   }
@@ -125,7 +125,7 @@ TEST_CASE("every server event has its beta name or is left out for a reason", "[
   for (const auto& [ga, beta] : server_names) {
     INFO(ga);
     const Json event = {{"event_id", "e"}, {"type", ga}, {"item_id", "i"}};
-    const Json got = heard(event);
+    const Json got = beta_heard(event);
     if (beta == nullptr) {
       CHECK(got.is_null());
     } else {
@@ -142,31 +142,31 @@ TEST_CASE("provider messages in beta, or in no known dialect, pass byte for byte
   names.insert({"verbatim.turn", "response.something_new", ""});
   for (const auto& name : names) {
     const std::string event = R"({ "type" : ")" + name + R"(", "session":{"type":"realtime"}})";
-    CHECK(heard(event) == event);
+    CHECK(beta_heard(event) == event);
   }
   for (const std::string damaged :
        {"", "{", "[]", R"({"type":"session.created","session":{"type":"realtime"})",
         "{\"type\":\"error\",\"error\":{\"param\":\"\xff\"}}"})
-    CHECK(heard(damaged) == damaged);
+    CHECK(beta_heard(damaged) == damaged);
 }
 
 TEST_CASE("every client event has its GA name", "[P9][dialect]") {
   for (const auto& name : client_names) {
     const Json event = {{"event_id", "e"}, {"type", name}};
-    CHECK(said(event) == event);
+    CHECK(beta_said(event) == event);
   }
-  CHECK(said(Json{{"type", "transcription_session.update"}})["type"] == "session.update");
+  CHECK(beta_said(Json{{"type", "transcription_session.update"}})["type"] == "session.update");
 }
 
 TEST_CASE("messages that are not translated keep their bytes", "[P9][dialect]") {
   // Half a surrogate pair, a number that no double holds, white space, an order of keys.
   const std::string item = R"({"id":"i", "n":12345678901234567890.5e400,"text":"\ud83d"})";
-  CHECK(heard(R"({"type":"conversation.item.added", "z":[1, 2],"item":)" + item + "}") ==
+  CHECK(beta_heard(R"({"type":"conversation.item.added", "z":[1, 2],"item":)" + item + "}") ==
         R"({"type":"conversation.item.created","z":[1, 2],"item":)"
         R"({"id":"i","n":12345678901234567890.5e400,"text":"\ud83d","object":"realtime.item"}})");
   const std::string append = R"({ "audio":"AAAA", "type":"input_audio_buffer.append" })";
-  CHECK(said(append) == append);
-  CHECK(heard(R"({"delta":"AAAA", "type" : "response.output_audio.delta"})") ==
+  CHECK(beta_said(append) == append);
+  CHECK(beta_heard(R"({"delta":"AAAA", "type" : "response.output_audio.delta"})") ==
         R"({"delta":"AAAA", "type" : "response.audio.delta"})");
 }
 
@@ -177,11 +177,11 @@ TEST_CASE("a message that will be refused is refused in its original form", "[P1
         R"({"type":"session.update","s\u0065ssion":{"voice":"a"}})",
         "{\"type\":\"session.update\",\"session\":{\"voice\":\"\xff\"}}"}) {
     INFO(wrong);
-    CHECK(said(wrong) == wrong);
+    CHECK(beta_said(wrong) == wrong);
     CHECK(check_client_message(wrong));
   }
   // No key occurs twice, even if it did in the input.
-  CHECK(said(R"({"type":"session.update","session":{"voice":"a","voice":"b","":1}})") ==
+  CHECK(beta_said(R"({"type":"session.update","session":{"voice":"a","voice":"b","":1}})") ==
         R"({"type":"session.update","session":{"type":"realtime","":1,)"
         R"("audio":{"output":{"voice":"a"}}}})");
 }
@@ -190,7 +190,8 @@ TEST_CASE("the cost of a million members grows linearly", "[P11][dialect]") {
   std::string members;
   const unsigned count = verbatim::test::rounds(1'000'000);
   for (unsigned i = 0; i < count; ++i) members += "\"" + std::to_string(i) + "\":0,";
-  const auto out = said(R"({"type":"session.update","session":{)" + members + R"("voice":"a"}})");
+  const auto out =
+      beta_said(R"({"type":"session.update","session":{)" + members + R"("voice":"a"}})");
   CHECK(out.ends_with("\"" + std::to_string(count - 1) +
                       R"(":0,"audio":{"output":{"voice":"a"}}}})"));
 }
@@ -201,7 +202,7 @@ TEST_CASE("every recorded stream is translated to beta names only, and means the
     for (const auto& event : read_recording(read_file(file)).events) {
       if (event.direction != Direction::to_client) continue;
       INFO(file << " " << event.event);
-      const auto received = heard(event.event);
+      const auto received = beta_heard(event.event);
       const std::string ga(peek_type(event.event));
       if (!received) {
         CHECK(server_names.at(ga) == dropped);
@@ -214,7 +215,7 @@ TEST_CASE("every recorded stream is translated to beta names only, and means the
         CHECK(received == event.event);
       for (const char* word : {"\"output_modalities\"", "\"output_text\"", "\"output_audio\""})
         CHECK(received->find(word) == received->npos);
-      CHECK(heard(*received) == received);
+      CHECK(beta_heard(*received) == received);
       const auto before = read_server_event(event.event);
       const auto after = read_server_event(*received);
       REQUIRE(before.has_value() == after.has_value());

@@ -43,10 +43,11 @@ TEST_CASE("a flat session is sent on as GA has it", "[P9][dialect]") {
         {"tool_choice", "auto"},
         {"max_output_tokens", 4096},
         {"tracing", nullptr}}}};
-  CHECK(said(beta) == ga);
+  CHECK(beta_said(beta) == ga);
   const auto said_modalities = [](Json modalities) {
-    return said(Json{{"type", "session.update"},
-                     {"session", {{"modalities", modalities}}}})["session"]["output_modalities"];
+    return beta_said(
+        Json{{"type", "session.update"},
+             {"session", {{"modalities", modalities}}}})["session"]["output_modalities"];
   };
   CHECK(said_modalities({"audio", "text"}) == Json{"audio"});
   CHECK(said_modalities({"text"}) == Json{"text"});
@@ -59,7 +60,7 @@ TEST_CASE("a session in GA's shape stays as it is, beta client or not", "[P9][di
       {R"({"type":"session.update","session":{"type":"realtime","audio":{"output":{"voice":"a"}}}})",
        R"({"type":"session.update","session":{"type":"realtime","output_modalities":["text"]}})",
        R"({"type":"session.update","session":7})", R"({"type":"session.update"})"})
-    CHECK(said(ga) == ga);
+    CHECK(beta_said(ga) == ga);
 }
 
 TEST_CASE("a transcription session is GA upstream, and is shown as a beta one", "[P9][dialect]") {
@@ -69,7 +70,7 @@ TEST_CASE("a transcription session is GA upstream, and is shown as a beta one", 
                          {"modalities", {"text"}},
                          {"include", {"item.input_audio_transcription.logprobs"}},
                          {"input_audio_transcription", {{"model", "gpt-4o-transcribe"}}}}}};
-  const Json ga = said(update);
+  const Json ga = beta_said(update);
   CHECK(ga == Json{{"type", "session.update"},
                    {"session",
                     {{"type", "transcription"},
@@ -81,7 +82,7 @@ TEST_CASE("a transcription session is GA upstream, and is shown as a beta one", 
   for (const std::string word : {"created", "updated"}) {
     Json event = ga;
     event["type"] = "session." + word;
-    const Json received = heard(event);
+    const Json received = beta_heard(event);
     CHECK(received["type"] == "transcription_session." + word);
     CHECK(received["session"] ==
           Json{{"include", {"item.input_audio_transcription.logprobs"}},
@@ -108,25 +109,25 @@ TEST_CASE("the provider's session is translated to beta's flat shape", "[P9][dia
                          {"noise_reduction", nullptr},
                          {"turn_detection", {{"type", "server_vad"}}}}},
                        {"output", {{"format", format}, {"voice", "alloy"}, {"speed", 1}}}}}}}};
-  CHECK(heard(ga) == Json{{"type", "session.created"},
-                          {"event_id", "e"},
-                          {"session",
-                           {{"object", "realtime.session"},
-                            {"id", "sess_1"},
-                            {"modalities", {"text", "audio"}},
-                            {"max_response_output_tokens", "inf"},
-                            {"expires_at", 1785217650},
-                            {"input_audio_format", "pcm16"},
-                            {"input_audio_transcription", nullptr},
-                            {"input_audio_noise_reduction", nullptr},
-                            {"turn_detection", {{"type", "server_vad"}}},
-                            {"output_audio_format", "pcm16"},
-                            {"voice", "alloy"},
-                            {"speed", 1}}}});
+  CHECK(beta_heard(ga) == Json{{"type", "session.created"},
+                               {"event_id", "e"},
+                               {"session",
+                                {{"object", "realtime.session"},
+                                 {"id", "sess_1"},
+                                 {"modalities", {"text", "audio"}},
+                                 {"max_response_output_tokens", "inf"},
+                                 {"expires_at", 1785217650},
+                                 {"input_audio_format", "pcm16"},
+                                 {"input_audio_transcription", nullptr},
+                                 {"input_audio_noise_reduction", nullptr},
+                                 {"turn_detection", {{"type", "server_vad"}}},
+                                 {"output_audio_format", "pcm16"},
+                                 {"voice", "alloy"},
+                                 {"speed", 1}}}});
   // A sample rate that beta cannot name is not taken for 24 kHz.
   Json odd = ga;
   odd["session"]["audio"]["output"]["format"]["rate"] = 16000;
-  CHECK(heard(odd)["session"]["output_audio_format"] ==
+  CHECK(beta_heard(odd)["session"]["output_audio_format"] ==
         Json{{"type", "audio/pcm"}, {"rate", 16000}});
 }
 
@@ -145,7 +146,7 @@ TEST_CASE("responses are requested and shown in each dialect's shape", "[P9][dia
                           {{"type", "message"},
                            {"role", "assistant"},
                            {"content", {{{"type", "text"}, {"text", "Hi."}}}}}}}}}};
-  CHECK(said(asked) ==
+  CHECK(beta_said(asked) ==
         Json{{"type", "response.create"},
              {"response",
               {{"output_modalities", {"text"}},
@@ -174,30 +175,31 @@ TEST_CASE("responses are requested and shown in each dialect's shape", "[P9][dia
            {"role", "assistant"},
            {"content", {{{"type", "output_audio"}, {"transcript", "Hello."}}}}},
           {{"id", "f"}, {"type", "function_call"}, {"name", "n"}}}}}}};
-  CHECK(heard(whole) == Json{{"type", "response.done"},
-                             {"response",
-                              {{"id", "r"},
-                               {"object", "realtime.response"},
-                               {"modalities", {"text", "audio"}},
-                               {"max_output_tokens", "inf"},
-                               {"output_audio_format", "g711_alaw"},
-                               {"voice", "alloy"},
-                               {"output",
-                                {{{"id", "a"},
-                                  {"object", "realtime.item"},
-                                  {"type", "message"},
-                                  {"role", "assistant"},
-                                  {"content", {{{"type", "audio"}, {"transcript", "Hello."}}}}},
-                                 {{"id", "f"},
-                                  {"object", "realtime.item"},
-                                  {"type", "function_call"},
-                                  {"name", "n"}}}}}}});
+  CHECK(beta_heard(whole) ==
+        Json{{"type", "response.done"},
+             {"response",
+              {{"id", "r"},
+               {"object", "realtime.response"},
+               {"modalities", {"text", "audio"}},
+               {"max_output_tokens", "inf"},
+               {"output_audio_format", "g711_alaw"},
+               {"voice", "alloy"},
+               {"output",
+                {{{"id", "a"},
+                  {"object", "realtime.item"},
+                  {"type", "message"},
+                  {"role", "assistant"},
+                  {"content", {{{"type", "audio"}, {"transcript", "Hello."}}}}},
+                 {{"id", "f"},
+                  {"object", "realtime.item"},
+                  {"type", "function_call"},
+                  {"name", "n"}}}}}}});
 }
 
 TEST_CASE("an item's content has each dialect's names", "[P9][dialect]") {
   const auto created = [](const char* role, const char* type) {
     const Json item = {{"role", role}, {"content", {{{"type", type}, {"text", "x"}}}}};
-    return said(
+    return beta_said(
         Json{{"type", "conversation.item.create"}, {"item", item}})["item"]["content"][0]["type"];
   };
   CHECK(created("assistant", "text") == "output_text");
@@ -208,7 +210,7 @@ TEST_CASE("an item's content has each dialect's names", "[P9][dialect]") {
 
   const auto shown = [](const char* event, const char* type) {
     const Json item = {{"id", "i"}, {"content", {{{"type", type}}}}};
-    return heard(Json{{"type", event}, {"previous_item_id", nullptr}, {"item", item}});
+    return beta_heard(Json{{"type", event}, {"previous_item_id", nullptr}, {"item", item}});
   };
   CHECK(shown("conversation.item.added", "output_text") ==
         Json{{"type", "conversation.item.created"},
@@ -224,14 +226,14 @@ TEST_CASE("an item's content has each dialect's names", "[P9][dialect]") {
   // Azure sends a part twice.
   const Json part = {{"type", "output_text"}, {"text", "x"}};
   const Json twice =
-      heard(Json{{"type", "response.content_part.done"}, {"part", part}, {"content", part}});
+      beta_heard(Json{{"type", "response.content_part.done"}, {"part", part}, {"content", part}});
   CHECK(twice["part"]["type"] == "text");
   CHECK(twice["content"] == twice["part"]);
 }
 
 TEST_CASE("an error names the field as the client knows it", "[P9][dialect]") {
   const auto named = [](const char* param) {
-    return heard(Json{{"type", "error"}, {"error", {{"param", param}}}})["error"]["param"];
+    return beta_heard(Json{{"type", "error"}, {"error", {{"param", param}}}})["error"]["param"];
   };
   CHECK(named("session.audio.input.turn_detection.type") == "session.turn_detection.type");
   CHECK(named("session.audio.output.voice") == "session.voice");

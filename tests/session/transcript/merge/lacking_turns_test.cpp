@@ -4,7 +4,7 @@
 #include <catch2/catch.hpp>
 
 #include "session/transcript/merge/merge.hpp"
-#include "tests/session/transcript/stream.hpp"
+#include "tests/session/transcript/merge/copies.hpp"
 #include "tests/support/rounds.hpp"
 
 using namespace verbatim;
@@ -12,17 +12,6 @@ using namespace verbatim::session::test;
 using namespace verbatim::transcript;
 
 namespace {
-
-constexpr Role user = Role::user;
-constexpr Role assistant = Role::assistant;
-
-struct Line {
-  Role role = Role::user;
-  std::string words;
-
-  friend bool operator==(const Line&, const Line&) = default;
-};
-using Lines = std::vector<Line>;
 
 enum class Counting { none, from_0, from_1, places_from_0, places_from_1 };
 constexpr Counting countings[] = {Counting::none, Counting::from_0, Counting::from_1,

@@ -6,7 +6,7 @@
 #include <catch2/catch.hpp>
 #include <set>
 
-#include "tests/session/transcript/stream.hpp"
+#include "tests/session/transcript/merge/copies.hpp"
 
 using namespace verbatim;
 using namespace verbatim::session::test;
@@ -14,23 +14,8 @@ using namespace verbatim::transcript;
 
 namespace {
 
-struct Line {
-  Role role;
-  std::string words;
-};
-
-CopyTurn said(Role role, std::string words, std::optional<int> ordinal = {}, std::string id = {},
-              TurnStatus status = TurnStatus::completed) {
-  CopyTurn turn;
-  turn.role = role;
-  turn.text = text(std::move(words));
-  turn.ordinal = ordinal;
-  turn.item_id = std::move(id);
-  turn.status = status;
-  return turn;
-}
-
-Turn heard(int ordinal, Role role, std::string words, TurnStatus status = TurnStatus::completed) {
+Turn relay_turn(int ordinal, Role role, std::string words,
+                TurnStatus status = TurnStatus::completed) {
   Turn turn;
   turn.ordinal = ordinal;
   turn.item_id = "item_" + std::to_string(ordinal);
@@ -54,9 +39,6 @@ FinalTranscript relay_heard(std::vector<Turn> turns, bool complete = true) {
   return relay;
 }
 
-constexpr Role user = Role::user;
-constexpr Role assistant = Role::assistant;
-
 std::vector<Line> twenty_turns() {
   std::vector<Line> lines;
   for (int i = 1; i <= 20; ++i)
@@ -64,11 +46,11 @@ std::vector<Line> twenty_turns() {
   return lines;
 }
 
-Copy copy_of(std::string writer, const std::vector<Line>& lines, int from, int to, int first) {
+Copy part_of(std::string writer, const std::vector<Line>& lines, int from, int to, int first) {
   Copy copy{std::move(writer), {}};
   for (int i = from; i <= to; ++i) {
     const Line& line = lines[static_cast<std::size_t>(i - 1)];
-    copy.turns.push_back(said(line.role, line.words, first + (i - from)));
+    copy.turns.push_back(copied(line.role, line.words, first + (i - from)));
   }
   return copy;
 }
@@ -82,7 +64,7 @@ std::vector<std::string> words_of(const std::vector<Line>& lines) {
 }  // namespace
 
 TEST_CASE("a transcript without posted copies is what the relay heard", "[P3][merge]") {
-  const auto relay = relay_heard({heard(1, user, "Hi"), heard(2, assistant, "Hello")});
+  const auto relay = relay_heard({relay_turn(1, user, "Hi"), relay_turn(2, assistant, "Hello")});
   const auto merged = merge(relay, {});
   REQUIRE(merged.turns.size() == 2);
   CHECK(static_cast<const Turn&>(merged.turns[1]) == relay.turns[1]);
@@ -93,9 +75,9 @@ TEST_CASE("a transcript without posted copies is what the relay heard", "[P3][me
 TEST_CASE("twenty turns and fifteen of them make twenty, for any first number", "[P3][merge]") {
   const auto lines = twenty_turns();
   for (const int base : {0, 1, 7}) {
-    const Copy agent = copy_of("agent", lines, 1, 20, 1);
-    const Copy client = copy_of("client", lines, 4, 18, base + 3);
-    const Copy recounted = copy_of("client", lines, 4, 18, base);
+    const Copy agent = part_of("agent", lines, 1, 20, 1);
+    const Copy client = part_of("client", lines, 4, 18, base + 3);
+    const Copy recounted = part_of("client", lines, 4, 18, base);
     CHECK(words_of(merge({}, {agent, client})) == words_of(lines));
     CHECK(words_of(merge({}, {client, agent})) == words_of(lines));
     CHECK(words_of(merge({}, {recounted, agent})) == words_of(lines));
@@ -104,34 +86,34 @@ TEST_CASE("twenty turns and fifteen of them make twenty, for any first number", 
 
 TEST_CASE("halves that have nothing in common are joined by their numbers", "[P3][merge]") {
   const auto lines = twenty_turns();
-  const Copy first = copy_of("client", lines, 1, 10, 1);
-  const Copy second = copy_of("agent", lines, 11, 20, 11);
+  const Copy first = part_of("client", lines, 1, 10, 1);
+  const Copy second = part_of("agent", lines, 11, 20, 11);
   CHECK(words_of(merge({}, {second, first})) == words_of(lines));
   Copy odd{"client", {}}, even{"agent", {}};
   for (int i = 1; i <= 20; ++i) {
     const Line& line = lines[static_cast<std::size_t>(i - 1)];
-    (i % 2 ? odd : even).turns.push_back(said(line.role, line.words, i));
+    (i % 2 ? odd : even).turns.push_back(copied(line.role, line.words, i));
   }
   CHECK(words_of(merge({}, {even, odd})) == words_of(lines));
 }
 
 TEST_CASE("a copy without numbers that lacks turns does not shift the others", "[P3][merge]") {
   const Copy whole{"agent",
-                   {said(user, "yes"), said(assistant, "Shall I go on?"), said(user, "yes"),
-                    said(assistant, "And now the end."), said(user, "yes")}};
-  const Copy part{
-      "client",
-      {said(assistant, "Shall I go on?"), said(user, "yes"), said(assistant, "and now, the end")}};
+                   {copied(user, "yes"), copied(assistant, "Shall I go on?"), copied(user, "yes"),
+                    copied(assistant, "And now the end."), copied(user, "yes")}};
+  const Copy part{"client",
+                  {copied(assistant, "Shall I go on?"), copied(user, "yes"),
+                   copied(assistant, "and now, the end")}};
   CHECK(words_of(merge({}, {part, whole})) == words_of(merge({}, {whole})));
 }
 
 TEST_CASE("people say yes twice: consistent numbers are trusted", "[P3][merge]") {
   const Copy agent{"agent",
-                   {said(assistant, "Do you want to go on?", 2), said(user, "yes", 3),
-                    said(assistant, "Here it is, good luck!", 6)}};
+                   {copied(assistant, "Do you want to go on?", 2), copied(user, "yes", 3),
+                    copied(assistant, "Here it is, good luck!", 6)}};
   const Copy client{"client",
-                    {said(assistant, "Do you want to go on?", 2), said(user, "yes", 5),
-                     said(assistant, "Here it is, good luck!", 6)}};
+                    {copied(assistant, "Do you want to go on?", 2), copied(user, "yes", 5),
+                     copied(assistant, "Here it is, good luck!", 6)}};
   CHECK(words_of(merge({}, {agent, client})) ==
         std::vector<std::string>{"a:Do you want to go on?", "u:yes", "u:yes",
                                  "a:Here it is, good luck!"});
@@ -140,7 +122,7 @@ TEST_CASE("people say yes twice: consistent numbers are trusted", "[P3][merge]")
 TEST_CASE("a writer that posts turn by turn counts through its posts", "[P3][merge]") {
   std::vector<Copy> posts;
   for (int i = 1; i <= 6; ++i)
-    posts.push_back({"client", {said(i % 2 ? user : assistant, i % 2 ? "yes" : "sure", i)}});
+    posts.push_back({"client", {copied(i % 2 ? user : assistant, i % 2 ? "yes" : "sure", i)}});
   const auto merged = merge({}, posts);
   CHECK(merged.turns.size() == 6);
   std::reverse(posts.begin(), posts.end());
@@ -150,8 +132,9 @@ TEST_CASE("a writer that posts turn by turn counts through its posts", "[P3][mer
 
 TEST_CASE("another writer completes a sentence that the relay lost", "[P3][P13][merge]") {
   const auto relay = relay_heard(
-      {heard(1, user, "Hi"), heard(2, assistant, "Hello, how", TurnStatus::interrupted)}, false);
-  const Copy agent{"agent", {said(user, "hi", 0), said(assistant, "Hello, how are you?", 1)}};
+      {relay_turn(1, user, "Hi"), relay_turn(2, assistant, "Hello, how", TurnStatus::interrupted)},
+      false);
+  const Copy agent{"agent", {copied(user, "hi", 0), copied(assistant, "Hello, how are you?", 1)}};
   const auto merged = merge(relay, {agent});
   REQUIRE(merged.turns.size() == 2);
   CHECK(merged.turns[0].text == text("Hi"));
@@ -166,15 +149,15 @@ TEST_CASE("another writer completes a sentence that the relay lost", "[P3][P13][
 
 TEST_CASE("no post makes a turn shorter, with any status", "[P3][merge]") {
   const auto relay = relay_heard(
-      {heard(1, assistant, "It was a dark and stormy night", TurnStatus::interrupted)}, false);
+      {relay_turn(1, assistant, "It was a dark and stormy night", TurnStatus::interrupted)}, false);
   for (const std::string words : {"", "It was", "x"}) {
-    const Copy client{"client", {said(assistant, words, {}, "item_1")}};
+    const Copy client{"client", {copied(assistant, words, {}, "item_1")}};
     const auto merged = merge(relay, {client});
     REQUIRE(merged.turns.size() == 1);
     CHECK(merged.turns[0].text == relay.turns[0].text);
   }
-  const auto whole = relay_heard({heard(1, assistant, "Short.")});
-  const Copy longer{"client", {said(assistant, "Short. And what nobody said.", {}, "item_1")}};
+  const auto whole = relay_heard({relay_turn(1, assistant, "Short.")});
+  const Copy longer{"client", {copied(assistant, "Short. And what nobody said.", {}, "item_1")}};
   const auto kept = merge(whole, {longer});
   CHECK(kept.turns[0].text == text("Short."));
   CHECK(kept.turns[0].versions.size() == 1);
@@ -183,13 +166,13 @@ TEST_CASE("no post makes a turn shorter, with any status", "[P3][merge]") {
 TEST_CASE("speech whose transcription failed is filled by a copy, and the gap is closed",
           "[P3][P13][merge]") {
   auto relay = relay_heard(
-      {heard(1, assistant, "What is your name?"), heard(2, user, "", TurnStatus::failed),
-       heard(3, assistant, "Nice to meet you.")},
+      {relay_turn(1, assistant, "What is your name?"), relay_turn(2, user, "", TurnStatus::failed),
+       relay_turn(3, assistant, "Nice to meet you.")},
       false);
   relay.gaps = {{"item_2", GapKind::failed_transcription, 0}};
   const Copy client{"client",
-                    {said(assistant, "What is your name?", 0), said(user, "Ada", 1),
-                     said(assistant, "Nice to meet you.", 2)}};
+                    {copied(assistant, "What is your name?", 0), copied(user, "Ada", 1),
+                     copied(assistant, "Nice to meet you.", 2)}};
   const auto merged = merge(relay, {client});
   REQUIRE(merged.turns.size() == 3);
   CHECK(merged.turns[1].text == text("Ada"));
@@ -200,11 +183,11 @@ TEST_CASE("speech whose transcription failed is filled by a copy, and the gap is
 
 TEST_CASE("a number that no copy has is a known gap", "[P13][merge]") {
   const auto lines = twenty_turns();
-  Copy agent = copy_of("agent", lines, 1, 20, 1);
+  Copy agent = part_of("agent", lines, 1, 20, 1);
   agent.turns.erase(agent.turns.begin() + 7);
   const auto merged = merge({}, {agent});
   CHECK(merged.gaps == std::vector<Gap>{{"", GapKind::missing_position, 7}});
-  CHECK(merge({}, {agent, copy_of("client", lines, 6, 10, 6)}).gaps.empty());
+  CHECK(merge({}, {agent, part_of("client", lines, 6, 10, 6)}).gaps.empty());
   for (CopyTurn& turn : agent.turns) turn.ordinal = *turn.ordinal * 10;
   CHECK(merge({}, {agent}).gaps.size() == 1);
   for (CopyTurn& turn : agent.turns) turn.ordinal = *turn.ordinal * *turn.ordinal;
@@ -213,11 +196,11 @@ TEST_CASE("a number that no copy has is a known gap", "[P13][merge]") {
 
 TEST_CASE("the contribution of one copy is counted", "[P3][merge]") {
   const auto lines = twenty_turns();
-  Copy client = copy_of("client", lines, 1, 10, 1);
+  Copy client = part_of("client", lines, 1, 10, 1);
   client.turns[9].text = text("this is turn");
   client.turns[9].status = TurnStatus::interrupted;
   Contribution brought;
-  merge({}, {client, copy_of("agent", lines, 1, 20, 1)}, 1, brought);
+  merge({}, {client, part_of("agent", lines, 1, 20, 1)}, 1, brought);
   CHECK(brought.added == 10);
   CHECK(brought.extended == 1);
   CHECK(brought.unchanged == 9);
@@ -246,8 +229,8 @@ class Case {
     for (std::size_t i = 0; i < end; ++i) {
       const bool cut = i + 1 == end && is_telling(i) && random_.below(2) == 0;
       const std::string words = piece(i, cut);
-      heard_all.turns.push_back(heard(static_cast<int>(i + 1), truth_[i].role, words,
-                                      cut ? TurnStatus::interrupted : TurnStatus::completed));
+      heard_all.turns.push_back(relay_turn(static_cast<int>(i + 1), truth_[i].role, words,
+                                           cut ? TurnStatus::interrupted : TurnStatus::completed));
     }
     relay_has_ = end;
     return heard_all;
@@ -268,8 +251,8 @@ class Case {
       dropped_last = may_drop && random_.below(3) == 0 && i != anchor();
       if (dropped_last) continue;
       const bool cut = is_telling(i) && i != anchor() && random_.below(8) == 0;
-      CopyTurn turn = said(truth_[i].role, piece(i, cut), {}, {},
-                           cut ? TurnStatus::interrupted : TurnStatus::completed);
+      CopyTurn turn = copied(truth_[i].role, piece(i, cut), {}, {},
+                             cut ? TurnStatus::interrupted : TurnStatus::completed);
       const int number = static_cast<int>(i);
       const int count = static_cast<int>(made.turns.size());
       if (counting == ids) turn.item_id = "item_" + std::to_string(i + 1);

@@ -5,21 +5,13 @@
 
 #include "session/transcript/merge/merge.hpp"
 #include "session/transcript/merge/text_similarity.hpp"
-#include "tests/session/transcript/stream.hpp"
+#include "tests/session/transcript/merge/copies.hpp"
 
 using namespace verbatim;
 using namespace verbatim::session::test;
 using namespace verbatim::transcript;
 
 namespace {
-
-CopyTurn said(Role role, const std::string& words, std::optional<int> number = {}) {
-  CopyTurn turn;
-  turn.role = role;
-  turn.text = text(words);
-  turn.ordinal = number;
-  return turn;
-}
 
 /// Texts that have no word in common.
 std::string unlike(std::size_t n) {
@@ -29,11 +21,12 @@ std::string unlike(std::size_t n) {
   return words;
 }
 
-Copy copy_of(const std::string& writer, std::size_t from, std::size_t count, bool numbered = true) {
+Copy unlike_copy(const std::string& writer, std::size_t from, std::size_t count,
+                 bool numbered = true) {
   Copy copy{writer, {}};
   for (std::size_t i = 0; i < count; ++i)
-    copy.turns.push_back(said(i % 2 ? Role::assistant : Role::user, unlike(from + i),
-                              numbered ? std::optional(static_cast<int>(i + 1)) : std::nullopt));
+    copy.turns.push_back(copied(i % 2 ? Role::assistant : Role::user, unlike(from + i),
+                                numbered ? std::optional(static_cast<int>(i + 1)) : std::nullopt));
   return copy;
 }
 
@@ -53,7 +46,7 @@ std::multiset<std::string> words_in(const MergedTranscript& merged) {
 }
 
 /// Some sentences, some words that people often repeat, some turns cut short.
-std::vector<Copy> generated(Random& random) {
+std::vector<Copy> generated_copies(Random& random) {
   std::vector<std::string> truth;
   for (std::size_t i = 0; i < 4 + random.below(30); ++i)
     truth.push_back(random.below(3) ? unlike(random.below(1000)) : random.below(2) ? "yes" : "no");
@@ -63,7 +56,7 @@ std::vector<Copy> generated(Random& random) {
     const std::size_t counts = random.below(3);
     for (std::size_t i = 0; i < truth.size(); ++i) {
       if (random.below(4) == 0) continue;
-      CopyTurn turn = said(i % 2 ? Role::assistant : Role::user, truth[i]);
+      CopyTurn turn = copied(i % 2 ? Role::assistant : Role::user, truth[i]);
       if (random.below(6) == 0 && truth[i].size() > 12) {
         turn.text = text(truth[i].substr(0, 8));
         turn.status = TurnStatus::interrupted;
@@ -83,7 +76,7 @@ TEST_CASE("with any limit on work no turn is lost, and no order or repetition of
           "[P3][P11][merge][property]") {
   for (std::uint64_t seed = 1; seed <= 1'000; ++seed) {
     Random random(seed);
-    std::vector<Copy> copies = generated(random);
+    std::vector<Copy> copies = generated_copies(random);
     const std::uint64_t work = random.below(4) == 0 ? 0 : random.below(20'000);
     const MergedTranscript merged = merge_within(work, copies);
     const auto words = words_in(merged);
@@ -107,7 +100,7 @@ TEST_CASE("another copy removes nothing, even beyond the limit on work",
           "[P3][P11][merge][property]") {
   for (std::uint64_t seed = 1; seed <= 1'000; ++seed) {
     Random random(seed);
-    const std::vector<Copy> copies = generated(random);
+    const std::vector<Copy> copies = generated_copies(random);
     const std::uint64_t work = random.below(20'000);
     std::vector<Copy> some;
     for (const Copy& copy : copies) {
@@ -124,21 +117,21 @@ TEST_CASE("another copy removes nothing, even beyond the limit on work",
 
 TEST_CASE("without work turns are the same by their ids and their words, and keep their number",
           "[P3][P11][merge]") {
-  const Copy all = copy_of("agent", 0, 20);
+  const Copy all = unlike_copy("agent", 0, 20);
   Copy some{"client", {}};
   for (const std::size_t i : {1u, 4u, 5u, 17u}) some.turns.push_back(all.turns[i]);
   CHECK(merge_within(0, {all, some}).turns.size() == 20);
   // A person who says "yes" three times has said it three times.
   Copy yes{"agent", {}}, twice{"client", {}};
-  for (int i = 0; i < 3; ++i) yes.turns.push_back(said(Role::user, "yes"));
-  for (int i = 0; i < 2; ++i) twice.turns.push_back(said(Role::user, "Yes."));
+  for (int i = 0; i < 3; ++i) yes.turns.push_back(copied(Role::user, "yes"));
+  for (int i = 0; i < 2; ++i) twice.turns.push_back(copied(Role::user, "Yes."));
   CHECK(merge_within(0, {yes, twice}).turns.size() == 3);
-  CHECK(merge_within(0, {yes, twice, copy_of("other", 0, 2)}).turns.size() == 5);
+  CHECK(merge_within(0, {yes, twice, unlike_copy("other", 0, 2)}).turns.size() == 5);
   // One id, two texts: the longer one counts, the other stays as a version.
-  Copy first{"agent", {said(Role::user, "there is the")}},
-      second{"client", {said(Role::user, "There is the station")}};
+  Copy first{"agent", {copied(Role::user, "there is the")}},
+      second{"client", {copied(Role::user, "There is the station")}};
   first.turns[0].item_id = second.turns[0].item_id = "item_1";
-  first.turns.push_back(said(Role::assistant, "there"));
+  first.turns.push_back(copied(Role::assistant, "there"));
   const auto merged = merge_within(0, {first, second});
   REQUIRE(merged.turns.size() == 2);
   CHECK(merged.turns[0].text.wtf8() == "There is the station");
@@ -157,7 +150,7 @@ TEST_CASE("the relay's turns keep their order, before turns that were not compar
   }
   relay.complete = true;
   Contribution brought;
-  const auto merged = merge(relay, {copy_of("agent", 2, 4)}, 0, brought, 0);
+  const auto merged = merge(relay, {unlike_copy("agent", 2, 4)}, 0, brought, 0);
   REQUIRE(merged.turns.size() == 6);
   for (std::size_t i = 0; i < 6; ++i) CHECK(merged.turns[i].text.wtf8() == unlike(i));
   CHECK(brought.added == 2);
@@ -169,35 +162,35 @@ TEST_CASE("copies that are costly to compare are merged too, with all that they 
   std::vector<Copy> copies;
   SECTION("many turns that have one number") {
     Copy copy{"agent", {}};
-    for (std::size_t i = 0; i < 20'000; ++i) copy.turns.push_back(said(Role::user, unlike(i), 1));
+    for (std::size_t i = 0; i < 20'000; ++i) copy.turns.push_back(copied(Role::user, unlike(i), 1));
     copies.push_back(std::move(copy));
   }
   SECTION("the same, of two writers") {
     for (const char* writer : {"agent", "client"}) {
       Copy copy{writer, {}};
       for (std::size_t i = 0; i < 10'000; ++i)
-        copy.turns.push_back(said(Role::user, unlike(copies.size() * 10'000 + i), 1));
+        copy.turns.push_back(copied(Role::user, unlike(copies.size() * 10'000 + i), 1));
       copies.push_back(std::move(copy));
     }
   }
   SECTION("many copies of a few unlike turns") {
     for (std::size_t n = 0; n < 10'000; ++n)
-      copies.push_back(copy_of("writer" + std::to_string(n), 2 * n, 2, false));
+      copies.push_back(unlike_copy("writer" + std::to_string(n), 2 * n, 2, false));
   }
   SECTION("turns that all begin alike, of many writers") {
     for (std::size_t n = 0; n < 10; ++n) {
       Copy copy{"writer" + std::to_string(n), {}};
       for (std::size_t i = 0; i < 2'000; ++i)
-        copy.turns.push_back(said(Role::user, "theverysamebeginning " + unlike(2'000 * n + i)));
+        copy.turns.push_back(copied(Role::user, "theverysamebeginning " + unlike(2'000 * n + i)));
       copies.push_back(std::move(copy));
     }
   }
   SECTION("turns cut short, and others that begin nearly as they do") {
     Copy cut{"agent", {}}, others{"client", {}};
     for (std::size_t i = 0; i < 10'000; ++i) {
-      cut.turns.push_back(said(Role::user, "theverysamebeginning " + unlike(i)));
+      cut.turns.push_back(copied(Role::user, "theverysamebeginning " + unlike(i)));
       cut.turns.back().status = TurnStatus::interrupted;
-      others.turns.push_back(said(Role::user, "theverysamebeginning " + unlike(10'000 + i)));
+      others.turns.push_back(copied(Role::user, "theverysamebeginning " + unlike(10'000 + i)));
     }
     copies = {cut, others};
   }

@@ -17,7 +17,7 @@ namespace {
 /// An id that does not sort as the conversation goes.
 std::string id(int ordinal) { return "item_" + std::to_string(ordinal * 7919 % 1000); }
 
-Turn heard(int ordinal, TurnStatus status, std::string words) {
+Turn relay_turn_with(int ordinal, TurnStatus status, std::string words) {
   Turn turn;
   turn.ordinal = ordinal;
   turn.item_id = id(ordinal);
@@ -36,19 +36,21 @@ Copy repair(int ordinal, std::string words) {
   return {repair_writer, {turn}};
 }
 
-std::string words_of(int ordinal) { return ordinal % 6 == 1 ? "Yes." : "Number " + id(ordinal); }
+std::string words_of_turn(int ordinal) {
+  return ordinal % 6 == 1 ? "Yes." : "Number " + id(ordinal);
+}
 
 /// All transcriptions have failed or are empty; every answer is the same.
 FinalTranscript silent_conversation(int turns) {
   FinalTranscript relay;
   for (int n = 1; n <= turns; ++n) {
     if (n % 2 == 0) {
-      relay.turns.push_back(heard(n, TurnStatus::completed, "I see."));
+      relay.turns.push_back(relay_turn_with(n, TurnStatus::completed, "I see."));
     } else if (n % 4 == 1) {
-      relay.turns.push_back(heard(n, TurnStatus::failed, ""));
+      relay.turns.push_back(relay_turn_with(n, TurnStatus::failed, ""));
       relay.gaps.push_back({id(n), GapKind::failed_transcription});
     } else {
-      relay.turns.push_back(heard(n, TurnStatus::completed, ""));
+      relay.turns.push_back(relay_turn_with(n, TurnStatus::completed, ""));
     }
   }
   return relay;
@@ -60,13 +62,13 @@ TEST_CASE("every repair fills its own turn, in any order", "[P3][P15][merge][rep
   constexpr int turns = 200;
   const FinalTranscript relay = silent_conversation(turns);
   std::vector<Copy> copies;
-  for (int n = 1; n <= turns; n += 2) copies.push_back(repair(n, words_of(n)));
+  for (int n = 1; n <= turns; n += 2) copies.push_back(repair(n, words_of_turn(n)));
   // A back end that heard some of it too.
   Copy agent{"agent", {}};
   for (int n = 3; n <= 40; ++n) {
     CopyTurn turn;
     turn.role = n % 2 ? Role::user : Role::assistant;
-    turn.text = text(n % 2 ? words_of(n) : "I see.");
+    turn.text = text(n % 2 ? words_of_turn(n) : "I see.");
     agent.turns.push_back(turn);
   }
   if (GENERATE(false, true)) copies.push_back(agent);
@@ -75,7 +77,7 @@ TEST_CASE("every repair fills its own turn, in any order", "[P3][P15][merge][rep
   for (int n = 1; n <= turns; ++n) {
     const MergedTurn& turn = merged.turns[static_cast<std::size_t>(n - 1)];
     CHECK(turn.item_id == id(n));
-    CHECK(turn.text == text(n % 2 ? words_of(n) : "I see."));
+    CHECK(turn.text == text(n % 2 ? words_of_turn(n) : "I see."));
     CHECK(turn.repaired == (n % 2 == 1));
   }
   CHECK(merged.gaps.empty());
@@ -99,8 +101,8 @@ TEST_CASE("some of the repairs fill some of the turns", "[P3][P15][merge][repair
 
 TEST_CASE("a repair never replaces or shortens what the relay heard", "[P3][P15][merge][repair]") {
   FinalTranscript relay;
-  relay.turns = {heard(1, TurnStatus::completed, "We said this"),
-                 heard(3, TurnStatus::interrupted, "A long beginning of a sentence")};
+  relay.turns = {relay_turn_with(1, TurnStatus::completed, "We said this"),
+                 relay_turn_with(3, TurnStatus::interrupted, "A long beginning of a sentence")};
   relay.gaps = {{id(3), GapKind::failed_transcription}};
   const auto merged = merge(relay, {repair(1, "Another longer text than that"), repair(3, "Yes")});
   REQUIRE(merged.turns.size() == 2);

@@ -7,7 +7,7 @@
 
 #include "base/crypto.hpp"
 #include "session/transcript/render/render.hpp"
-#include "tests/session/transcript/stream.hpp"
+#include "tests/session/transcript/merge/copies.hpp"
 
 using namespace verbatim;
 using namespace verbatim::session::test;
@@ -23,13 +23,6 @@ Turn turn(int ordinal, std::string words, TurnStatus status = TurnStatus::comple
   made.item_id = "item_" + std::to_string(ordinal);
   made.role = ordinal % 2 ? Role::user : Role::assistant;
   made.status = status;
-  made.text = text(std::move(words));
-  return made;
-}
-
-CopyTurn said_by(Role role, std::string words) {
-  CopyTurn made;
-  made.role = role;
   made.text = text(std::move(words));
   return made;
 }
@@ -85,8 +78,8 @@ TEST_CASE("the hashed bytes are as documented", "[P13][receipt]") {
 TEST_CASE("a receipt covers the transcript that is read: of all copies, in any order",
           "[P3][P13][receipt]") {
   std::vector<Copy> copies = {
-      {"agent", {said_by(Role::user, "Grüße"), said_by(Role::assistant, "One two")}},
-      {"client", {said_by(Role::assistant, "And then we stop"), said_by(Role::user, "Good")}}};
+      {"agent", {copied(Role::user, "Grüße"), copied(Role::assistant, "One two")}},
+      {"client", {copied(Role::assistant, "And then we stop"), copied(Role::user, "Good")}}};
   const auto alone = receipt_of("s1", 1, merge(conversation(), {}));
   const auto both = receipt_of("s1", 1, merge(conversation(), copies));
   CHECK(both.sha256 != alone.sha256);

@@ -41,7 +41,7 @@ ToolCall handbook() {
   return call;
 }
 
-FinalTranscript conversation() {
+FinalTranscript conversation_with_tools() {
   FinalTranscript heard;
   for (const char* words : {"Weather?", "Four degrees.", "Thanks."}) {
     Turn& turn = heard.turns.emplace_back();
@@ -56,18 +56,18 @@ FinalTranscript conversation() {
   return heard;
 }
 
-TranscriptView sample() {
+TranscriptView sample_with_tools() {
   TranscriptView view;
   view.session_id = "sess_1";
   view.status = SessionStatus::final;
-  view.show(merge(conversation(), {}));
+  view.show(merge(conversation_with_tools(), {}));
   return view;
 }
 
 }  // namespace
 
 TEST_CASE("JSON has the tool calls beside the turns", "[tools][render]") {
-  const Json shown = Json::parse(render(sample(), Format::json));
+  const Json shown = Json::parse(render(sample_with_tools(), Format::json));
   REQUIRE(shown["turns"].size() == 3);
   CHECK(shown["tool_calls"][0] == Json::parse(R"({"after":1,"item_id":"f1","call_id":"call_1",
     "kind":"function","name":"get_weather","arguments":"{\"city\":\"Oslo\"}",
@@ -81,7 +81,7 @@ TEST_CASE("JSON has the tool calls beside the turns", "[tools][render]") {
 }
 
 TEST_CASE("JSON lines have a line for each tool call, in its place", "[tools][render]") {
-  const auto view = sample();
+  const auto view = sample_with_tools();
   for (const std::string& lines :
        {render(view, Format::jsonl), render("sess_1", {&view, 1}, Format::jsonl)}) {
     std::string order;
@@ -95,7 +95,7 @@ TEST_CASE("JSON lines have a line for each tool call, in its place", "[tools][re
 }
 
 TEST_CASE("text shows tool calls in their places", "[tools][render]") {
-  CHECK(render(sample(), Format::text) ==
+  CHECK(render(sample_with_tools(), Format::text) ==
         "User: Weather?\n"
         "Tool get_weather: {\"city\":\"Oslo\"}\n"
         "    -> 4\n    and *rain*\n"
@@ -106,7 +106,7 @@ TEST_CASE("text shows tool calls in their places", "[tools][render]") {
 }
 
 TEST_CASE("Markdown shows tool calls in their places, with their text escaped", "[tools][render]") {
-  const std::string page = render(sample(), Format::markdown);
+  const std::string page = render(sample_with_tools(), Format::markdown);
   const auto call = page.find(
       "**Tool get\\_weather:** {\"city\":\"Oslo\"}  \n\xE2\x86\x92 4  \nand "
       "\\*rain\\*\n");
@@ -118,7 +118,7 @@ TEST_CASE("Markdown shows tool calls in their places, with their text escaped", 
 
 TEST_CASE("the receipt counts tool calls apart, and its hash is of the turns alone",
           "[tools][receipt]") {
-  auto heard = conversation();
+  auto heard = conversation_with_tools();
   heard.tool_calls.push_back(weather());
   heard.tool_calls.back().status = ToolStatus::unanswered;
   const auto receipt = receipt_of("sess_1", 1, merge(heard, {}));
@@ -141,7 +141,7 @@ TEST_CASE("a tool call stays behind its turn when copies bring turns of their ow
     turn.role = turn.ordinal == 2 || turn.ordinal == 5 ? Role::user : Role::assistant;
     turn.text = text(words);
   }
-  const auto merged = merge(conversation(), {copy});
+  const auto merged = merge(conversation_with_tools(), {copy});
   REQUIRE(merged.turns.size() == 5);
   for (const ToolCall& call : merged.tool_calls) {
     INFO(call.name);
@@ -151,7 +151,7 @@ TEST_CASE("a tool call stays behind its turn when copies bring turns of their ow
 }
 
 TEST_CASE("a call with odd names and bytes is shown too", "[tools][render]") {
-  auto view = sample();
+  auto view = sample_with_tools();
   view.tool_calls[0].name = "two\nlines\xFF";
   view.tool_calls[0].arguments = text("\xED\xA0\xBD");
   view.tool_calls[1].error = text("no JSON");
