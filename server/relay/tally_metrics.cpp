@@ -236,8 +236,8 @@ constexpr MetricFamily<TallySource> tally_rows[] = {
      "cause. Their transcripts are incomplete.",
      MetricType::counter, read_unplaced},
     {"verbatim_sessions_incomplete_total",
-     "Attempts that ended with an incomplete transcript, by the kind of gap. An attempt counts once "
-     "for each kind.",
+     "Attempts that ended with an incomplete transcript, by the kind of gap. An attempt counts "
+     "once for each kind.",
      MetricType::counter, read_incomplete},
     {"verbatim_first_audio_seconds",
      "Time from the end of a user's speech, or from a client's request for an answer, until the "

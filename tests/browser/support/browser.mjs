@@ -6,10 +6,10 @@ import { temporaryDirectory } from '../../e2e/support/process.mjs';
 
 const rate = 24_000;
 
-/** A WAV file: each part is {ms, loud}. Chromium plays it in a loop. */
+/** A WAV file: each part is {ms, loud}, or {ms, hertz}. Chromium plays it in a loop. */
 export function wave(parts) {
-  const samples = parts.flatMap(({ ms, loud }) =>
-    Array.from({ length: (ms * rate) / 1000 }, (_, i) => (loud ? Math.round(9000 * Math.sin(i / 9)) : 0)));
+  const samples = parts.flatMap(({ ms, loud, hertz = loud ? 424 : 0 }) =>
+    Array.from({ length: (ms * rate) / 1000 }, (_, i) => Math.round(9000 * Math.sin((2 * Math.PI * hertz * i) / rate))));
   const data = Buffer.from(Int16Array.from(samples).buffer);
   const head = Buffer.alloc(44);
   head.write('RIFF', 0);

@@ -59,6 +59,34 @@ export function words(samples, tones) {
   return found.filter(({ ms }) => ms >= 50); // a step that holds the end of a tone has other frequencies too
 }
 
+/** The provider has committed what the user said, and has written it down. */
+export function sayUser(line, item, text = item) {
+  line.say({ type: 'input_audio_buffer.committed', previous_item_id: null, item_id: item });
+  const content = [{ type: 'input_audio', transcript: null }];
+  line.say({
+    type: 'conversation.item.added',
+    previous_item_id: null,
+    item: { id: item, type: 'message', role: 'user', status: 'completed', content },
+  });
+  line.say({ type: 'conversation.item.input_audio_transcription.completed', item_id: item, content_index: 0, transcript: text });
+}
+
+/** The provider answers, with all audio at once. The function returned says that the answer is done. */
+export function sayAnswer(line, item, audio, text = item) {
+  const response = `resp_${item}`;
+  const at = { response_id: response, item_id: item, output_index: 0, content_index: 0 };
+  const whole = { id: item, type: 'message', role: 'assistant', status: 'completed', content: [{ type: 'output_audio', transcript: text }] };
+  line.say({ type: 'response.created', response: { id: response, conversation_id: 'conv_1', output: [] } });
+  line.say({ type: 'conversation.item.added', previous_item_id: null, item: { ...whole, status: 'in_progress', content: [] } });
+  line.say({ type: 'response.output_audio_transcript.delta', ...at, delta: text });
+  for (const one of audio) line.say({ type: 'response.output_audio.delta', ...at, delta: one.toString('base64') });
+  return () => {
+    line.say({ type: 'response.output_audio_transcript.done', ...at, transcript: text });
+    line.say({ type: 'response.output_item.done', response_id: response, output_index: 0, item: whole });
+    line.say({ type: 'response.done', response: { id: response, conversation_id: 'conv_1', status: 'completed', output: [whole] } });
+  };
+}
+
 /** One conversation between a client and a provider that the test plays. */
 export class Scene {
   received = 0; // bytes of the user's audio at the provider
@@ -102,34 +130,18 @@ export class Scene {
     const before = Date.now();
     await this.sent(audio);
     const after = Date.now();
-    this.line.say({ type: 'input_audio_buffer.committed', previous_item_id: null, item_id: item });
-    const content = [{ type: 'input_audio', transcript: null }];
-    this.line.say({
-      type: 'conversation.item.added',
-      previous_item_id: null,
-      item: { id: item, type: 'message', role: 'user', status: 'completed', content },
-    });
-    this.line.say({ type: 'conversation.item.input_audio_transcription.completed', item_id: item, content_index: 0, transcript: this.texts[item] ?? item });
+    sayUser(this.line, item, this.texts[item]);
     return [before - ms, after - ms];
   }
 
   /** The assistant says words, all of them at once. Returns the earliest and the latest time of its first audio. */
   async answer(item, ...audio) {
-    const response = `resp_${item}`;
-    const at = { response_id: response, item_id: item, output_index: 0, content_index: 0 };
-    const text = this.texts[item] ?? item;
-    const whole = { id: item, type: 'message', role: 'assistant', status: 'completed', content: [{ type: 'output_audio', transcript: text }] };
     const from = this.client.events.length;
     const before = Date.now();
-    this.line.say({ type: 'response.created', response: { id: response, conversation_id: 'conv_1', output: [] } });
-    this.line.say({ type: 'conversation.item.added', previous_item_id: null, item: { ...whole, status: 'in_progress', content: [] } });
-    this.line.say({ type: 'response.output_audio_transcript.delta', ...at, delta: text });
-    for (const one of audio) this.line.say({ type: 'response.output_audio.delta', ...at, delta: one.toString('base64') });
+    const done = sayAnswer(this.line, item, audio, this.texts[item]);
     await this.client.event('response.output_audio.delta', from);
     const after = Date.now();
-    this.line.say({ type: 'response.output_audio_transcript.done', ...at, transcript: text });
-    this.line.say({ type: 'response.output_item.done', response_id: response, output_index: 0, item: whole });
-    this.line.say({ type: 'response.done', response: { id: response, conversation_id: 'conv_1', status: 'completed', output: [whole] } });
+    done();
     await this.client.event('response.done', from);
     return [before, after];
   }

@@ -2,7 +2,7 @@
 import { loadWorklets, startContext, type WorkletPlace } from './audio_context.ts';
 import { VerbatimError } from './errors.ts';
 import type { Heard } from './session.ts';
-import type { FromPlayback, ToPlayback } from './worklets/messages.ts';
+import type { FromPlayback, Progress, ToPlayback } from './worklets/messages.ts';
 
 const rate = 24_000;
 
@@ -57,7 +57,7 @@ export class Speaker {
       this.level = level * this.#volume;
       this.#listener.level();
     }
-    if (progress) this.#listener.progress(progress.item, this.#heard(progress.samples));
+    if (progress) this.#listener.progress(progress.item, this.#heard(progress));
     if (flushed) this.#flushed?.(flushed);
   }
 
@@ -87,16 +87,18 @@ export class Speaker {
       if (this.#context?.state !== 'running') resolve([]);
     });
     this.level = 0;
-    return flushed.filter(({ left }) => left > 0).map(({ item, content, samples }) => {
+    return flushed.filter(({ left }) => left > 0).map((progress) => {
+      const { item, content } = progress;
       this.#stopped.add(item);
-      return { item, content, audioMs: this.#heard(samples) };
+      return { item, content, audioMs: this.#heard(progress) };
     });
   }
 
-  /** Subtracts the output latency: the worklet counts samples before they are audible. */
-  #heard(samples: number): number {
+  /** The worklet counts samples before they are audible: subtracts those that are still on their way out. */
+  #heard({ samples, since }: Progress): number {
     const latency = this.#context?.outputLatency ?? 0;
-    return Math.max(0, Math.round(samples / (rate / 1000) - (Number.isFinite(latency) ? latency * 1000 : 0)));
+    const onTheWay = Math.max(0, (Number.isFinite(latency) ? latency * rate : 0) - since);
+    return Math.max(0, Math.round((samples - onTheWay) / (rate / 1000)));
   }
 
   get volume(): number {

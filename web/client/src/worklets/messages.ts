@@ -13,6 +13,7 @@ export interface Progress {
   item: string;
   content: number;
   samples: number; // played
+  since: number; // samples since the last of them was played: 0 while it plays
 }
 
 export interface FromPlayback {

@@ -14,7 +14,7 @@ interface Queued {
 
 class Playback extends AudioWorkletProcessor {
   #queue: Queued[] = [];
-  #played = new Map<string, Progress>(); // of the items in the queue
+  #played = new Map<string, Progress>(); // of the items in the queue, and of the latest
   #blocks = 0;
   #energy = 0;
 
@@ -32,7 +32,7 @@ class Playback extends AudioWorkletProcessor {
 
   #take({ item, content, samples }: { item: string; content: number; samples: Int16Array }): void {
     this.#queue.push({ item, samples, at: 0 });
-    if (!this.#played.has(item)) this.#played.set(item, { item, content, samples: 0 });
+    if (!this.#played.has(item)) this.#played.set(item, { item, content, samples: 0, since: 0 });
   }
 
   #flush(): void {
@@ -49,6 +49,7 @@ class Playback extends AudioWorkletProcessor {
   process(_: Float32Array[][], [output]: Float32Array[][]): boolean {
     const channel = output![0]!;
     let filled = 0;
+    for (const one of this.#played.values()) one.since += channel.length;
     while (filled < channel.length && this.#queue.length > 0) {
       const head = this.#queue[0]!;
       const count = Math.min(channel.length - filled, head.samples.length - head.at);
@@ -59,7 +60,9 @@ class Playback extends AudioWorkletProcessor {
       }
       filled += count;
       head.at += count;
-      this.#played.get(head.item)!.samples += count;
+      const progress = this.#played.get(head.item)!;
+      progress.samples += count;
+      progress.since = 0;
       if (head.at === head.samples.length) this.#queue.shift();
     }
     for (const other of output!.slice(1)) other.set(channel);
@@ -72,10 +75,12 @@ class Playback extends AudioWorkletProcessor {
     const level = Math.sqrt(this.#energy / (this.#blocks * 128));
     const items = [...this.#played.keys()];
     const last = items[items.length - 1];
-    // Drop items that were played to their end, except the latest.
+    // Report an item for a second after its last sample, until that was heard. Then drop it, except the latest: it
+    // may go on.
     for (const [item, progress] of this.#played) {
-      this.#post({ progress: { ...progress }, level });
-      if (item !== last && !this.#queue.some((one) => one.item === item)) this.#played.delete(item);
+      const over = progress.since >= sampleRate;
+      this.#post(over ? { level } : { progress: { ...progress }, level });
+      if (over && item !== last && !this.#queue.some((one) => one.item === item)) this.#played.delete(item);
     }
     if (last === undefined) this.#post({ level });
     this.#blocks = 0;
