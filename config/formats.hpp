@@ -50,11 +50,6 @@ Format<std::string> proxy_url();
 Format<std::string> collector_url();
 /// A server for transcriptions.
 Format<std::string> engine_url();
-/// An S3-compatible service: without a path.
-Format<std::string> bucket_url();
-/// A bucket's name, and the beginning of keys in it.
-Format<std::string> bucket_name();
-Format<std::string> key_prefix();
 Format<std::vector<std::string>> origins();
 /// Normalised: no slash at the end, scheme and host in lower case, no default port.
 Format<std::string> public_url();

@@ -1,10 +1,63 @@
 // Declares the settings of the bucket that keeps recordings.
+#include <string>
+#include <string_view>
+
 #include "config/declare.hpp"
+#include "config/values.hpp"
 
 namespace verbatim::config {
 
 using namespace std::chrono_literals;
 using S = Settings;
+
+namespace {
+
+/// An S3-compatible service: without a path.
+Format<std::string> bucket_url() {
+  Format<std::string> format = engine_url();
+  format.accepts = "https://host[:port] or http://host[:port], or nothing";
+  format.read = [read = std::move(format.read)](const Value& value, Source source) {
+    std::string text = read(value, source);
+    if (text.ends_with('/')) text.pop_back();
+    if (text.empty()) return text;
+    const Url url = required_url(text);
+    if (!(url.path + url.query).empty())
+      throw BadValue("has a path: the bucket has a key of its own, recording.s3_bucket");
+    return text;
+  };
+  return format;
+}
+
+Format<std::string> bucket_name() {
+  return {Shape::text, "a name of up to 63 letters, digits, '.', '-' and '_', or nothing",
+          [](const Value& value, Source) {
+            const std::string& text = string_of(value);
+            constexpr std::string_view allowed =
+                "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_";
+            if (text.size() > 63 || text.find_first_not_of(allowed) != text.npos ||
+                text.starts_with('.'))
+              throw BadValue("is not the name of a bucket");
+            return text;
+          },
+          [](const std::string& text) { return Value(text); }};
+}
+
+Format<std::string> key_prefix() {
+  return {Shape::text, "up to 200 characters, without a slash at the beginning, or nothing",
+          [](const Value& value, Source) {
+            const std::string& text = string_of(value);
+            if (text.size() > 200) throw BadValue("is too long");
+            if (text.starts_with('/') || text.find("//") != text.npos)
+              throw BadValue("has an empty part");
+            if (("/" + text + "/").find("/./") != text.npos ||
+                ("/" + text + "/").find("/../") != text.npos)
+              throw BadValue("has a part of dots");
+            return text;
+          },
+          [](const std::string& text) { return Value(text); }};
+}
+
+}  // namespace
 
 std::vector<Key> make_bucket_keys() {
   std::vector<Key> table{

@@ -7,7 +7,7 @@ namespace verbatim::bucket {
 bool Gate::enter(const std::string& session_id, Work work) {
   const std::lock_guard lock(mutex_);
   if (work == Work::transfer && held_.contains(session_id)) return false;
-  return busy_.insert(session_id).second;
+  return busy_.emplace(session_id, work).second;
 }
 
 void Gate::leave(const std::string& session_id) {
@@ -32,7 +32,8 @@ void Gate::hold(const std::string& session_id, std::function<void()> done) {
   {
     const std::lock_guard lock(mutex_);
     ++held_[session_id];
-    if (busy_.contains(session_id)) {
+    const auto busy = busy_.find(session_id);
+    if (busy != busy_.end() && busy->second == Work::transfer) {
       when_free_[session_id].push_back(std::move(done));
       return;
     }

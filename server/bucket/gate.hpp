@@ -7,7 +7,6 @@
 #include <functional>
 #include <map>
 #include <mutex>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -15,7 +14,7 @@ namespace verbatim::bucket {
 
 class Gate {
  public:
-  /// What the work on a session does. A removal may happen while the session is held.
+  /// The kinds of work on a session. A removal may happen while the session is held.
   enum class Work { transfer, removal };
 
   /// False: another work is in progress, or the session is held.
@@ -24,13 +23,13 @@ class Gate {
   void leave(const std::string& session_id);
   bool is_held(const std::string& session_id) const;
 
-  /// `done`: nothing is in progress, and no transfer begins until release().
+  /// `done`: no transfer is in progress, and none begins until release().
   void hold(const std::string& session_id, std::function<void()> done);
   void release(const std::string& session_id);
 
  private:
   mutable std::mutex mutex_;
-  std::set<std::string> busy_;
+  std::map<std::string, Work> busy_;
   std::map<std::string, int> held_;
   std::map<std::string, std::vector<std::function<void()>>> when_free_;
 };

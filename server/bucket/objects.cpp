@@ -99,7 +99,7 @@ Outcome Objects::put_parts(const std::string& key, const FileToPut& file, const 
                                         .part = FilePart{&file.file, from, bytes, digest->sha256}},
                                        stopped);
     if (!sent.ok()) return failure_of(sent, "upload of a part");
-    const std::string tag = sent.header("etag");
+    const std::string tag = sent.field("etag");
     if (tag.empty()) return of_object("upload of a part: the answer has no ETag");
     list += "<Part><PartNumber>" + name + "</PartNumber><ETag>" + xml_text(tag) + "</ETag></Part>";
   }
@@ -138,9 +138,9 @@ Outcome Objects::remove(const std::string& key, std::uint64_t bytes, const Stopp
     auto failure = failure_of(removed, "removal");
     if (!failure.missing) return failure;
   }
-  const std::string version = removed.header("x-amz-version-id");
+  const std::string version = removed.field("x-amz-version-id");
   const bool versioned =
-      removed.header("x-amz-delete-marker") == "true" || (!version.empty() && version != "null");
+      removed.field("x-amz-delete-marker") == "true" || (!version.empty() && version != "null");
   return versioned ? remove_versions(key, stopped) : std::nullopt;
 }
 

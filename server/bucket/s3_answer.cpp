@@ -32,7 +32,7 @@ bool is_md5(std::string_view tag) {
 }
 
 std::string region_of(const S3Answer& answer) {
-  const std::string named = word(answer.header("x-amz-bucket-region"));
+  const std::string named = word(answer.field("x-amz-bucket-region"));
   return named.empty() ? word(element(answer.body, "Region")) : named;
 }
 
@@ -49,7 +49,7 @@ std::string advice(const S3Answer& answer, const std::string& code, TimeMs now) 
                                 ": set recording.s3_region, and recording.s3_endpoint if it is set";
   if (code == "RequestTimeTooSkewed")
     return "the clocks differ too much: here it is " + iso_time(now) + ", there " +
-           (answer.header("date").empty() ? "another time" : answer.header("date")) +
+           (answer.field("date").empty() ? "another time" : answer.field("date")) +
            "; set the clock of this machine";
   if (code == "SignatureDoesNotMatch")
     return "recording.s3_secret_key is wrong, or a proxy changes the request";
@@ -86,7 +86,7 @@ std::string object_url(const std::string& endpoint, const std::string& bucket,
   return base.substr(0, host) + bucket + "." + base.substr(host) + "/" + escaped_key(key);
 }
 
-std::string S3Answer::header(const std::string& name) const {
+std::string S3Answer::field(const std::string& name) const {
   const auto found = headers.find(name);
   return found == headers.end() ? std::string() : found->second;
 }
@@ -143,30 +143,30 @@ std::string reason_of(const S3Answer& answer, TimeMs now) {
 }
 
 std::optional<std::chrono::milliseconds> asked_pause(const S3Answer& answer, TimeMs now) {
-  return webhooks::read_retry_after(answer.header("retry-after"), answer.header("date"), now);
+  return webhooks::read_retry_after(answer.field("retry-after"), answer.field("date"), now);
 }
 
 std::string difference(const S3Answer& head, const Expected& expected) {
-  const std::string size = head.header("content-length");
+  const std::string size = head.field("content-length");
   if (size != std::to_string(expected.bytes))
     return "the object has " + (word(size).empty() ? "no known number of" : word(size)) +
            " bytes, and the file " + std::to_string(expected.bytes);
-  const std::string noted = head.header("x-amz-meta-sha256");
+  const std::string noted = head.field("x-amz-meta-sha256");
   if (noted.empty()) return "the service has not kept the object's metadata (x-amz-meta-sha256)";
   if (lower_case(noted) != expected.sha256) return "the object is of another file";
-  const std::string sum = head.header("x-amz-checksum-sha256");
+  const std::string sum = head.field("x-amz-checksum-sha256");
   std::string bytes;
   // With a dash it is the digest of digests of parts.
   if (!sum.empty() && sum.find('-') == sum.npos && !expected.md5.empty() &&
       decode_base64(sum, bytes) && to_hex(bytes) != expected.sha256)
     return "the object's SHA-256 differs from the file's";
-  std::string tag = head.header("etag");
+  std::string tag = head.field("etag");
   std::erase(tag, '"');
   tag = lower_case(tag);
-  // The tag of an object that the service encrypts with a key of its own is no MD5.
-  const std::string sealed = head.header("x-amz-server-side-encryption");
+  // A service that encrypts the object with a key of its own gives another tag.
+  const std::string sealed = head.field("x-amz-server-side-encryption");
   const bool plain = (sealed.empty() || sealed == "AES256") &&
-                     head.header("x-amz-server-side-encryption-customer-algorithm").empty();
+                     head.field("x-amz-server-side-encryption-customer-algorithm").empty();
   if (plain && !expected.md5.empty() && is_md5(tag) && tag != expected.md5)
     return "the object's ETag differs from the file's MD5";
   return {};

@@ -30,7 +30,7 @@ struct S3Answer {
 
   bool ok() const { return status >= 200 && status < 300 && error.empty(); }
   /// Empty if there is none.
-  std::string header(const std::string& name) const;
+  std::string field(const std::string& name) const;
 };
 
 /// The text of the first element of that name; of all of them.

@@ -1,4 +1,4 @@
-// The thread that uploads: one attempt at a time, and then the local files that may go.
+// The thread that uploads: one attempt at a time, and then the removal of local files.
 #include <algorithm>
 #include <system_error>
 
@@ -19,7 +19,7 @@ using store::StoreResult;
 constexpr std::size_t begun_max = 100'000;
 /// A session that is held, or busy in the other thread, is looked at again after that.
 constexpr milliseconds held_pause{500};
-/// A reader that has been told that the file is here begins to read within this time.
+/// After the answer that a file is here, its reader begins within this time.
 constexpr milliseconds reader_pause{10'000};
 
 Failure stopped_failure() { return {.why = "stopped", .stopped = true}; }
@@ -124,7 +124,7 @@ Outcome Uploads::upload_file(const Attempt& attempt, const std::string& file, co
     return row.attempt == number && row.file == file && row.bytes == bytes && row.place == place_ &&
            row.state != store::UploadState::leaving;
   };
-  // What was checked once needs no digest at each start.
+  // An object that was checked once needs no digest at each start.
   for (const store::Upload& row : rows)
     if (is_of_file(row) && row.state == store::UploadState::stored) return std::nullopt;
   const auto stopped = [&] { return must_stop(session_id); };
@@ -220,18 +220,14 @@ void Uploads::remove_idle() {
   {
     const std::lock_guard lock(mutex_);
     const auto now = Clock::now();
+    const auto keep = std::max<milliseconds>(settings_.local_idle, reader_pause);
+    std::erase_if(used_, [&](const auto& one) { return one.second + keep <= now; });
     for (auto& [attempt, time] : here_) {
       const auto read = used_.find(attempt.first);
-      if (read != used_.end()) {
-        const auto keep = std::max<milliseconds>(settings_.local_idle, reader_pause);
-        time = std::max(time, read->second + keep);
-      }
+      if (read != used_.end()) time = std::max(time, read->second + keep);
       if (time <= now) due.push_back(attempt);
     }
-    for (const Attempt& attempt : due) {
-      here_.erase(attempt);
-      used_.erase(attempt.first);
-    }
+    for (const Attempt& attempt : due) here_.erase(attempt);
   }
   for (const Attempt& attempt : due) {
     if (gate_.enter(attempt.first, Gate::Work::transfer)) {

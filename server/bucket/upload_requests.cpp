@@ -32,7 +32,7 @@ void Uploads::run_requests() {
   while (!stopping_) {
     if (fetch_one()) continue;
     remove_some();
-    tell_waiting();
+    report_removed();
     Clock::time_point next;
     {
       const std::lock_guard lock(mutex_);
@@ -48,6 +48,7 @@ void Uploads::run_requests() {
 /// False: there is none to fetch now.
 bool Uploads::fetch_one() {
   std::optional<Fetch> job;
+  reader_came_ = false;
   {
     const std::lock_guard lock(mutex_);
     if (fetches_.empty()) return false;
@@ -66,14 +67,6 @@ bool Uploads::fetch_one() {
   return false;
 }
 
-bool Uploads::is_local(const store::Upload& row,
-                       const std::vector<recording::TrackFile>& files) const {
-  const auto wanted = recording::track_file(row.session_id, row.file);
-  return !wanted || std::any_of(files.begin(), files.end(), [&](const auto& one) {
-    return one.track == wanted->track && !one.unfinished;
-  });
-}
-
 /// none_there: it cannot be done now.
 std::optional<Trouble> Uploads::fetch(const Attempt& attempt) {
   const std::string& session_id = attempt.first;
@@ -82,17 +75,16 @@ std::optional<Trouble> Uploads::fetch(const Attempt& attempt) {
       [&](auto done) { store_.uploads_of(session_id, {reader}, done); });
   if (!rows) return std::nullopt;
   if (!*rows) return Trouble{TroubleKind::elsewhere, rows->error().what()};
-  const auto files = recording::list_tracks(directory_, session_id);
-  Rows missing;
-  for (const store::Upload& row : **rows)
-    if (row.attempt == number && row.state == store::UploadState::stored && !is_local(row, files))
-      missing.push_back(row);
+  const Rows missing = missing_of(attempt, **rows);
   if (missing.empty() || gate_.is_held(session_id)) return std::nullopt;
   if (!gate_.enter(session_id, Gate::Work::transfer)) return Trouble{TroubleKind::none_there, ""};
   std::optional<Trouble> trouble;
-  // The newest first: a track may have an older form.
-  for (auto row = missing.rbegin(); row != missing.rend() && !trouble; ++row)
-    if (!is_local(*row, recording::list_tracks(directory_, session_id))) trouble = fetch_file(*row);
+  for (const store::Upload& row : missing) {
+    // A track may have an older form, too.
+    if (is_local(row, recording::list_tracks(directory_, session_id))) continue;
+    trouble = fetch_file(row);
+    if (trouble) break;
+  }
   gate_.leave(session_id);
   if (gate_.is_held(session_id)) return std::nullopt;
   if (trouble) {
@@ -195,7 +187,10 @@ void Uploads::remove_some() {
     const Outcome failure = remove_object(row);
     gate_.leave(row.session_id);
     if (!failure) continue;
-    if (failure->stopped) return;
+    if (failure->stopped) {
+      next = Clock::time_point{};
+      break;
+    }
     count(Event::removal_failed);
     log_.error("recording.not_removed", {{"session", row.session_id},
                                          {"object", row.key},
@@ -217,7 +212,7 @@ void Uploads::remove_some() {
 
 Outcome Uploads::remove_object(const store::Upload& row) {
   const auto failure = on_request_->remove(row.key, static_cast<std::uint64_t>(row.bytes),
-                                           [this] { return stopping_.load(); });
+                                           [this] { return stopping_ || reader_came_; });
   if (failure) return failure;
   const auto forgotten =
       wait_for<StoreResult<>>([&](auto done) { store_.forget_upload(row.id, done); });
@@ -232,7 +227,7 @@ Outcome Uploads::remove_object(const store::Upload& row) {
 }
 
 /// Erasures that wait until the last object of their session is gone.
-void Uploads::tell_waiting() {
+void Uploads::report_removed() {
   std::set<std::string> sessions;
   {
     const std::lock_guard lock(mutex_);

@@ -170,7 +170,7 @@ void Uploads::succeeded(Pause& pause) {
   pause.backoff.reset();
 }
 
-// --- What others ask, from any thread ---
+// --- Requests of others, from any thread ---
 
 void Uploads::hold(const std::string& session_id, std::function<void()> done) {
   gate_.hold(session_id, std::move(done));
@@ -208,7 +208,7 @@ void Uploads::give_up(const std::string& session_id, std::optional<int> attempt,
   const auto noted = [this, done = std::move(done)](store::StoreResult<std::int64_t> left) {
     if (left && *left > 0) {
       const std::lock_guard lock(mutex_);
-      // Somebody waits: only a pause that the service has asked for is kept.
+      // An erasure waits: only a pause that the service has asked for is kept.
       removals_.until = removals_.asked_until;
       next_removals_ = {};
       ++news_;
@@ -229,10 +229,38 @@ void Uploads::when_removed(const std::string& session_id, std::function<void()> 
 
 void Uploads::bring_back(const std::string& session_id, int attempt, Back done) {
   used(session_id);
-  const std::lock_guard lock(mutex_);
-  fetches_.push_back({{session_id, attempt}, std::move(done)});
-  ++news_;
-  changed_.notify_all();
+  const auto read = [this, session_id, attempt,
+                     done = std::move(done)](const store::StoreResult<Rows>& rows) {
+    if (!rows)
+      return done(recording::Trouble{recording::TroubleKind::elsewhere, rows.error().what()});
+    // A reader of files that are here waits for no call of the bucket.
+    if (missing_of({session_id, attempt}, *rows).empty()) return done(std::nullopt);
+    const std::lock_guard lock(mutex_);
+    fetches_.push_back({{session_id, attempt}, done});
+    reader_came_ = true;
+    ++news_;
+    changed_.notify_all();
+  };
+  store_.uploads_of(session_id, {reader}, read);
+}
+
+/// Objects of tracks that have no file here, the newest first.
+Uploads::Rows Uploads::missing_of(const Attempt& attempt, const Rows& rows) const {
+  const auto files = recording::list_tracks(directory_, attempt.first);
+  Rows missing;
+  for (const store::Upload& row : rows)
+    if (row.attempt == attempt.second && row.state == store::UploadState::stored &&
+        !is_local(row, files))
+      missing.insert(missing.begin(), row);
+  return missing;
+}
+
+bool Uploads::is_local(const store::Upload& row,
+                       const std::vector<recording::TrackFile>& files) const {
+  const auto wanted = recording::track_file(row.session_id, row.file);
+  return !wanted || std::any_of(files.begin(), files.end(), [&](const auto& one) {
+    return one.track == wanted->track && !one.unfinished;
+  });
 }
 
 void Uploads::used(const std::string& session_id) {

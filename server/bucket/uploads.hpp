@@ -1,6 +1,6 @@
-// Keeps recordings in a bucket (docs/recording.md): uploads the files of finished attempts, checks
-// each object before its local file may go, fetches files back for readers, and removes objects
-// with their session or recording.
+// Keeps recordings in a bucket (docs/recording.md). It uploads the files of finished attempts, and
+// checks each object before its local file may go. It fetches files back for readers, and removes
+// objects with their session or recording.
 //
 // The work is derived from rows of the store (storage/store/upload_store.hpp) and from files, so it
 // goes on after any end of the process. One thread uploads; another fetches and removes. Nothing
@@ -145,8 +145,9 @@ class Uploads final : public relay::RemoteAudio {
   std::optional<recording::Trouble> fetch_file(const store::Upload& row);
   void remove_some();
   Outcome remove_object(const store::Upload& row);
+  Rows missing_of(const Attempt& attempt, const Rows& rows) const;
   bool is_local(const store::Upload& row, const std::vector<recording::TrackFile>& files) const;
-  void tell_waiting();
+  void report_removed();
 
   const config::Bucket settings_;
   const std::string place_;
@@ -162,6 +163,7 @@ class Uploads final : public relay::RemoteAudio {
   std::atomic<std::uint64_t> bytes_sent_{0};
   std::atomic<std::uint64_t> leaving_{0};
   std::atomic<bool> stopping_{false};
+  std::atomic<bool> reader_came_{false};  ///< a removal gives way to it
   const std::shared_ptr<Answers> answers_ = std::make_shared<Answers>();
 
   mutable std::mutex mutex_;

@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { eventually } from './support/process.mjs';
 import { S3 } from './support/s3.mjs';
-import { Scene, tone } from './support/scene.mjs';
-import { run, startRelay } from './support/verbatim.mjs';
+import { Scene, session, tone } from './support/scene.mjs';
+import { Client, run, startRelay } from './support/verbatim.mjs';
 
 async function recorded(t, set = [], bytes = 0) {
   const scene = await Scene.start(t, set);
@@ -165,4 +165,25 @@ test('without the settings of the bucket, its objects are not forgotten: 202 and
   assert.equal(other.calls.length, 0, 'an answer of another bucket would mean nothing');
   await restart(scene, s3.settings());
   await eventually(() => s3.keys.length === 0, 'the removal');
+});
+
+test('a bucket that does not answer holds up neither exports nor a further DELETE [P10]', async (t) => {
+  const s3 = await S3.start(t);
+  const scene = await recorded(t, s3.settings('recording.s3_timeout=30s', 'session.end_wait=200ms'));
+  await scene.relay.program.logged('recording.uploaded');
+  const other = Object.assign(new Scene(), { t, provider: scene.provider, relay: scene.relay, set: scene.set });
+  other.client = await Client.connectWithId(t, scene.relay, { token: scene.token, query: { model: 'm' } });
+  other.id = other.client.id;
+  await other.atProvider();
+  other.line.say({ type: 'session.created', session });
+  await other.client.event('session.created');
+  await other.speak('u1', tone(500, 200));
+  await other.end();
+  await scene.relay.program.logged('recording.uploaded', 2);
+  s3.before = ({ method }) => method === 'DELETE' && (() => {});
+  const began = Date.now();
+  for (let i = 0; i < 2; ++i) assert.equal((await erase(scene)).status, 202);
+  assert.equal((await other.recording()).status, 200);
+  assert.ok(Date.now() - began < 10_000, `${Date.now() - began} ms`);
+  s3.before = () => undefined;
 });

@@ -84,7 +84,7 @@ test('with s3_delete_local a file goes once it is checked, and an export of it f
   assert.deepEqual(files(scene), ['1.assistant.flac', '1.user.flac']);
   assert.equal((await scene.relay.request(`/v1/sessions/${scene.id}/recording/peaks`)).status, 200);
   assert.equal((await scene.state).state, 'kept');
-  await eventually(() => files(scene).length === 0, 'they go again when nobody reads them');
+  await eventually(() => files(scene).length === 0, 'they go again when no reader is left');
   assert.equal(s3.keys.length, 2);
 
   await restart(scene, s3.settings('recording.s3_delete_local=true'));
