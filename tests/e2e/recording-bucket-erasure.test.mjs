@@ -172,7 +172,7 @@ test('a bucket that does not answer holds up neither exports nor a further DELET
   const scene = await recorded(t, s3.settings('recording.s3_timeout=30s', 'session.end_wait=200ms'));
   await scene.relay.program.logged('recording.uploaded');
   const other = Object.assign(new Scene(), { t, provider: scene.provider, relay: scene.relay, set: scene.set });
-  other.client = await Client.connectWithId(t, scene.relay, { token: scene.token, query: { model: 'm' } });
+  other.client = await Client.connectWithId(t, scene.relay, { token: await scene.relay.mint({ user: 'ada' }), query: { model: 'm' } });
   other.id = other.client.id;
   await other.atProvider();
   other.line.say({ type: 'session.created', session });
