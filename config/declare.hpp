@@ -99,6 +99,7 @@ std::vector<Key> make_upstream_keys();
 std::vector<Key> make_session_keys();
 std::vector<Key> make_limit_keys();
 std::vector<Key> make_storage_keys();
+std::vector<Key> make_bucket_keys();
 std::vector<Key> make_repair_keys();
 std::vector<Key> make_trace_keys();
 std::vector<Key> make_fleet_keys();

@@ -58,8 +58,8 @@ const std::vector<Key>& keys() {
   static const std::vector<Key> table = [] {
     std::vector<Key> all;
     for (auto make : {make_server_keys, make_auth_keys, make_upstream_keys, make_session_keys,
-                      make_limit_keys, make_storage_keys, make_repair_keys, make_trace_keys,
-                      make_fleet_keys, make_operator_keys}) {
+                      make_limit_keys, make_storage_keys, make_bucket_keys, make_repair_keys,
+                      make_trace_keys, make_fleet_keys, make_operator_keys}) {
       for (Key& key : make()) all.push_back(std::move(key));
     }
     return all;

@@ -84,13 +84,14 @@ class Reader {
     for (const std::string& assignment : sources.assignments)
       collect([&] { read_assignment(assignment); });
     collect([&] { read_openai_key(sources.environment); });
+    collect([&] { read_aws_keys(sources.environment); });
   }
 
   /// Appends all that is wrong to `wrong`.
   Settings finish(std::vector<std::string>& wrong) {
     for (const auto check : {&Reader::require_pair, &Reader::require_ttl_below_its_max,
                              &Reader::require_metrics_elsewhere, &Reader::require_another_disk,
-                             &Reader::require_usable_engines})
+                             &Reader::require_usable_engines, &Reader::require_usable_bucket})
       collect([&] { (this->*check)(); });
     for (const Contradiction& one : contradictions_of_fleet(settings_))
       collect([&] {
@@ -185,6 +186,19 @@ class Reader {
     }
   }
 
+  /// The variables that programs of AWS read.
+  void read_aws_keys(const std::vector<std::string>& environment) {
+    const Bucket& bucket = settings_.bucket;
+    if (bucket.bucket.empty() || !bucket.access_key.empty() || !bucket.secret_key.empty()) return;
+    for (const auto& [variable, key] :
+         {std::pair("AWS_ACCESS_KEY_ID", "recording.s3_access_key"),
+          std::pair("AWS_SECRET_ACCESS_KEY", "recording.s3_secret_key")})
+      for (const std::string& entry : environment)
+        if (entry.starts_with(std::string(variable) + "=") && entry.back() != '=')
+          assign(*find_key(key), std::string("environment variable ") + variable,
+                 entry.substr(std::strlen(variable) + 1), Source::environment);
+  }
+
   /// A key whose value was rejected has its default, so a check of it would mislead.
   bool rejected(const std::string& name) const {
     return std::find(rejected_.begin(), rejected_.end(), name) != rejected_.end();
@@ -234,6 +248,31 @@ class Reader {
                                    std::pair("repair.fallback_url", repair.fallback_url)})
       if (!url.empty() && required_url(url).scheme == "http")
         fail(where(key), "has the scheme http: set repair.allow_private = true, or use https");
+  }
+
+  void require_usable_bucket() {
+    const Bucket& bucket = settings_.bucket;
+    for (const char* key : {"recording.s3_bucket", "recording.s3_endpoint",
+                            "recording.s3_access_key", "recording.s3_secret_key"})
+      if (rejected(key) || rejected(std::string(key) + "_file")) return;
+    if (bucket.bucket.empty()) {
+      if (!bucket.endpoint.empty())
+        fail(where("recording.s3_endpoint"), "is set without recording.s3_bucket");
+      return;
+    }
+    for (const auto& [key, secret] : {std::pair("recording.s3_access_key", &bucket.access_key),
+                                      std::pair("recording.s3_secret_key", &bucket.secret_key)})
+      if (secret->empty())
+        fail(where("recording.s3_bucket"), std::string("is set without ") + key + "_file or the " +
+                                               "variable " + environment_variable(key));
+    if (!bucket.endpoint.empty() && required_url(bucket.endpoint).scheme == "http" &&
+        !bucket.allow_private)
+      fail(where("recording.s3_endpoint"),
+           "has the scheme http: set recording.s3_allow_private = true, or use https");
+    if (bucket.single_bytes_max < bucket.part_bytes)
+      fail(where("recording.s3_part_bytes"), "is more than recording.s3_single_bytes_max");
+    if (bucket.retry_max < bucket.retry_min)
+      fail(where("recording.s3_retry_min"), "is longer than recording.s3_retry_max");
   }
 
   /// An unencrypted connection to another machine exposes the conversation and the provider's key.

@@ -242,6 +242,26 @@ struct Recording {
   DeleteWhen delete_when{};
 };
 
+/// Keeps archived recordings in an S3-compatible bucket (server/bucket).
+struct Bucket {
+  std::string endpoint;  ///< empty: that of AWS in the region
+  std::string bucket;    ///< empty: off
+  std::string region;
+  std::string prefix;  ///< of every object's key
+  bool path_style = false;
+  Secret access_key;
+  Secret secret_key;
+  std::filesystem::path ca_file;     ///< empty: the system's authorities
+  bool allow_private = false;        ///< also local and private addresses, and http
+  std::size_t single_bytes_max = 0;  ///< a larger file is sent in parts
+  std::size_t part_bytes = 0;
+  milliseconds timeout{};  ///< without a byte
+  milliseconds retry_min{};
+  milliseconds retry_max{};
+  bool delete_local = false;  ///< once the object is verified
+  milliseconds local_idle{};  ///< how long a file stays here after it was uploaded or read
+};
+
 /// Transcribes recorded speech again if the provider could not (server/repair).
 struct Repair {
   std::string url;  ///< of the engine; empty: off
@@ -379,6 +399,7 @@ struct Settings {
   Events events;
   Capture capture;
   Recording recording;
+  Bucket bucket;
   Repair repair;
   Console console;
   Trace trace;

@@ -9,6 +9,10 @@ class OriginRules;
 class Revocations;
 }  // namespace verbatim::access
 
+namespace verbatim::bucket {
+class Uploads;
+}  // namespace verbatim::bucket
+
 namespace verbatim::config {
 struct Settings;
 }  // namespace verbatim::config
@@ -91,6 +95,7 @@ struct ApiParts {
   relay::Peers* peers = nullptr;  ///< the other nodes of the fleet; null: this relay is alone
   relay::Recordings* recordings = nullptr;  ///< null: there are none
   repair::Repairs* repairs = nullptr;       ///< null: nothing is repaired
+  bucket::Uploads* uploads = nullptr;       ///< null: no bucket has recordings
   const SharedStore* shared = nullptr;      ///< the fleet's database; null: there is none
 };
 

@@ -62,6 +62,8 @@ net::HttpResponse not_found() {
 net::HttpResponse unreadable_recording(const recording::Trouble& trouble) {
   if (trouble.kind == recording::TroubleKind::key_missing)
     return net::problem(409, "recording key missing", trouble.why + ".");
+  if (trouble.kind == recording::TroubleKind::elsewhere)
+    return retry_later(net::problem(503, "recording in the bucket", trouble.why + "."));
   return net::problem(500, "recording damaged", trouble.why + ".");
 }
 

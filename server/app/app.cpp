@@ -24,6 +24,7 @@
 #include "server/app/shutdown.hpp"
 #include "server/app/simulator_app.hpp"
 #include "server/app/store_start.hpp"
+#include "server/bucket/uploads.hpp"
 #include "server/net/answer_memory.hpp"
 #include "server/net/large_messages.hpp"
 #include "server/net/listener.hpp"
@@ -147,6 +148,9 @@ struct App::Parts {
     repairs = repair::Repairs::start_if_any(settings.repair, {*store, *store, *store, *store},
                                             recordings.get(), log);
     if (repairs) erasure->hold_first(*repairs);
+    uploads = bucket::Uploads::start_if_any(settings, *store, recordings.get(), log);
+    if (uploads) erasure->erase_there(*uploads);
+    if (uploads && recordings) recordings->keep_elsewhere(*uploads);
     if (!options.directory)
       options.directory = fleet_shipping.directory(
           {settings.fleet, *store, registry, *suspended, *erasure, credentials, log});
@@ -169,6 +173,7 @@ struct App::Parts {
     for_api.peers = fleet.get();
     for_api.recordings = recordings.get();
     for_api.repairs = repairs.get();
+    for_api.uploads = uploads.get();
     for_api.shared = fleet_reads.shared();
     const api::ApiStores stores{fleet_reads.sessions(*store), *store, *store, *store, *store};
     api = std::make_unique<api::Api>(for_api, stores);
@@ -200,6 +205,7 @@ struct App::Parts {
     provider.reset();
     for (const auto& worker : workers) worker->join();
     if (repairs) repairs->stop();
+    if (uploads) uploads->stop();
     if (recordings) recordings->finish();
     fleet.finish();
     fleet_reads.finish();
@@ -441,6 +447,7 @@ struct App::Parts {
   StoreStart store_start;
   std::unique_ptr<store::Store> store;
   std::unique_ptr<repair::Repairs> repairs;
+  std::unique_ptr<bucket::Uploads> uploads;
   std::unique_ptr<transcript::Journal> forwarding;  ///< testing.forward_before_commit; else null
   FleetShipping fleet_shipping;
   FleetReads fleet_reads;

@@ -130,7 +130,7 @@ void erase_here(relay::Erasure& erasure, const std::string& id, bool stored, sto
           store::Failure::other, "captured events or recorded audio cannot be removed")));
     done({});
   };
-  erasure.remove(id, stored, erased, [] {});
+  erasure.remove(id, stored, erased, [](relay::Erasure::Gone) {});
 }
 
 }  // namespace

@@ -95,6 +95,8 @@ std::string in_words(const Finding& finding) {
 void check_certificates(const config::Settings& settings, TimeMs wall, Findings& findings) {
   if (!settings.upstream.ca_file.empty())
     require(findings, [&] { net::client_context(settings.upstream.ca_file); });
+  if (!settings.bucket.ca_file.empty())
+    require(findings, [&] { net::client_context(settings.bucket.ca_file); });
   require(findings, [&] { traces::require_authorities(settings.trace); });
   const config::Tls& tls = settings.tls;
   if (!tls.enabled || tls.cert_file.empty()) return;

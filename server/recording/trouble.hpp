@@ -11,6 +11,7 @@ enum class TroubleKind : std::uint8_t {
   key_missing,  ///< the file needs a master key that is not configured
   damaged,      ///< the file is not as it was written
   unreadable,   ///< the system refuses a call
+  elsewhere,    ///< the file is in a bucket and cannot be fetched now
 };
 
 struct Trouble {

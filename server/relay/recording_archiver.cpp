@@ -49,7 +49,8 @@ RecordingArchiver::RecordingArchiver(Options options, recording::RecordedTracks&
 RecordingArchiver::~RecordingArchiver() { finish(); }
 
 bool RecordingArchiver::has_work() const {
-  return options_.format || !tracks_.masters().empty() || options_.delete_when_complete;
+  return options_.format || !tracks_.masters().empty() || options_.delete_when_complete ||
+         remote_ != nullptr;
 }
 
 void RecordingArchiver::begin(const net::Executor& executor, store::SessionStore& sessions,
@@ -107,6 +108,7 @@ net::Awaitable<void> RecordingArchiver::run(net::Executor executor, store::Sessi
   };
   const auto left = co_await net::from_callback<std::vector<Attempt>>(executor, look);
   for (const Attempt& one : left) add(jobs, {one}, {});
+  if (remote_ && options_.delete_when_complete) co_await add_those_elsewhere(executor, jobs);
   while (true) {
     take_expected(jobs);
     tracks_.close_idle(idle_max);
@@ -152,13 +154,7 @@ net::Awaitable<std::optional<milliseconds>> RecordingArchiver::work_on(
   if (known.status != transcript::SessionStatus::final)
     co_return doubled(not_final_pause, job.looks++, not_final_pause_max);
   if (options_.delete_when_complete && co_await is_complete(executor, sessions, attempt)) {
-    const auto removing = [&](auto done) {
-      boost::asio::post(thread_, [this, attempt, done] { done(remove(attempt)); });
-    };
-    const auto removed = co_await net::from_callback<Archived>(executor, removing);
-    if (removed.trouble) co_return again_after_failure(job, removed.trouble->why);
-    if (removed.stopped) co_return options_.retry_min;
-    co_return std::nullopt;
+    co_return co_await remove_complete(executor, job);
   }
   const auto archiving = [&](auto done) {
     boost::asio::post(thread_,
@@ -167,9 +163,52 @@ net::Awaitable<std::optional<milliseconds>> RecordingArchiver::work_on(
   const auto archived = co_await net::from_callback<Archived>(executor, archiving);
   if (archived.trouble) co_return again_after_failure(job, archived.trouble->why);
   if (archived.stopped) co_return options_.retry_min;
+  if (remote_) remote_->offer(attempt.session_id, attempt.number);
   if (!options_.delete_when_complete) co_return std::nullopt;
   if (!std::exchange(job.archived, true)) job.looks = 0;
   co_return doubled(incomplete_pause, job.looks++, pause_max);
+}
+
+/// The time until it is tried again; nullopt: the audio is removed here, and elsewhere soon.
+net::Awaitable<std::optional<milliseconds>> RecordingArchiver::remove_complete(
+    net::Executor executor, Job& job) {
+  const Attempt& attempt = job.attempt;
+  const std::string& id = attempt.session_id;
+  if (remote_) {
+    const auto holding = [&](auto done) { remote_->hold(id, [done] { done(true); }); };
+    co_await net::from_callback<bool>(executor, holding);
+    const auto giving_up = [&](auto done) { remote_->give_up(id, attempt.number, done); };
+    using GivenUp = store::StoreResult<std::int64_t>;
+    const auto given_up = co_await net::from_callback<GivenUp>(executor, giving_up);
+    if (!given_up) {
+      remote_->release(id);
+      co_return again_after_failure(job, given_up.error().what());
+    }
+  }
+  const auto removing = [&](auto done) {
+    boost::asio::post(thread_, [this, attempt, done] { done(remove(attempt)); });
+  };
+  const auto removed = co_await net::from_callback<Archived>(executor, removing);
+  if (remote_) remote_->release(id);
+  if (removed.trouble) co_return again_after_failure(job, removed.trouble->why);
+  if (removed.stopped) co_return options_.retry_min;
+  co_return std::nullopt;
+}
+
+/// Attempts whose files are not here any more still wait for their receipt.
+net::Awaitable<void> RecordingArchiver::add_those_elsewhere(net::Executor executor, Jobs& jobs) {
+  using Kept = store::StoreResult<RemoteAudio::Attempts>;
+  const auto ask = [&](auto done) { remote_->kept(done); };
+  const Kept kept = co_await net::from_callback<Kept>(executor, ask);
+  if (!kept) {
+    log_.error("recording.not_archived",
+               {{"why", kept.error().what()}, {"now", "recordings in the bucket stay there"}});
+    co_return;
+  }
+  std::set<std::pair<std::string, int>> known;
+  for (const auto& [time, job] : jobs) known.emplace(job.attempt.session_id, job.attempt.number);
+  for (const auto& [session_id, number] : *kept)
+    if (known.emplace(session_id, number).second) add(jobs, {{session_id, number}}, {});
 }
 
 /// A store that cannot be read says so elsewhere; then it is not known.
@@ -321,7 +360,8 @@ void RecordingArchiver::look_into(const std::string& session_id, std::vector<Att
     }
     const int files = ++forms[static_cast<std::size_t>(one.track.track)][number];
     const bool to_archive = one.form == recording::Form::raw && has_work();
-    attempts[number] |= to_archive || files > 1 || options_.delete_when_complete;
+    attempts[number] |=
+        to_archive || files > 1 || options_.delete_when_complete || remote_ != nullptr;
   }
   release();
   for (const auto& [number, wanted] : attempts)

@@ -22,6 +22,7 @@
 #include "server/net/async.hpp"
 #include "server/recording/recorded_tracks.hpp"
 #include "server/recording/track_archive.hpp"
+#include "server/relay/remote_audio.hpp"
 #include "storage/store/recording_store.hpp"
 #include "storage/store/session_store.hpp"
 
@@ -43,6 +44,8 @@ class RecordingArchiver {
                     IfClosed if_closed);
   ~RecordingArchiver();
 
+  /// Before begin(), and for good: attempts are offered to it when they are archived.
+  void keep_elsewhere(RemoteAudio& remote) { remote_ = &remote; }
   /// Begins with what earlier processes have left, until the executor stops.
   void begin(const net::Executor& executor, store::SessionStore& sessions,
              store::RecordingStore& recorded);
@@ -95,6 +98,9 @@ class RecordingArchiver {
                                                                    Job& job);
   net::Awaitable<bool> is_complete(net::Executor executor, store::SessionStore& sessions,
                                    const Attempt& attempt);
+  net::Awaitable<std::optional<std::chrono::milliseconds>> remove_complete(net::Executor executor,
+                                                                           Job& job);
+  net::Awaitable<void> add_those_elsewhere(net::Executor executor, Jobs& jobs);
   std::chrono::milliseconds again_after_failure(Job& job, const std::string& why);
   bool claim(const std::string& session_id);
   void release();
@@ -106,6 +112,7 @@ class RecordingArchiver {
   recording::RecordedTracks& tracks_;
   Log& log_;
   const IfClosed if_closed_;
+  RemoteAudio* remote_ = nullptr;  ///< null: recordings are kept only here
   std::atomic<std::uint64_t> archived_{0};
   std::atomic<std::uint64_t> failed_{0};
   std::atomic<std::uint64_t> bytes_in_{0};

@@ -175,7 +175,8 @@ Recordings::Recordings(Options options, Log& log)
 std::unique_ptr<Recordings> Recordings::open_if_any(const config::Settings& settings, Log& log) {
   const fs::path directory = recordings_dir(settings);
   std::error_code none_there;
-  if (settings.recording.enabled == config::Record::no && !fs::is_directory(directory, none_there))
+  if (settings.recording.enabled == config::Record::no && settings.bucket.bucket.empty() &&
+      !fs::is_directory(directory, none_there))
     return nullptr;
   const config::Recording& from = settings.recording;
   std::optional<audio::Format> format;
@@ -248,6 +249,17 @@ void Recordings::erase_unless_open(const std::string& session_id, std::function<
 
 void Recordings::measure(const std::string& session_id, int attempt,
                          std::function<void(Measured)> done) {
+  if (!remote_) return measure_here(session_id, attempt, std::move(done));
+  const auto back = [this, session_id, attempt,
+                     done = std::move(done)](const std::optional<recording::Trouble>& trouble) {
+    if (trouble) return done(tl::unexpected(*trouble));
+    measure_here(session_id, attempt, done);
+  };
+  remote_->bring_back(session_id, attempt, back);
+}
+
+void Recordings::measure_here(const std::string& session_id, int attempt,
+                              std::function<void(Measured)> done) {
   boost::asio::post(files_, [this, session_id, attempt, done = std::move(done)] {
     const auto user = recorded_.measure({session_id, attempt, AudioTrack::user});
     if (!user) return done(tl::unexpected(user.error()));
@@ -286,6 +298,7 @@ bool Recordings::is_as_measured(const RecordedAudio& audio) {
 }
 
 std::optional<std::string> Recordings::read_part(const RecordedAudio& audio, const Part& part) {
+  if (remote_) remote_->used(audio.session_id);
   if (!is_as_measured(audio)) return std::nullopt;
   std::string why = "a file is shorter than it was";
   const auto read_track = [&](AudioTrack track, std::int64_t offset, std::size_t bytes) {
@@ -362,7 +375,17 @@ net::Awaitable<void> Recordings::remove_expired(net::Executor executor,
   const auto look = [&](auto done) {
     boost::asio::post(files_, [this, done] { done(left_unwritten()); });
   };
-  const auto old = co_await net::from_callback<std::vector<std::string>>(executor, look);
+  auto old = co_await net::from_callback<std::vector<std::string>>(executor, look);
+  if (remote_) {
+    using Kept = store::StoreResult<std::vector<std::string>>;
+    const auto ask = [&](auto done) {
+      remote_->kept_before(now().wall - options_.retention.count(), done);
+    };
+    const Kept kept = co_await net::from_callback<Kept>(executor, ask);
+    if (kept) old.insert(old.end(), kept->begin(), kept->end());
+    std::sort(old.begin(), old.end());
+    old.erase(std::unique(old.begin(), old.end()), old.end());
+  }
   std::size_t removed = 0;
   for (const std::string& id : old) {
     using Found = store::StoreResult<std::optional<store::SessionSummary>>;
@@ -374,14 +397,29 @@ net::Awaitable<void> Recordings::remove_expired(net::Executor executor,
       const auto ended_at = known->attempts.back().ended_at;
       if (!ended_at || *ended_at + options_.retention.count() > now().wall) continue;
     }
-    const auto begin = [&](auto done) { erase_unless_open(id, done); };
-    if (co_await net::from_callback<bool>(executor, begin)) {
+    if (co_await remove_one_expired(executor, id)) {
       ++removed;
     } else {
       log_.error("recording.not_erased", {{"session", id}, {"now", "it is tried again"}});
     }
   }
   if (removed > 0) log_.info("recording.expired", {{"sessions", removed}});
+}
+
+/// Nothing of it is sent meanwhile.
+net::Awaitable<bool> Recordings::remove_one_expired(net::Executor executor, const std::string& id) {
+  bool given_up = true;
+  if (remote_) {
+    const auto holding = [&](auto done) { remote_->hold(id, [done] { done(true); }); };
+    co_await net::from_callback<bool>(executor, holding);
+    using GivenUp = store::StoreResult<std::int64_t>;
+    const auto giving_up = [&](auto done) { remote_->give_up(id, std::nullopt, done); };
+    given_up = (co_await net::from_callback<GivenUp>(executor, giving_up)).has_value();
+  }
+  const auto begin = [&](auto done) { erase_unless_open(id, done); };
+  const bool removed = given_up && co_await net::from_callback<bool>(executor, begin);
+  if (remote_) remote_->release(id);
+  co_return removed;
 }
 
 net::Awaitable<void> Recordings::look_for_expired(net::Executor executor,

@@ -66,11 +66,18 @@ class Recordings {
   /// Null if nothing is recorded and there are no earlier recordings.
   static std::unique_ptr<Recordings> open_if_any(const config::Settings& settings, Log& log);
 
+  /// Before the first use, and for good: recordings are kept there as well.
+  void keep_elsewhere(RemoteAudio& remote) {
+    remote_ = &remote;
+    archiver_.keep_elsewhere(remote);
+  }
+
   /// The files of an attempt, made with its first audio. They go on where an earlier process left
   /// them.
   std::shared_ptr<session::AudioSink> open(const std::string& session_id, int attempt);
 
   // Any thread; `done` is called on the thread of the files, that of erase() also on the archive's.
+  // measure() first brings back what is only elsewhere; its `done` is called on any thread.
   /// Removes all that was recorded of a session. False: something is still there.
   void erase(const std::string& session_id, std::function<void(bool)> done);
   using Measured = tl::expected<MeasuredAudio, recording::Trouble>;
@@ -79,6 +86,10 @@ class Recordings {
   void read(const RecordedAudio& audio, std::uint64_t from, std::size_t count,
             std::function<void(std::optional<std::string>)> done);
 
+  /// Runs `work` while nothing of the session is archived or kept open.
+  void without_readers(const std::string& session_id, std::function<void()> work) {
+    archiver_.without(session_id, std::move(work));
+  }
   /// Runs work on the folder of a session, which may not exist. Nothing is erased meanwhile.
   void in_folder(const std::string& session_id,
                  std::function<void(const std::filesystem::path&)> work);
@@ -122,6 +133,8 @@ class Recordings {
   void failed(const std::string& session_id, const std::string& why);
   using Part = std::function<std::optional<std::string>(const AudioTimeline::ReadTrack&)>;
   std::optional<std::string> read_part(const RecordedAudio& audio, const Part& part);
+  void measure_here(const std::string& session_id, int attempt, std::function<void(Measured)> done);
+  net::Awaitable<bool> remove_one_expired(net::Executor executor, const std::string& id);
   bool is_as_measured(const RecordedAudio& audio);
   void erase_unless_open(const std::string& session_id, std::function<void(bool)> done);
   std::vector<std::string> left_unwritten();
@@ -138,6 +151,7 @@ class Recordings {
   std::atomic<std::size_t> exports_{0};
   recording::RecordedTracks recorded_;
   RecordingArchiver archiver_;
+  RemoteAudio* remote_ = nullptr;  ///< null: recordings are kept only here
   boost::asio::thread_pool files_{1};
   boost::asio::thread_pool encoder_{1};
 };

@@ -40,14 +40,16 @@ constexpr MetricFamily<ErasureCounts> erasure_rows[] = {
 
 }  // namespace
 
-/// The text of an erased session on its way out of all files.
+/// The text and the audio of an erased session on their way out of all files and buckets.
 class Erasure::Departure {
  public:
   Departure(net::Executor executor, std::string id, Log& log)
       : executor_(std::move(executor)), changed_(executor_), id_(std::move(id)), log_(log) {}
 
   /// Any thread.
-  static void over(const std::shared_ptr<Departure>& one) {
+  static void over(const std::shared_ptr<Departure>& one, Gone what) {
+    (what == Gone::objects ? one->objects_gone_ : one->text_gone_) = true;
+    if (!one->objects_gone_ || !one->text_gone_) return;
     if (one->state_.exchange(State::over) == State::late)
       one->log_.info("erasure.complete", {{"session", one->id_}});
     asio::post(one->executor_, [one] { one->changed_.notify(); });
@@ -60,6 +62,8 @@ class Erasure::Departure {
     State awaited = State::waited_for;
     co_return !state_.compare_exchange_strong(awaited, State::late);
   }
+  bool text_gone() const { return text_gone_; }
+  bool objects_gone() const { return objects_gone_; }
 
  private:
   enum class State { waited_for, late, over };
@@ -68,6 +72,8 @@ class Erasure::Departure {
   const std::string id_;
   Log& log_;
   std::atomic<State> state_{State::waited_for};
+  std::atomic<bool> text_gone_{false};
+  std::atomic<bool> objects_gone_{false};
 };
 
 net::Awaitable<Erased> Erasure::erase(net::Executor executor, const std::string& id, Why why,
@@ -81,7 +87,7 @@ net::Awaitable<Erased> Erasure::erase(net::Executor executor, const std::string&
   }
   const auto departure = std::make_shared<Departure>(executor, id, log_);
   const auto begin = [&](auto done) {
-    remove(id, true, done, [departure] { Departure::over(departure); });
+    remove(id, true, done, [departure](Gone what) { Departure::over(departure, what); });
   };
   result = co_await net::from_callback<Erased>(executor, begin);
   if (result.outcome == Erased::Outcome::erased) suspended_.forget(id);
@@ -90,49 +96,89 @@ net::Awaitable<Erased> Erasure::erase(net::Executor executor, const std::string&
   ++(why == Why::request ? by_request_ : by_retention_);
   log_.info("session.erased", {{"session", id}, {"by", by}});
   if (patience.count() == 0) co_return result;
-  result.gone = co_await departure->wait(patience);
+  const bool over = co_await departure->wait(patience);
+  result.gone = over || departure->text_gone();
+  result.objects_gone = over || departure->objects_gone();
   if (!result.gone)
     log_.warn("erasure.pending", {{"session", id},
                                   {"why", "another process reads the files, or the disk is slow"},
                                   {"now", "the text leaves the files as soon as that ends"}});
+  if (!result.objects_gone)
+    log_.warn("erasure.pending", {{"session", id},
+                                  {"why", "the bucket still has recorded audio"},
+                                  {"now", "its removal is tried until it succeeds"}});
   co_return result;
 }
 
 void Erasure::remove(const std::string& id, bool stored, std::function<void(Erased)> done,
-                     std::function<void()> gone) {
-  if (sender_ == nullptr) return remove_unsent(id, stored, std::move(done), std::move(gone));
+                     std::function<void(Gone)> gone) {
   const auto over = [this, id, done = std::move(done)](Erased result) {
-    sender_->release(id);
+    for (AudioSender* const sender : senders_) sender->release(id);
     done(std::move(result));
   };
-  sender_->hold(id, [this, id, stored, over, gone = std::move(gone)] {
+  hold_from(0, id, [this, id, stored, over, gone = std::move(gone)] {
     remove_unsent(id, stored, over, gone);
   });
 }
 
+void Erasure::hold_from(std::size_t sender, const std::string& id, std::function<void()> held) {
+  if (sender == senders_.size()) return held();
+  senders_[sender]->hold(
+      id, [this, sender, id, held = std::move(held)] { hold_from(sender + 1, id, held); });
+}
+
+/// The result is how many objects are not removed yet.
+void Erasure::remove_objects(const std::string& id, std::function<void(Gone)> gone,
+                             std::function<void(store::StoreResult<std::int64_t>)> done) {
+  if (remote_ == nullptr) {
+    gone(Gone::objects);
+    return done(0);
+  }
+  const auto given_up = [this, id, gone = std::move(gone),
+                         done = std::move(done)](store::StoreResult<std::int64_t> left) {
+    if (left) remote_->when_removed(id, [gone] { gone(Gone::objects); });
+    done(std::move(left));
+  };
+  remote_->give_up(id, std::nullopt, given_up);
+}
+
 /// The same once nothing of it is being sent.
 void Erasure::remove_unsent(const std::string& id, bool stored, std::function<void(Erased)> done,
-                            std::function<void()> gone) {
-  const auto erase_stored = [this, id, done, gone = std::move(gone)] {
-    const auto erased = [done](store::StoreResult<bool> outcome) {
-      if (!outcome) return done({Erased::Outcome::storage_failure, false, outcome.error()});
-      done({*outcome ? Erased::Outcome::erased : Erased::Outcome::not_found});
+                            std::function<void(Gone)> gone) {
+  const auto erase_stored = [this, id, done, gone](std::int64_t objects) {
+    const auto erased = [done, gone, objects](store::StoreResult<bool> outcome) {
+      if (!outcome) return done({Erased::Outcome::storage_failure, false, true, outcome.error()});
+      if (*outcome || objects == 0)
+        return done({*outcome ? Erased::Outcome::erased : Erased::Outcome::not_found});
+      // It was erased before, and a bucket still has audio of it.
+      gone(Gone::text);
+      done({Erased::Outcome::erased});
     };
-    sessions_.erase_session(id, {now().wall, resume_window_.load().count()}, erased, gone);
+    sessions_.erase_session(id, {now().wall, resume_window_.load().count()}, erased,
+                            [gone] { gone(Gone::text); });
   };
-  const auto recording_removed = [this, id, stored, done, erase_stored](bool removed) {
+  const auto recording_removed = [this, id, stored, done, erase_stored](bool removed,
+                                                                        std::int64_t objects) {
     if (!removed) {
       log_.error("recording.not_erased", {{"session", id}, {"now", "its record was not erased"}});
       return done({Erased::Outcome::recording_failure});
     }
-    stored ? erase_stored() : done({Erased::Outcome::not_found});
+    stored ? erase_stored(objects) : done({Erased::Outcome::not_found});
   };
-  const auto captured_removed = [this, id, done, recording_removed](bool removed) {
+  const auto objects_noted = [this, id, done,
+                              recording_removed](store::StoreResult<std::int64_t> objects) {
+    if (!objects) return done({Erased::Outcome::storage_failure, false, true, objects.error()});
+    const auto removed = [recording_removed, count = *objects](bool all) {
+      recording_removed(all, count);
+    };
+    recordings_ ? recordings_->erase(id, removed) : removed(true);
+  };
+  const auto captured_removed = [this, id, done, gone, objects_noted](bool removed) {
     if (!removed) {
       log_.error("capture.not_erased", {{"session", id}, {"now", "nothing of it was erased"}});
       return done({Erased::Outcome::capture_failure});
     }
-    recordings_ ? recordings_->erase(id, recording_removed) : recording_removed(true);
+    remove_objects(id, gone, objects_noted);
   };
   capture_ ? capture_->erase(id, captured_removed) : captured_removed(true);
 }

@@ -11,11 +11,13 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/log.hpp"
 #include "config/settings.hpp"
 #include "server/relay/audio_sender.hpp"
 #include "server/relay/recordings.hpp"
+#include "server/relay/remote_audio.hpp"
 #include "server/relay/session_registry.hpp"
 #include "server/relay/suspended_sessions.hpp"
 #include "server/relay/traffic_capture.hpp"
@@ -36,7 +38,8 @@ struct Erased {
     recording_failure  ///< the same of the recorded audio
   };
   Outcome outcome = Outcome::not_found;
-  bool gone = false;  ///< no file has its text; false: not yet, or it was not waited for
+  bool gone = false;         ///< no file has its text; false: not yet, or it was not waited for
+  bool objects_gone = true;  ///< and no bucket its audio
   std::optional<store::StorageError> error = std::nullopt;
 };
 
@@ -63,7 +66,12 @@ class Erasure {
         recordings_(recordings) {}
 
   /// Before the first erasure, and for good: what is erased is no longer sent there.
-  void hold_first(AudioSender& sender) { sender_ = &sender; }
+  void hold_first(AudioSender& sender) { senders_.push_back(&sender); }
+  /// The same for audio that is kept there: it is erased, too.
+  void erase_there(RemoteAudio& remote) {
+    remote_ = &remote;
+    hold_first(remote);
+  }
 
   /// `patience`: how long to wait until no file has the session's text.
   net::Awaitable<Erased> erase(net::Executor executor, const std::string& id, Why why,
@@ -81,18 +89,22 @@ class Erasure {
   /// Removes the session from the files of this relay, the captured stream and the recorded
   /// audio first. If the process ends in between, or one of these cannot be removed, the session
   /// can be found and erased again. `stored`: false if the store does not have it. `done`: called
-  /// once, on any thread, without Erased::gone. `gone`: called once no file has its text, if it was
-  /// erased.
+  /// once, on any thread, without Erased::gone. `gone`: called for each kind of data that is
+  /// nowhere any more, if it was erased.
+  enum class Gone { text, objects };
   void remove(const std::string& id, bool stored, std::function<void(Erased)> done,
-              std::function<void()> gone);
+              std::function<void(Gone)> gone);
 
   /// Any thread.
   void add_metrics(MetricsPage& page) const;
 
  private:
   net::Awaitable<Admission> reserve_session(net::Executor executor, const std::string& id, Why why);
+  void hold_from(std::size_t sender, const std::string& id, std::function<void()> held);
   void remove_unsent(const std::string& id, bool stored, std::function<void(Erased)> done,
-                     std::function<void()> gone);
+                     std::function<void(Gone)> gone);
+  void remove_objects(const std::string& id, std::function<void(Gone)> gone,
+                      std::function<void(store::StoreResult<std::int64_t>)> done);
   class Departure;
   net::Awaitable<void> erase_ended_before(net::Executor executor, TimeMs time);
 
@@ -104,7 +116,8 @@ class Erasure {
   std::atomic<config::milliseconds> resume_window_;
   Log& log_;
   Recordings* recordings_;
-  AudioSender* sender_ = nullptr;  ///< null: no audio is sent
+  std::vector<AudioSender*> senders_;
+  RemoteAudio* remote_ = nullptr;  ///< null: no audio is kept elsewhere
   std::atomic<std::uint64_t> by_request_{0};
   std::atomic<std::uint64_t> by_retention_{0};
   net::AsyncEvent* retention_changed_ = nullptr;  ///< of keep_for_retention()

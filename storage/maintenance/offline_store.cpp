@@ -1,5 +1,6 @@
 #include "storage/maintenance/offline_store.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <thread>
 #include <utility>
@@ -9,6 +10,7 @@
 #include "storage/rows/client_tokens.hpp"
 #include "storage/rows/deliveries.hpp"
 #include "storage/rows/transcript_store.hpp"
+#include "storage/rows/uploads.hpp"
 #include "storage/search/search_file.hpp"
 #include "storage/search/searcher.hpp"
 #include "storage/sqlite/database.hpp"
@@ -92,6 +94,14 @@ std::int64_t OfflineStore::redrive(const std::optional<std::string>& message) co
   const std::int64_t count = rows::redrive(database, message);
   transaction.commit();
   return count;
+}
+
+std::int64_t OfflineStore::objects_left(const std::string& id) const {
+  sqlite::Database database(file_);
+  const auto uploads = rows::uploads_of(database, id);
+  return std::count_if(uploads.begin(), uploads.end(), [](const store::Upload& one) {
+    return one.state == store::UploadState::leaving;
+  });
 }
 
 std::optional<std::filesystem::path> OfflineStore::erase_session(const std::string& id) const {

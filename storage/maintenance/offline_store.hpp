@@ -45,6 +45,8 @@ class OfflineStore {
   /// Erases the session and its traces in the write-ahead log. Waits some seconds for other users
   /// of the log. Returns the log if they kept it: the text is then still in it.
   std::optional<std::filesystem::path> erase_session(const std::string& id) const;
+  /// Objects of recorded audio in a bucket that the next start has to remove.
+  std::int64_t objects_left(const std::string& id) const;
 
  private:
   const std::filesystem::path file_;

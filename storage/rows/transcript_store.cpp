@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/clock.hpp"
 #include "storage/rows/attempt_reader.hpp"
 #include "storage/rows/client_tokens.hpp"
 #include "storage/rows/row_writer.hpp"
 #include "storage/rows/session_list.hpp"
+#include "storage/rows/uploads.hpp"
 #include "storage/sqlite/database.hpp"
 #include "storage/sqlite/schema.hpp"
 
@@ -352,6 +354,7 @@ bool erase_session(sqlite::Database& database, const std::string& id) {
   sqlite::Savepoint all_or_nothing(database);
   forget_tokens_of(database, id);
   const bool erased = delete_rows(database, id);
+  release_uploads(database, id, std::nullopt, now().wall);
   all_or_nothing.release();
   if (erased) database.want_scrub();
   return erased;

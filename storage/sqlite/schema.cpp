@@ -292,9 +292,28 @@ CREATE TABLE repair (
 ) WITHOUT ROWID;
 )sql";
 
-constexpr const char* steps[] = {version_1, version_2,  version_3,  version_4,
-                                 version_5, version_6,  version_7,  version_8,
-                                 version_9, version_10, version_11, version_12};
+/// Recorded audio in a bucket (storage/store/upload_store.hpp). `session` is a public id, since a
+/// row outlives its session until the object is removed.
+constexpr const char* version_13 = R"sql(
+CREATE TABLE upload (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  session TEXT NOT NULL,
+  attempt INTEGER NOT NULL,
+  file TEXT NOT NULL,
+  place TEXT NOT NULL,
+  key TEXT NOT NULL UNIQUE,
+  state INTEGER NOT NULL,
+  bytes INTEGER NOT NULL,
+  sha256 TEXT NOT NULL,
+  changed_at INTEGER NOT NULL
+);
+CREATE INDEX upload_by_session ON upload (session);
+CREATE INDEX upload_by_state ON upload (state, changed_at);
+)sql";
+
+constexpr const char* steps[] = {version_1,  version_2,  version_3, version_4, version_5,
+                                 version_6,  version_7,  version_8, version_9, version_10,
+                                 version_11, version_12, version_13};
 
 std::int64_t number(Database& database, const char* sql) {
   Query read = database.query(sql);

@@ -119,6 +119,21 @@ class SqliteStore final : public store::Store {
   void read_recording(std::string session_id, std::optional<int> attempt, store::ReadLabel label,
                       store::Done<std::optional<store::RecordedAttempt>> done) override;
 
+  // UploadStore
+  void begin_upload(store::Upload upload, store::Done<std::int64_t> done) override;
+  void finish_upload(std::int64_t id, TimeMs now, store::Done<bool> done) override;
+  void release_uploads(std::string session_id, std::optional<int> attempt, TimeMs now,
+                       store::Done<std::int64_t> done) override;
+  void release_upload(std::int64_t id, TimeMs now, store::Done<> done) override;
+  void forget_upload(std::int64_t id, store::Done<> done) override;
+  void uploads_of(std::string session_id, store::ReadLabel label,
+                  store::Done<Uploads> done) override;
+  void uploads_in(store::UploadState state, std::size_t limit, store::ReadLabel label,
+                  store::Done<Uploads> done) override;
+  void sessions_uploaded_before(TimeMs time, store::ReadLabel label,
+                                store::Done<std::vector<std::string>> done) override;
+  void count_uploads(store::ReadLabel label, store::Done<std::int64_t> done) override;
+
   // RepairStore
   void find_repairable(store::RepairCursor since, std::size_t limit, store::ReadLabel label,
                        store::Done<store::RepairPage> done) override;

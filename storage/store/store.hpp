@@ -22,6 +22,7 @@
 #include "storage/store/suspended_store.hpp"
 #include "storage/store/tail_store.hpp"
 #include "storage/store/token_store.hpp"
+#include "storage/store/upload_store.hpp"
 #include "storage/store/webhook_store.hpp"
 
 namespace verbatim::store {
@@ -35,6 +36,7 @@ class Store : public SessionStore,
               public TailStore,
               public RecordingStore,
               public RepairStore,
+              public UploadStore,
               public WebhookStore,
               public DeliveryStore,
               public ShippingStore,

@@ -91,7 +91,7 @@ const sources = files.filter(isCpp);
 const parts = (name) =>
   name.replace(/([a-z0-9])([A-Z])/g, '$1_$2').replace(/([A-Z]+)([A-Z][a-z])/g, '$1_$2').toLowerCase().replace(/^_+|_+$/g, '');
 
-/** Every identifier: [{name, file, line, call}]. Those of libFLAC have its prefix. */
+/** Every identifier: [{name, file, line, call}]. Those of libFLAC and libcurl have a prefix. */
 const identifiers = sources.flatMap((file) => {
   const code = codeOf(file);
   return [...code.matchAll(/[A-Za-z_]\w*/g)].map(({ 0: name, index }) => ({
@@ -102,7 +102,7 @@ const identifiers = sources.flatMap((file) => {
       return lineAt(code, index);
     },
   }));
-}).filter(({ name }) => !name.startsWith('FLAC__'));
+}).filter(({ name }) => !/^(FLAC__|CURLOPT_)/.test(name));
 
 /** Names that scripts declare: [{name, file, line}]. Other names in a script may be those of the platform. */
 const declaration =

@@ -7,6 +7,7 @@
 #include "server/api/openapi.hpp"
 #include "server/api/readiness.hpp"
 #include "server/api/responses.hpp"
+#include "server/bucket/uploads.hpp"
 #include "server/net/answer_memory.hpp"
 #include "server/net/body_memory.hpp"
 #include "server/net/large_messages.hpp"
@@ -80,6 +81,7 @@ net::Awaitable<net::HttpResponse> show_metrics(const ApiServices& api, RequestCo
   api.feed.add_metrics(page);
   relay::add_recording_metrics(page, api.recordings);
   repair::Repairs::add_metrics(page, api.repairs);
+  bucket::Uploads::add_metrics(page, api.uploads);
   response.body = page.text();
   co_return response;
 }

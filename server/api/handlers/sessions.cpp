@@ -191,14 +191,25 @@ net::Awaitable<net::HttpResponse> erase_session(const ApiServices& api, RequestC
       co_await api.erasure.erase(context.executor(), context.id, relay::Erasure::Why::request,
                                  context.principal.user, api.settings.get()->session.end_wait);
   if (auto refused = refuse_erasure(api, erased)) co_return std::move(*refused);
-  if (erased.gone) co_return no_content();
-  co_return json_response(
-      {{"id", context.id},
-       {"pending", {"storage"}},
-       {"detail",
-        "The session is erased, but a file may still have some of its text: another process reads "
-        "the files, or the disk is slow. The log will say erasure.complete."}},
-      202);
+  if (erased.gone && erased.objects_gone) co_return no_content();
+  Json pending = Json::array();
+  std::string detail = "The session is erased.";
+  if (!erased.gone) {
+    pending.push_back("storage");
+    detail +=
+        " A file may still have some of its text: another process reads the files, or the disk is "
+        "slow.";
+  }
+  if (!erased.objects_gone) {
+    pending.push_back("bucket");
+    detail +=
+        " The bucket still has recorded audio of it; its removal is tried until it succeeds. A "
+        "further DELETE says how it stands.";
+  }
+  co_return json_response({{"id", context.id},
+                           {"pending", std::move(pending)},
+                           {"detail", detail + " The log will say erasure.complete."}},
+                          202);
 }
 
 }  // namespace verbatim::api::handlers

@@ -167,6 +167,9 @@ int erase(const Common& common, const OneSession& options) {
                     "when it erases the next session or stops",
                 exit_code::failed);
   }
+  if (store.objects_left(id) > 0)
+    std::cerr << "The bucket still has recorded audio of it; the next start of the relay removes "
+                 "it.\n";
   if (common.as_json) print({{"id", id}, {"erased", true}});
   return exit_code::ok;
 }

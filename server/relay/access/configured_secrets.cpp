@@ -50,6 +50,8 @@ std::vector<std::string> secrets_of(const config::Settings& settings) {
   secrets.push_back(settings.auth.internal_service_key.reveal());
   secrets.push_back(settings.repair.key.reveal());
   secrets.push_back(settings.repair.fallback_key.reveal());
+  secrets.push_back(settings.bucket.access_key.reveal());
+  secrets.push_back(settings.bucket.secret_key.reveal());
   for (const config::WebhookTarget& target : settings.webhook.targets)
     secrets.push_back(target.secret.reveal());
   for (const auto& [name, value] :

@@ -340,7 +340,7 @@ TEST_CASE("an older file keeps its messages: those that wait and those that are 
     it.conclude(1, DeliveryState::waiting, 500);
     it.conclude(2, DeliveryState::dead);
     // As version 7 had it.
-    for (const char* table : {"dirty", "shipping", "run", "audio_run", "repair"})
+    for (const char* table : {"dirty", "shipping", "run", "audio_run", "repair", "upload"})
       it.database.run(std::string("DROP TABLE ") + table);
     it.database.run("ALTER TABLE meta DROP COLUMN node_id");
     for (const char* column : {"recoveries", "taken_upto", "tail_pending"})

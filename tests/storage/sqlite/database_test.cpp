@@ -97,7 +97,7 @@ TEST_CASE("a migration step that fails has changed nothing", "[storage]") {
 }
 
 TEST_CASE("an older file gets a name for a fleet, once, and keeps its rows", "[P14][storage]") {
-  const std::size_t version = GENERATE(7, 8, 9, 10, 11);
+  const std::size_t version = GENERATE(7, 8, 9, 10, 11, 12);
   const TempDir dir;
   const auto make = [&](const char* name) {
     const Schema earlier{application_id, schema_steps().first(version)};
@@ -111,7 +111,7 @@ TEST_CASE("an older file gets a name for a fleet, once, and keeps its rows", "[P
     CHECK(one(database, "PRAGMA user_version") == std::to_string(schema_steps().size()));
     CHECK(one(database, "SELECT public_id FROM session") == "s");
     CHECK(one(database, "SELECT count(*) FROM dirty, shipping, run") == "0");
-    CHECK(one(database, "SELECT count(*) FROM audio_run, repair") == "0");
+    CHECK(one(database, "SELECT count(*) FROM audio_run, repair, upload") == "0");
     CHECK(one(database, "SELECT count(*) FROM sqlite_master WHERE type = 'trigger'") == "0");
     return one(database, "SELECT node_id FROM meta");
   };
