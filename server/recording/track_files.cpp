@@ -55,6 +55,10 @@ fs::path unfinished_file_of(const fs::path& directory, const Track& track) {
          (track_name(track) + "." + std::string(unfinished));
 }
 
+fs::path peaks_file_in(const fs::path& folder, int attempt) {
+  return folder / (std::to_string(attempt) + ".peaks");
+}
+
 std::optional<TrackFile> track_file(const std::string& session_id, std::string_view name) {
   TrackFile found{{session_id}};
   const std::string_view number = first_part(name);

@@ -50,6 +50,9 @@ std::filesystem::path file_of(const std::filesystem::path& directory, const Trac
 std::filesystem::path unfinished_file_of(const std::filesystem::path& directory,
                                          const Track& track);
 
+/// The peaks that were computed of an attempt (docs/recording.md).
+std::filesystem::path peaks_file_in(const std::filesystem::path& folder, int attempt);
+
 struct TrackFile {
   Track track;
   Form form = Form::raw;

@@ -310,12 +310,13 @@ RecordingArchiver::Archived RecordingArchiver::remove(const Attempt& attempt) {
       result.trouble = {recording::TroubleKind::unreadable,
                         file.filename().string() + ": " + ec.message()};
   }
+  std::error_code ignored;
+  const fs::path folder = recording::folder_of(tracks_.directory(), id);
+  fs::remove(recording::peaks_file_in(folder, attempt.number), ignored);
   tracks_.forget(id);
   if_closed_(id, [&] {
     if (!recording::list_tracks(tracks_.directory(), id).empty()) return;
-    std::error_code ignored;
-    fs::remove_all(recording::folder_of(tracks_.directory(), id),
-                   ignored);  // the key and the peaks
+    fs::remove_all(folder, ignored);  // the key
   });
   release();
   if (removed > 0 && !result.trouble)

@@ -13,6 +13,7 @@
 #include "base/files.hpp"
 #include "base/json/dump.hpp"
 #include "base/json/tree.hpp"
+#include "server/recording/track_files.hpp"
 
 namespace verbatim::relay {
 
@@ -23,10 +24,6 @@ namespace fs = std::filesystem;
 /// Changes with the form of the answer and with the way in which it is computed.
 constexpr int form = 1;
 constexpr std::uintmax_t kept_bytes_max = 16 * 1024 * 1024;  ///< a larger file is not ours
-
-fs::path file_in(const fs::path& folder, int attempt) {
-  return folder / (std::to_string(attempt) + ".peaks");
-}
 
 /// The first line of a kept file. The JSON text follows.
 std::string head_of(const std::string& identity, const std::string& json) {
@@ -68,7 +65,7 @@ RecordingPeaks::RecordingPeaks(Recordings& recordings, RecordedAudio audio,
 
 void RecordingPeaks::read_kept(std::function<void(std::optional<std::string>)> done) {
   const auto read = [self = shared_from_this(), done = std::move(done)](const fs::path& folder) {
-    const auto content = read_file(file_in(folder, self->audio_.attempt));
+    const auto content = read_file(recording::peaks_file_in(folder, self->audio_.attempt));
     const std::size_t end = content ? content->find('\n') : std::string::npos;
     if (end == std::string::npos) return done(std::nullopt);
     std::string json = content->substr(end + 1);
@@ -143,7 +140,7 @@ std::string RecordingPeaks::to_json() const {
 
 void RecordingPeaks::keep() {
   recordings_.in_folder(audio_.session_id, [self = shared_from_this()](const fs::path& folder) {
-    const fs::path file = file_in(folder, self->audio_.attempt);
+    const fs::path file = recording::peaks_file_in(folder, self->audio_.attempt);
     try {
       write_file_atomically(file, head_of(self->identity_, self->json_) + self->json_, 0600);
     } catch (const std::exception&) {

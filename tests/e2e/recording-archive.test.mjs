@@ -6,8 +6,8 @@ import { appendFileSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSyn
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { eventually, openFiles } from './support/process.mjs';
-import { Scene, read, tone, words } from './support/scene.mjs';
-import { run, startRelay, temporaryDirectory } from './support/verbatim.mjs';
+import { Scene, read, session, tone, words } from './support/scene.mjs';
+import { Client, run, startRelay, temporaryDirectory } from './support/verbatim.mjs';
 
 const keygen = async () => (await run(['keygen', '--recording'])).stdout.trim();
 
@@ -188,6 +188,27 @@ test('recording.delete_when = complete removes the audio of a complete transcrip
   await archived(gap, '1.user.flac');
   assert.equal((await gap.state).state, 'kept');
   assert.equal((await gap.recording()).status, 200);
+});
+
+test('recording.delete_when = complete removes the peaks of that attempt alone [P10][P15]', async (t) => {
+  const scene = await recorded(t);
+  const { token, id } = scene;
+  scene.client = await Client.connect(t, scene.relay, { token, query: { model: 'm', session: id } });
+  await scene.atProvider();
+  scene.line.say({ type: 'session.created', session });
+  await scene.client.event('session.created');
+  await scene.sent(tone(400, 900));
+  scene.line.say({ type: 'input_audio_buffer.committed', previous_item_id: null, item_id: 'u9' });
+  await scene.client.event('input_audio_buffer.committed');
+  await scene.end();
+  for (const attempt of [1, 2]) assert.equal((await scene.recording(`/peaks?attempt=${attempt}`)).status, 200);
+  const peaks = () => files(scene).filter((name) => name.endsWith('.peaks'));
+  await eventually(() => peaks().length === 2, 'the kept peaks of both attempts');
+  await restart(scene, ['recording.delete_when=complete']);
+  await eventually(() => /recording\.deleted/.test(scene.relay.program.stderr), 'a line of the log');
+  assert.deepEqual(peaks(), ['2.peaks']);
+  assert.equal((await scene.recording('?attempt=1')).status, 404);
+  assert.equal((await scene.recording('?attempt=2')).status, 200);
 });
 
 test('an erasure in the middle of the archive leaves no audio in any file [P10][P15]', async (t) => {
