@@ -87,8 +87,10 @@ for (const [name, bytes, pattern] of [
     await restart(scene, s3.settings('recording.s3_single_bytes_max=5MiB', 'recording.s3_part_bytes=5MiB', 'recording.s3_timeout=30s'));
     await eventually(() => s3.calls.some(({ method, search }) => method === 'PUT' && pattern.test(search || '/')), 'an upload');
     assert.equal(s3.parts.size, bytes > 0 ? 1 : 0);
+    const began = Date.now();
     const answer = await erase(scene);
     assert.equal(answer.status, 204, answer.text);
+    assert.ok(Date.now() - began < 15_000, 'it waited for the upload');
     empty(s3);
     assert.equal(existsSync(scene.folder()), false);
   });

@@ -119,7 +119,7 @@ test('a private address gets nothing unless it is allowed [P10]', async (t) => {
 
 test('one recording that cannot be uploaded does not keep the others back [P10]', async (t) => {
   const s3 = await S3.start(t);
-  const scene = await recorded(t, s3.settings(...going()));
+  const scene = await recorded(t, s3.settings(...going(), 'recording.s3_retry_min=5m', 'recording.s3_retry_max=5m'));
   await complete(scene, s3);
   s3.head = (headers) => (headers['content-length'] === size ? { ...headers, 'content-length': 1 } : headers);
   const size = tone(400, 100).length;
