@@ -112,5 +112,4 @@ test('a page is recorded as it spoke and heard: interruption, a pause, a lost ne
   // The file ends with the last word of the two.
   const end = Math.max(user[3].at + 300, assistant[3].at + 400);
   assert.ok(left.length / perMs >= end - 40, `${left.length / perMs} ms, not ${end}`);
-  assert.deepEqual(talk.page.problems.filter((one) => !/WebSocket connection to/.test(one)), []);
 });
