@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { randomFillSync } from 'node:crypto';
 import { appendFileSync, existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { describe, test } from 'node:test';
 import { freePort, eventually } from './support/process.mjs';
 import { S3 } from './support/s3.mjs';
 import { Scene, session, tone } from './support/scene.mjs';
@@ -35,44 +35,47 @@ async function complete(scene, s3) {
 }
 
 const destroyed = (response) => response.destroy();
-for (const [name, fault, message, set = []] of [
-  ['503 SlowDown', { fault: () => ({ status: 503, code: 'SlowDown' }) }, /upload: the service answers 503 SlowDown/],
-  ['429 with Retry-After', { fault: () => ({ status: 429, code: 'TooManyRequests', headers: { 'retry-after': '0' } }) }, /answers 429 TooManyRequests/],
-  ['500 without words', { fault: () => (response) => response.writeHead(500).end() }, /answers 500/],
-  ['a wrong secret key', { secretKey: 'another secret' }, /answers 403 SignatureDoesNotMatch: recording\.s3_secret_key is wrong/],
-  ['an unknown access key', { accessKey: 'AKIDANOTHER00000' }, /answers 403 InvalidAccessKeyId: recording\.s3_access_key is not known there/],
-  ['a clock that differs', { now: () => Date.now() + 3_600_000 }, /RequestTimeTooSkewed: the clocks differ too much: here it is .*, there .*; set the clock of this machine/],
-  ['another region', { region: 'eu-other-2' }, /AuthorizationHeaderMalformed: the bucket is in the region eu-other-2: set recording\.s3_region/],
-  ['a redirect to another region', { fault: () => ({ status: 301, code: 'PermanentRedirect', headers: { 'x-amz-bucket-region': 'us-west-9' } }) }, /answers 301 PermanentRedirect: the bucket is in the region us-west-9/],
-  ['no such bucket', { bucket: 'another' }, /answers 404 NoSuchBucket: there is no such bucket/],
-  ['no right to write', { fault: () => ({ status: 403, code: 'AccessDenied' }) }, /answers 403 AccessDenied: the key lacks a right/],
-  ['a connection that ends in the middle of the body', { before: () => (response, request) => request.once('data', () => response.destroy()) }, /upload: /],
-  ['a connection that ends before the answer', { fault: () => destroyed }, /upload: /],
-  ['no answer in time', { fault: () => () => {} }, /upload: .*(too slow|timed out)/i, ['recording.s3_timeout=1s']],
-  ['a success, but another size in HEAD', { head: (headers) => ({ ...headers, 'content-length': headers['content-length'] - 1 }) }, /check of the object: the object has \d+ bytes, and the file \d+/],
-  ['a success, but no metadata in HEAD', { head: ({ etag, 'content-length': length }) => ({ etag, 'content-length': length }) }, /has not kept the object's metadata/],
-  ['a success, but another checksum in HEAD', { head: (headers) => ({ ...headers, 'x-amz-checksum-sha256': Buffer.alloc(32).toString('base64') }) }, /SHA-256 differs/],
-  ['a success, but another ETag in HEAD', { head: (headers) => ({ ...headers, etag: `"${'0'.repeat(32)}"` }) }, /ETag differs from the file's MD5/],
-  ['a success, but HEAD finds nothing', { fault: ({ method }) => method === 'HEAD' && { status: 404, code: 'NoSuchKey' } }, /check of the object: the service answers 404/],
-])
-  test(`the audio stays here, and is uploaded later: ${name} [P10][P15]`, async (t) => {
-    const s3 = await S3.start(t);
-    const well = { fault: s3.fault, before: s3.before, head: s3.head, bucket: s3.bucket, region: s3.region, secretKey: s3.secretKey, accessKey: s3.accessKey, now: undefined };
-    const settings = s3.settings(...going(...set));
-    Object.assign(s3, fault);
-    const scene = await recorded(t, settings);
-    await scene.relay.program.logged('recording.not_uploaded', 2);
-    const line = scene.relay.program.stderr.split('\n').find((one) => one.includes('recording.not_uploaded'));
-    assert.match(line, message);
-    assert.ok(!line.includes(well.secretKey) && !line.includes('words of the service'));
-    assert.equal(files(scene).join(), '1.user.pcm');
-    assert.ok((await metric(scene, 'uploads_total{outcome="upload_failed"}')) >= 2);
-    assert.equal(await metric(scene, 'uploads_waiting'), 1);
-    assert.equal(await metric(scene, 'uploads_waiting_bytes'), scene.audio.length);
-    assert.equal((await scene.recording()).status, 200);
-    Object.assign(s3, well);
-    await complete(scene, s3);
-  });
+// At once, because each waits until a file that was read may go.
+describe('a fault of the bucket', { concurrency: 9 }, () => {
+  for (const [name, fault, message, set = []] of [
+    ['503 SlowDown', { fault: () => ({ status: 503, code: 'SlowDown' }) }, /upload: the service answers 503 SlowDown/],
+    ['429 with Retry-After', { fault: () => ({ status: 429, code: 'TooManyRequests', headers: { 'retry-after': '0' } }) }, /answers 429 TooManyRequests/],
+    ['500 without words', { fault: () => (response) => response.writeHead(500).end() }, /answers 500/],
+    ['a wrong secret key', { secretKey: 'another secret' }, /answers 403 SignatureDoesNotMatch: recording\.s3_secret_key is wrong/],
+    ['an unknown access key', { accessKey: 'AKIDANOTHER00000' }, /answers 403 InvalidAccessKeyId: recording\.s3_access_key is not known there/],
+    ['a clock that differs', { now: () => Date.now() + 3_600_000 }, /RequestTimeTooSkewed: the clocks differ too much: here it is .*, there .*; set the clock of this machine/],
+    ['another region', { region: 'eu-other-2' }, /AuthorizationHeaderMalformed: the bucket is in the region eu-other-2: set recording\.s3_region/],
+    ['a redirect to another region', { fault: () => ({ status: 301, code: 'PermanentRedirect', headers: { 'x-amz-bucket-region': 'us-west-9' } }) }, /answers 301 PermanentRedirect: the bucket is in the region us-west-9/],
+    ['no such bucket', { bucket: 'another' }, /answers 404 NoSuchBucket: there is no such bucket/],
+    ['no right to write', { fault: () => ({ status: 403, code: 'AccessDenied' }) }, /answers 403 AccessDenied: the key lacks a right/],
+    ['a connection that ends in the middle of the body', { before: () => (response, request) => request.once('data', () => response.destroy()) }, /upload: /],
+    ['a connection that ends before the answer', { fault: () => destroyed }, /upload: /],
+    ['no answer in time', { fault: () => () => {} }, /upload: .*(too slow|timed out)/i, ['recording.s3_timeout=1s']],
+    ['a success, but another size in HEAD', { head: (headers) => ({ ...headers, 'content-length': headers['content-length'] - 1 }) }, /check of the object: the object has \d+ bytes, and the file \d+/],
+    ['a success, but no metadata in HEAD', { head: ({ etag, 'content-length': length }) => ({ etag, 'content-length': length }) }, /has not kept the object's metadata/],
+    ['a success, but another checksum in HEAD', { head: (headers) => ({ ...headers, 'x-amz-checksum-sha256': Buffer.alloc(32).toString('base64') }) }, /SHA-256 differs/],
+    ['a success, but another ETag in HEAD', { head: (headers) => ({ ...headers, etag: `"${'0'.repeat(32)}"` }) }, /ETag differs from the file's MD5/],
+    ['a success, but HEAD finds nothing', { fault: ({ method }) => method === 'HEAD' && { status: 404, code: 'NoSuchKey' } }, /check of the object: the service answers 404/],
+  ])
+    test(`the audio stays here, and is uploaded later: ${name} [P10][P15]`, async (t) => {
+      const s3 = await S3.start(t);
+      const well = { fault: s3.fault, before: s3.before, head: s3.head, bucket: s3.bucket, region: s3.region, secretKey: s3.secretKey, accessKey: s3.accessKey, now: undefined };
+      const settings = s3.settings(...going(...set));
+      Object.assign(s3, fault);
+      const scene = await recorded(t, settings);
+      await scene.relay.program.logged('recording.not_uploaded', 2);
+      const line = scene.relay.program.stderr.split('\n').find((one) => one.includes('recording.not_uploaded'));
+      assert.match(line, message);
+      assert.ok(!line.includes(well.secretKey) && !line.includes('words of the service'));
+      assert.equal(files(scene).join(), '1.user.pcm');
+      assert.ok((await metric(scene, 'uploads_total{outcome="upload_failed"}')) >= 2);
+      assert.equal(await metric(scene, 'uploads_waiting'), 1);
+      assert.equal(await metric(scene, 'uploads_waiting_bytes'), scene.audio.length);
+      assert.equal((await scene.recording()).status, 200);
+      Object.assign(s3, well);
+      await complete(scene, s3);
+    });
+});
 
 test('pauses between tries double, and Retry-After lengthens one [P10]', async (t) => {
   const s3 = await S3.start(t);
