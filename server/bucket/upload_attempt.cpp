@@ -5,8 +5,8 @@
 #include "base/clock.hpp"
 #include "base/ids.hpp"
 #include "base/thread_name.hpp"
+#include "server/bucket/store_failure.hpp"
 #include "server/bucket/uploads.hpp"
-#include "server/bucket/wait_for.hpp"
 
 namespace verbatim::bucket {
 
@@ -43,7 +43,7 @@ void Uploads::run_uploads() {
 
 /// Uploads that an earlier process has begun, also of files that are not here any more.
 void Uploads::take_begun() {
-  const auto rows = wait_for<StoreResult<Rows>>(
+  const auto rows = calls_.wait_for<StoreResult<Rows>>(
       [&](auto done) { store_.uploads_in(store::UploadState::begun, begun_max, {reader}, done); });
   if (!rows || !*rows) return;
   for (const store::Upload& row : **rows) offer(row.session_id, row.attempt);
@@ -101,7 +101,7 @@ void Uploads::work_on(const Attempt& attempt) {
 Outcome Uploads::upload(const Attempt& attempt) {
   const std::string& session_id = attempt.first;
   const int number = attempt.second;
-  const auto rows = wait_for<StoreResult<Rows>>(
+  const auto rows = calls_.wait_for<StoreResult<Rows>>(
       [&](auto done) { store_.uploads_of(session_id, {reader}, done); });
   if (auto failure = failure_in(rows)) return failure;
   std::set<std::string> files;
@@ -146,8 +146,8 @@ Outcome Uploads::upload_file(const Attempt& attempt, const std::string& file, co
   row.bytes = bytes;
   row.sha256 = content.digest.sha256;
   row.changed_at = now().wall;
-  const auto begun =
-      wait_for<StoreResult<std::int64_t>>([&](auto done) { store_.begin_upload(row, done); });
+  const auto begun = calls_.wait_for<StoreResult<std::int64_t>>(
+      [&](auto done) { store_.begin_upload(row, done); });
   // An erased session: the next look finds no file.
   if (begun && !*begun && begun->error().failure() == store::Failure::not_found)
     return Failure{.why = "there is no such session", .of_object = true};
@@ -166,7 +166,7 @@ Outcome Uploads::send(const store::Upload& row, const FileToPut& file, bool agai
     if (auto failure = objects_->check(row.key, file, stopped)) return failure;
   }
   succeeded(uploads_);
-  const auto finished = wait_for<StoreResult<bool>>(
+  const auto finished = calls_.wait_for<StoreResult<bool>>(
       [&](auto done) { store_.finish_upload(row.id, now().wall, done); });
   if (auto failure = failure_in(finished)) return failure;
   if (!**finished) return std::nullopt;  // it is leaving
@@ -180,8 +180,8 @@ Outcome Uploads::send(const store::Upload& row, const FileToPut& file, bool agai
 }
 
 Outcome Uploads::release_row(std::int64_t id) {
-  const auto released =
-      wait_for<StoreResult<>>([&](auto done) { store_.release_upload(id, now().wall, done); });
+  const auto released = calls_.wait_for<StoreResult<>>(
+      [&](auto done) { store_.release_upload(id, now().wall, done); });
   const std::lock_guard lock(mutex_);
   next_removals_ = {};
   ++news_;
@@ -191,7 +191,7 @@ Outcome Uploads::release_row(std::int64_t id) {
 
 /// Objects of files that are here in another form now, and uploads that cannot be ended.
 Outcome Uploads::drop_stale(const Attempt& attempt, const std::set<std::string>& files) {
-  const auto rows = wait_for<StoreResult<Rows>>(
+  const auto rows = calls_.wait_for<StoreResult<Rows>>(
       [&](auto done) { store_.uploads_of(attempt.first, {reader}, done); });
   if (auto failure = failure_in(rows)) return failure;
   std::map<std::string, std::int64_t> newest;  // by "1.user", what is stored
@@ -242,7 +242,7 @@ void Uploads::remove_idle() {
 
 /// Only what the bucket has: the rows are read again.
 void Uploads::remove_local(const Attempt& attempt) {
-  const auto rows = wait_for<StoreResult<Rows>>(
+  const auto rows = calls_.wait_for<StoreResult<Rows>>(
       [&](auto done) { store_.uploads_of(attempt.first, {reader}, done); });
   if (!rows || !*rows) return;
   for (const store::Upload& row : **rows) {

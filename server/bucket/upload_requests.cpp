@@ -4,8 +4,8 @@
 
 #include "base/clock.hpp"
 #include "base/thread_name.hpp"
+#include "server/bucket/store_failure.hpp"
 #include "server/bucket/uploads.hpp"
-#include "server/bucket/wait_for.hpp"
 #include "server/relay/free_space.hpp"
 
 namespace verbatim::bucket {
@@ -71,7 +71,7 @@ bool Uploads::fetch_one() {
 std::optional<Trouble> Uploads::fetch(const Attempt& attempt) {
   const std::string& session_id = attempt.first;
   const int number = attempt.second;
-  const auto rows = wait_for<StoreResult<Rows>>(
+  const auto rows = calls_.wait_for<StoreResult<Rows>>(
       [&](auto done) { store_.uploads_of(session_id, {reader}, done); });
   if (!rows) return std::nullopt;
   if (!*rows) return Trouble{TroubleKind::elsewhere, rows->error().what()};
@@ -165,7 +165,7 @@ void Uploads::remove_some() {
     if (now < removals_.until || now < next_removals_) return;
     next_removals_ = now + settings_.retry_max;
   }
-  const auto rows = wait_for<StoreResult<Rows>>([&](auto done) {
+  const auto rows = calls_.wait_for<StoreResult<Rows>>([&](auto done) {
     store_.uploads_in(store::UploadState::leaving, removed_at_once_max, {reader}, done);
   });
   if (!rows) return;
@@ -177,7 +177,8 @@ void Uploads::remove_some() {
     if (stopping_) return;
     if (row.place != place_) {
       ++elsewhere;
-      wait_for<StoreResult<>>([&](auto done) { store_.release_upload(row.id, now().wall, done); });
+      calls_.wait_for<StoreResult<>>(
+          [&](auto done) { store_.release_upload(row.id, now().wall, done); });
       continue;
     }
     if (!gate_.enter(row.session_id, Gate::Work::removal)) {
@@ -215,7 +216,7 @@ Outcome Uploads::remove_object(const store::Upload& row) {
                                            [this] { return stopping_ || reader_came_; });
   if (failure) return failure;
   const auto forgotten =
-      wait_for<StoreResult<>>([&](auto done) { store_.forget_upload(row.id, done); });
+      calls_.wait_for<StoreResult<>>([&](auto done) { store_.forget_upload(row.id, done); });
   if (auto trouble = failure_in(forgotten)) return trouble;
   --leaving_;
   count(Event::removed);
@@ -234,8 +235,8 @@ void Uploads::report_removed() {
     sessions.swap(removed_from_);
   }
   for (const std::string& id : sessions) {
-    const auto rows =
-        wait_for<StoreResult<Rows>>([&](auto done) { store_.uploads_of(id, {reader}, done); });
+    const auto rows = calls_.wait_for<StoreResult<Rows>>(
+        [&](auto done) { store_.uploads_of(id, {reader}, done); });
     if (!rows) return;
     const bool left = !*rows || std::any_of((*rows)->begin(), (*rows)->end(), [](const auto& row) {
       return row.state == store::UploadState::leaving;

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "base/clock.hpp"
-#include "server/bucket/wait_for.hpp"
+#include "server/bucket/store_failure.hpp"
 #include "server/relay/metric_family.hpp"
 
 namespace verbatim::bucket {
@@ -119,11 +119,7 @@ Uploads::~Uploads() { stop(); }
 
 void Uploads::stop() {
   stopping_ = true;
-  {
-    const std::lock_guard lock(answers_->mutex);
-    answers_->stopping = true;
-  }
-  answers_->changed.notify_all();
+  calls_.stop();
   wake();
   if (uploader_.joinable()) uploader_.join();
   if (requests_.joinable()) requests_.join();

@@ -27,6 +27,7 @@
 #include <vector>
 
 #include "base/backoff.hpp"
+#include "base/blocking_calls.hpp"
 #include "base/log.hpp"
 #include "config/settings.hpp"
 #include "server/bucket/gate.hpp"
@@ -104,15 +105,7 @@ class Uploads final : public relay::RemoteAudio {
     Clock::time_point until{};
     Clock::time_point asked_until{};
   };
-  /// The results of calls, for the threads that wait. Calls may outlive them.
-  struct Answers {
-    std::mutex mutex;
-    std::condition_variable changed;
-    bool stopping = false;
-  };
 
-  template <class T, class Begin>
-  std::optional<T> wait_for(Begin begin);
   void wake();
   /// Waits until the time, or news after those that were seen.
   void wait_until(Clock::time_point time, std::uint64_t& seen);
@@ -164,7 +157,7 @@ class Uploads final : public relay::RemoteAudio {
   std::atomic<std::uint64_t> leaving_{0};
   std::atomic<bool> stopping_{false};
   std::atomic<bool> reader_came_{false};  ///< a removal gives way to it
-  const std::shared_ptr<Answers> answers_ = std::make_shared<Answers>();
+  BlockingCalls calls_;                   ///< of the store
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;

@@ -81,11 +81,7 @@ Repairs::~Repairs() { stop(); }
 
 void Repairs::stop() {
   queue_.stop();
-  {
-    const std::lock_guard lock(answers_->mutex);
-    answers_->stopping = true;
-  }
-  answers_->changed.notify_all();
+  calls_.stop();
   for (const auto& engine : engines_) engine->wake();
   if (thread_.joinable()) thread_.join();
 }
@@ -102,22 +98,6 @@ void Repairs::ask(const store::RepairableAttempt& attempt, store::Done<> done) {
     done(std::move(result));
   };
   stores_.repairs.forget_repair_tries(attempt, forgotten);
-}
-
-/// Begins a call and waits for its result. nullopt: the process stops.
-template <class T, class Begin>
-std::optional<T> Repairs::wait_for(Begin begin) {
-  const auto result = std::make_shared<std::optional<T>>();
-  begin([result, answers = answers_](T value) {
-    {
-      const std::lock_guard lock(answers->mutex);
-      result->emplace(std::move(value));
-    }
-    answers->changed.notify_all();
-  });
-  std::unique_lock lock(answers_->mutex);
-  answers_->changed.wait(lock, [&] { return result->has_value() || answers_->stopping; });
-  return std::move(*result);
 }
 
 bool Repairs::any_engine_is_ready() const {
@@ -159,7 +139,7 @@ void Repairs::run() {
 void Repairs::look_for_more() {
   next_look_ = Clock::now() + look_interval;
   if (!queue_.has_room()) return;
-  const auto found = wait_for<StoreResult<store::RepairPage>>([this](auto done) {
+  const auto found = calls_.wait_for<StoreResult<store::RepairPage>>([this](auto done) {
     stores_.repairs.find_repairable(looked_up_to_, looked_at_max, {reader}, done);
   });
   if (!found) return;
@@ -179,16 +159,16 @@ void Repairs::look_for_more() {
 std::optional<Repairs::Work> Repairs::open(const Queue::Job& job) {
   const store::RepairableAttempt& attempt = job.attempt;
   using Views = StoreResult<std::optional<store::TranscriptViews>>;
-  const auto views = wait_for<Views>([&](auto done) {
+  const auto views = calls_.wait_for<Views>([&](auto done) {
     stores_.sessions.read_transcripts({attempt.session_id, attempt.number},
                                       {reader, attempt.session_id}, done);
   });
   using Recorded = StoreResult<std::optional<store::RecordedAttempt>>;
-  const auto recorded = wait_for<Recorded>([&](auto done) {
+  const auto recorded = calls_.wait_for<Recorded>([&](auto done) {
     stores_.recorded.read_recording(attempt.session_id, attempt.number,
                                     {reader, attempt.session_id}, done);
   });
-  const auto tries = wait_for<StoreResult<store::RepairRecord>>([&](auto done) {
+  const auto tries = calls_.wait_for<StoreResult<store::RepairRecord>>([&](auto done) {
     stores_.repairs.read_repair(attempt, {reader, attempt.session_id}, done);
   });
   if (!views || !recorded || !tries) return std::nullopt;
@@ -199,7 +179,7 @@ std::optional<Repairs::Work> Repairs::open(const Queue::Job& job) {
   if (!**views || !**recorded || (**views)->empty()) return std::nullopt;  // erased
   const transcript::TranscriptView& view = (**views)->front();
   if (view.status != transcript::SessionStatus::final) return std::nullopt;
-  const auto measured = wait_for<relay::Recordings::Measured>(
+  const auto measured = calls_.wait_for<relay::Recordings::Measured>(
       [&](auto done) { recordings_.measure(attempt.session_id, attempt.number, done); });
   if (!measured) return std::nullopt;
   if (!*measured) {
@@ -272,7 +252,7 @@ std::optional<std::string> Repairs::read_file(const relay::RecordedAudio& audio,
   std::string file;
   file.reserve(audio.timeline->bytes());
   while (file.size() < audio.timeline->bytes()) {
-    auto piece = wait_for<std::optional<std::string>>(
+    auto piece = calls_.wait_for<std::optional<std::string>>(
         [&](auto done) { recordings_.read(audio, file.size(), piece_bytes, done); });
     if (!piece || !*piece || (*piece)->empty()) return std::nullopt;
     std::string_view samples = **piece;
@@ -320,7 +300,7 @@ Repairs::Step Repairs::try_one(Work& work, const Utterance& utterance) {
 
 /// False: no call may be made.
 bool Repairs::note_try(const Work& work, const Utterance& utterance, bool another) {
-  const auto noted = wait_for<StoreResult<>>([&](auto done) {
+  const auto noted = calls_.wait_for<StoreResult<>>([&](auto done) {
     stores_.repairs.note_repair_try({work.attempt, utterance.item_id, utterance.audio_ms, another},
                                     done);
   });
@@ -364,7 +344,7 @@ Repairs::Step Repairs::keep(const Work& work, const Utterance& utterance, std::s
   turn.role = transcript::Role::user;
   turn.text = Text::from_wtf8(std::move(text));
   posted.copy = {transcript::repair_writer, {std::move(turn)}};
-  const auto kept = wait_for<StoreResult<store::KeptCopy>>(
+  const auto kept = calls_.wait_for<StoreResult<store::KeptCopy>>(
       [&](auto done) { stores_.repairs.keep_repair(posted, done); });
   if (!kept) return Step::stopped;
   if (!*kept && kept->error().failure() == store::Failure::not_found) {
@@ -385,7 +365,7 @@ Repairs::Step Repairs::keep(const Work& work, const Utterance& utterance, std::s
                             {"try", utterance.tries + 1}});
   using Merged = StoreResult<std::optional<store::PostOutcome>>;
   // If this fails, the store merges the copy later.
-  wait_for<Merged>([&](auto done) {
+  calls_.wait_for<Merged>([&](auto done) {
     stores_.copies.merge_copy(**kept, work.attempt.session_id, {reader, work.attempt.session_id},
                               done);
   });

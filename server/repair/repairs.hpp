@@ -8,16 +8,15 @@
 
 #include <array>
 #include <atomic>
-#include <condition_variable>
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "base/blocking_calls.hpp"
 #include "base/log.hpp"
 #include "config/settings.hpp"
 #include "server/relay/audio_sender.hpp"
@@ -70,15 +69,6 @@ class Repairs final : public relay::AudioSender {
   struct Work;
   /// How one utterance went.
   enum class Step { repaired, tried, cannot, stopped };
-  /// The results of calls, for the thread that waits. Calls may outlive it.
-  struct Answers {
-    std::mutex mutex;
-    std::condition_variable changed;
-    bool stopping = false;
-  };
-
-  template <class T, class Begin>
-  std::optional<T> wait_for(Begin begin);
 
   void run();
   void look_for_more();
@@ -104,7 +94,7 @@ class Repairs final : public relay::AudioSender {
   Queue queue_;
   std::vector<std::unique_ptr<Engine>> engines_;
   std::array<std::atomic<std::uint64_t>, outcome_count> counts_{};
-  const std::shared_ptr<Answers> answers_ = std::make_shared<Answers>();
+  BlockingCalls calls_;  ///< of the stores and of the recordings
 
   // The thread's own.
   store::RepairCursor looked_up_to_;
