@@ -349,14 +349,17 @@ std::vector<RecordingArchiver::Attempt> RecordingArchiver::look_through() {
 }
 
 void RecordingArchiver::look_into(const std::string& session_id, std::vector<Attempt>& found) {
-  if (!claim(session_id)) return;
+  const bool claimed = claim(session_id);
   std::map<int, bool> attempts;  // whether there is work
   std::map<int, int> forms[std::size(recording::tracks)];
   for (const recording::TrackFile& one : recording::list_tracks(tracks_.directory(), session_id)) {
     const int number = one.track.attempt;
     if (one.unfinished) {
-      std::error_code ignored;
-      fs::remove(recording::unfinished_file_of(tracks_.directory(), one.track), ignored);
+      const fs::path file = recording::unfinished_file_of(tracks_.directory(), one.track);
+      std::error_code ec;
+      const auto changed = fs::last_write_time(file, ec);
+      // A newer one is being fetched from the bucket, for a reader.
+      if (claimed && !ec && changed < constructed_) fs::remove(file, ec);
       continue;
     }
     const int files = ++forms[static_cast<std::size_t>(one.track.track)][number];
@@ -364,7 +367,7 @@ void RecordingArchiver::look_into(const std::string& session_id, std::vector<Att
     attempts[number] |=
         to_archive || files > 1 || options_.delete_when_complete || remote_ != nullptr;
   }
-  release();
+  if (claimed) release();
   for (const auto& [number, wanted] : attempts)
     if (wanted) found.push_back({session_id, number});
 }

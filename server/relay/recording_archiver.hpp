@@ -9,6 +9,7 @@
 #include <boost/asio/thread_pool.hpp>
 #include <chrono>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
@@ -112,6 +113,8 @@ class RecordingArchiver {
   recording::RecordedTracks& tracks_;
   Log& log_;
   const IfClosed if_closed_;
+  const std::filesystem::file_time_type constructed_ =
+      std::filesystem::file_time_type::clock::now();
   RemoteAudio* remote_ = nullptr;  ///< null: recordings are kept only here
   std::atomic<std::uint64_t> archived_{0};
   std::atomic<std::uint64_t> failed_{0};

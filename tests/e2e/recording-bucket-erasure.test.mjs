@@ -84,13 +84,11 @@ for (const [name, bytes, pattern] of [
     const s3 = await S3.start(t);
     const scene = await recorded(t, [], bytes);
     s3.before = ({ method, search }) => method === 'PUT' && pattern.test(search || '/') && (() => {});
-    await restart(scene, s3.settings('recording.s3_single_bytes_max=5MiB', 'recording.s3_part_bytes=5MiB', 'recording.s3_timeout=30s'));
+    await restart(scene, s3.settings('recording.s3_single_bytes_max=5MiB', 'recording.s3_part_bytes=5MiB', 'recording.s3_timeout=10m'));
     await eventually(() => s3.calls.some(({ method, search }) => method === 'PUT' && pattern.test(search || '/')), 'an upload');
     assert.equal(s3.parts.size, bytes > 0 ? 1 : 0);
-    const began = Date.now();
     const answer = await erase(scene);
     assert.equal(answer.status, 204, answer.text);
-    assert.ok(Date.now() - began < 15_000, 'it waited for the upload');
     empty(s3);
     assert.equal(existsSync(scene.folder()), false);
   });
@@ -130,8 +128,9 @@ test('recording.retention and storage.retention apply to objects, here or not [P
     await restart(scene, [`${key}=1s`]);
     await eventually(() => s3.keys.length === 0, `the removal by ${key}`);
     await eventually(() => files(scene).length === 0, 'no file here');
-    assert.equal((await scene.relay.request(`/v1/sessions/${scene.id}`)).status, key === 'storage.retention' ? 404 : 200);
-    assert.equal((await scene.recording()).status, 404);
+    await eventually(async () => (await scene.recording()).status === 404, 'no recording');
+    const wanted = key === 'storage.retention' ? 404 : 200;
+    await eventually(async () => (await scene.relay.request(`/v1/sessions/${scene.id}`)).status === wanted, `${wanted}`);
   }
 });
 
@@ -183,9 +182,9 @@ test('a bucket that does not answer holds up neither exports nor a further DELET
   await other.end();
   await scene.relay.program.logged('recording.uploaded', 2);
   s3.before = ({ method }) => method === 'DELETE' && (() => {});
-  const began = Date.now();
   for (let i = 0; i < 2; ++i) assert.equal((await erase(scene)).status, 202);
   assert.equal((await other.recording()).status, 200);
-  assert.ok(Date.now() - began < 10_000, `${Date.now() - began} ms`);
+  assert.equal(s3.count('DELETE'), 1);
+  assert.ok(!s3.calls.find(({ method }) => method === 'DELETE').closed, 'its call still waits');
   s3.before = () => undefined;
 });

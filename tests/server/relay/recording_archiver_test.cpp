@@ -126,6 +126,9 @@ TEST_CASE("a final attempt is archived at the start, and one that may go on is n
   at.raw("live", test::mixed_bytes(100'000));
   at.raw("unknown", test::mixed_bytes(100'000));
   test::write(at.dir / "done" / "1.assistant.tmp", "half of an archive");
+  fs::last_write_time(at.dir / "done" / "1.assistant.tmp",
+                      fs::file_time_type::clock::now() - std::chrono::hours(1));
+  test::write(at.dir / "done" / "2.user.tmp", "half of what is being fetched");
   test::write(at.dir / "not ours" / "1.user.pcm", "other");
   at.store.set("done", {});
   at.store.set("live", {.status = SessionStatus::detached});
@@ -140,6 +143,7 @@ TEST_CASE("a final attempt is archived at the start, and one that may go on is n
   });
   CHECK_FALSE(at.has("done/1.user.pcm"));
   CHECK_FALSE(at.has("done/1.assistant.tmp"));
+  CHECK(at.has("done/2.user.tmp"));
   CHECK(at.has("live/1.user.pcm"));
   CHECK(at.has("unknown/1.user.pcm"));
   CHECK(at.has("not ours/1.user.pcm"));
