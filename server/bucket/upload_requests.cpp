@@ -22,7 +22,6 @@ constexpr std::size_t removed_at_once_max = 1'000;
 /// A session that is busy in the other thread is looked at again after that.
 constexpr milliseconds busy_pause{200};
 /// The same part as recordings leave free on a small disk.
-constexpr unsigned part_of_disk = 10;
 
 }  // namespace
 
@@ -116,9 +115,8 @@ std::optional<Trouble> Uploads::fetch_file(const store::Upload& row) {
     fs::permissions(folder, fs::perms::owner_all, ec);
   }
   const auto space = fs::space(folder, ec);
-  if (!ec &&
-      space.available < static_cast<std::uint64_t>(row.bytes) +
-                            relay::at_most_share(free_space_min_, space.capacity, part_of_disk))
+  if (!ec && space.available < static_cast<std::uint64_t>(row.bytes) +
+                                   relay::free_space_of_audio(free_space_min_, space.capacity))
     return elsewhere("the disk has too little free space for it");
   const fs::path unfinished = recording::unfinished_file_of(directory_, track->track);
   fs::remove(unfinished, ec);

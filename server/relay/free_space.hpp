@@ -25,4 +25,9 @@ inline FreeSpaceLimits free_space_limits(const config::Storage& settings, std::u
           at_most_share(settings.free_space_warn, capacity, 5)};
 }
 
+/// `configured` is recording.free_space_min, in bytes; below the result, recording stops.
+inline std::uintmax_t free_space_of_audio(std::uintmax_t configured, std::uintmax_t capacity) {
+  return at_most_share(configured, capacity, 10);
+}
+
 }  // namespace verbatim::relay

@@ -32,7 +32,6 @@ constexpr milliseconds incomplete_pause{60'000};
 constexpr milliseconds idle_max{60'000};
 /// An archive may take half of the room that recording.free_space_min keeps, since it gives back
 /// more than it takes.
-constexpr unsigned part_of_disk = 10;
 constexpr unsigned part_of_room = 2;
 
 }  // namespace
@@ -257,9 +256,7 @@ void RecordingArchiver::release() {
 std::uint64_t RecordingArchiver::room_left() const {
   std::error_code unknown;
   const auto space = fs::space(tracks_.directory(), unknown);
-  return unknown
-             ? 0
-             : at_most_share(options_.free_space_min, space.capacity, part_of_disk) / part_of_room;
+  return unknown ? 0 : free_space_of_audio(options_.free_space_min, space.capacity) / part_of_room;
 }
 
 RecordingArchiver::Archived RecordingArchiver::archive(const std::string& session_id,

@@ -30,7 +30,6 @@ using transcript::AudioTrack;
 
 /// Interval of looks at the free space.
 constexpr std::int64_t space_look_ms = 1000;
-constexpr unsigned part_of_disk = 10;
 /// Interval of the search for expired recordings: a tenth of the retention within these.
 constexpr std::chrono::milliseconds expired_look_min{1'000};
 constexpr std::chrono::milliseconds expired_look_max{600'000};
@@ -215,8 +214,8 @@ bool Recordings::has_room() {
                                : options_.directory.parent_path();
     const auto space = fs::space(there, unknown);
     // A disk that cannot be asked shows its trouble at the next write.
-    has_room_ = unknown || space.available >=
-                               at_most_share(options_.free_space_min, space.capacity, part_of_disk);
+    has_room_ =
+        unknown || space.available >= free_space_of_audio(options_.free_space_min, space.capacity);
   }
   return has_room_;
 }

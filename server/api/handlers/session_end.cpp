@@ -14,7 +14,7 @@ namespace verbatim::api::handlers {
 
 namespace {
 
-using Outcome = relay::SessionEnder::Outcome;
+using Ending = relay::SessionEnder::Outcome;
 
 /// The disk has not confirmed the final record in time, or another request holds the session.
 net::HttpResponse end_is_pending(const std::string& id) {
@@ -27,20 +27,20 @@ net::HttpResponse end_is_pending(const std::string& id) {
   return retry_later(std::move(response));
 }
 
-std::optional<net::HttpResponse> answer_without_session(Outcome outcome, const std::string& id) {
+std::optional<net::HttpResponse> answer_without_session(Ending outcome, const std::string& id) {
   switch (outcome) {
-    case Outcome::pending:
+    case Ending::pending:
       return end_is_pending(id);
-    case Outcome::not_kept:
+    case Ending::not_kept:
       return retry_later(net::problem(503, "storage unavailable",
                                       "The session has ended, but its final record cannot be "
                                       "stored. The next start makes it from the journal."));
-    case Outcome::restarting:
+    case Ending::restarting:
       return retry_later(net::problem(503, "restarting",
                                       "The relay stops; the next process continues the session. "
                                       "End it there."));
-    case Outcome::ended:
-    case Outcome::nothing:
+    case Ending::ended:
+    case Ending::nothing:
       break;
   }
   return std::nullopt;
@@ -55,7 +55,7 @@ net::Awaitable<net::HttpResponse> end_session(const ApiServices& api, RequestCon
     co_return std::move(*refused);
   const auto deadline = net::Clock::now() + api.settings.get()->session.end_wait;
   while (true) {
-    const Outcome outcome =
+    const Ending outcome =
         co_await api.ender.end(context.executor(), context.id, *reason, deadline);
     if (auto answer = answer_without_session(outcome, context.id)) co_return std::move(*answer);
     const auto call = [&](auto done) {

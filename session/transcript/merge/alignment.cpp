@@ -142,7 +142,7 @@ Match match(const MergedSlots& ours, const MergedSlots& theirs, std::optional<in
 
 /// Both lists as one. A turn with a partner becomes part of it; the others keep the order of their
 /// own list.
-MergedSlots in_order(MergedSlots ours, MergedSlots theirs, const Partners& partners) {
+MergedSlots interleaved(MergedSlots ours, MergedSlots theirs, const Partners& partners) {
   MergedSlots all;
   all.reserve(ours.size() + theirs.size());
   Role last = Role::unknown;
@@ -201,7 +201,7 @@ std::optional<int> join(MergedSlots& ours, MergedSlots&& theirs, std::optional<i
     for (std::size_t j = 0; j < theirs.size(); ++j) absorb(ours[partners[j]], std::move(theirs[j]));
     return found.shift;
   }
-  ours = in_order(std::move(ours), std::move(theirs), partners);
+  ours = interleaved(std::move(ours), std::move(theirs), partners);
   return found.shift;
 }
 
