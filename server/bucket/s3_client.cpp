@@ -1,17 +1,13 @@
 #include "server/bucket/s3_client.hpp"
 
 #include <curl/curl.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
-#include <mutex>
-#include <stdexcept>
 
 #include "base/ascii.hpp"
 #include "base/crypto.hpp"
-#include "server/webhooks/private_address.hpp"
+#include "server/webhooks/curl_handle.hpp"
 
 namespace verbatim::bucket {
 
@@ -20,31 +16,10 @@ namespace {
 constexpr std::size_t answer_bytes_max = 1024 * 1024;
 constexpr std::size_t headers_max = 200;
 
-void initialise_libcurl() {
-  static std::once_flag once;
-  std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
-}
-
-/// As for webhooks: checks the address at the moment of the connection.
-curl_socket_t open_socket(void* refused, curlsocktype, curl_sockaddr* address) {
-  if (refused && webhooks::is_private_address(&address->addr)) {
-    *static_cast<bool*>(refused) = true;
-    return CURL_SOCKET_BAD;
-  }
-  return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-}
-
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view blanks = " \t\r\n";
-  const std::size_t begin = text.find_first_not_of(blanks);
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(blanks) - begin + 1);
-}
-
 }  // namespace
 
 struct S3Client::Handle {
-  CURL* curl = curl_easy_init();
+  CURL* curl = webhooks::new_curl_handle();
   ~Handle() { curl_easy_cleanup(curl); }
 };
 
@@ -117,11 +92,8 @@ struct S3Client::Call {
   }
 };
 
-S3Client::S3Client(S3Options options) : options_(std::move(options)) {
-  initialise_libcurl();
-  handle_ = std::make_unique<Handle>();
-  if (!handle_->curl) throw std::runtime_error("libcurl cannot be initialised");
-}
+S3Client::S3Client(S3Options options)
+    : options_(std::move(options)), handle_(std::make_unique<Handle>()) {}
 
 S3Client::~S3Client() = default;
 
@@ -134,23 +106,17 @@ S3Answer S3Client::call(const S3Request& request, const std::function<bool()>& s
   }
   const auto set = [curl](CURLoption option, auto value) { curl_easy_setopt(curl, option, value); };
   curl_easy_reset(curl);  // keeps the connection
+  webhooks::set_common_options(curl, options_.allow_private, options_.ca_file);
+  if (!options_.allow_private) webhooks::refuse_private_addresses(curl, call.refused);
   std::string url = object_url(options_.endpoint, options_.bucket, options_.region,
                                options_.path_style, request.key);
   if (!request.query.empty()) url += "?" + request.query;
   set(CURLOPT_URL, url.c_str());
   set(CURLOPT_PATH_AS_IS, 1L);
-  set(CURLOPT_PROTOCOLS_STR, options_.allow_private ? "https,http" : "https");
   set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
-  set(CURLOPT_FOLLOWLOCATION, 0L);
-  set(CURLOPT_PROXY, "");
-  set(CURLOPT_NOSIGNAL, 1L);
-  set(CURLOPT_QUICK_EXIT, 1L);
-  if (!options_.ca_file.empty()) set(CURLOPT_CAINFO, options_.ca_file.c_str());
   set(CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(options_.timeout.count()));
   set(CURLOPT_LOW_SPEED_LIMIT, 1L);
   set(CURLOPT_LOW_SPEED_TIME, std::max<long>(1, options_.timeout.count() / 1000));
-  set(CURLOPT_OPENSOCKETFUNCTION, open_socket);
-  set(CURLOPT_OPENSOCKETDATA, options_.allow_private ? nullptr : &call.refused);
   set(CURLOPT_NOPROGRESS, 0L);
   set(CURLOPT_XFERINFOFUNCTION, Call::on_progress);
   set(CURLOPT_XFERINFODATA, &call);
@@ -162,7 +128,6 @@ S3Answer S3Client::call(const S3Request& request, const std::function<bool()>& s
   set(CURLOPT_READDATA, &call);
   set(CURLOPT_SEEKFUNCTION, Call::rewind);
   set(CURLOPT_SEEKDATA, &call);
-  set(CURLOPT_USERAGENT, "verbatim/" VERBATIM_VERSION);
   char error[CURL_ERROR_SIZE] = {};
   set(CURLOPT_ERRORBUFFER, error);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/ascii.hpp"
 #include "base/json/view.hpp"
 #include "server/webhooks/verdict.hpp"
 
@@ -22,13 +23,6 @@ void add_field(std::string& body, const std::string& boundary, const char* name,
                std::string_view value) {
   body.append("--").append(boundary).append("\r\nContent-Disposition: form-data; name=\"");
   body.append(name).append("\"\r\n\r\n").append(value).append("\r\n");
-}
-
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view blanks = " \t\r\n\v\f";
-  const std::size_t begin = text.find_first_not_of(blanks);
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(blanks) - begin + 1);
 }
 
 /// Whisper's remarks for sounds without words: [BLANK_AUDIO], (silence), *music*.

@@ -4,10 +4,10 @@
 
 #include <algorithm>
 #include <limits>
-#include <mutex>
 #include <stdexcept>
 
 #include "base/clock.hpp"
+#include "server/webhooks/curl_handle.hpp"
 
 namespace verbatim::traces {
 
@@ -27,14 +27,6 @@ std::size_t keep_answer(char* bytes, std::size_t size, std::size_t count, void* 
   return size * count;
 }
 
-CURL* new_handle() {
-  static std::once_flag once;
-  std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
-  CURL* handle = curl_easy_init();
-  if (handle == nullptr) throw std::runtime_error("libcurl cannot be initialised");
-  return handle;
-}
-
 }  // namespace
 
 std::string traces_url(std::string url) {
@@ -47,7 +39,7 @@ std::string traces_url(std::string url) {
 }
 
 struct Collector::Impl {
-  CURL* easy = new_handle();
+  CURL* easy = webhooks::new_curl_handle();
   CURLM* multi = curl_multi_init();
   curl_slist* headers = nullptr;
   char error[CURL_ERROR_SIZE] = {};
@@ -63,17 +55,10 @@ Collector::Collector(const Options& options) : impl_(std::make_unique<Impl>()), 
   if (impl_->multi == nullptr) throw std::runtime_error("libcurl cannot be initialised");
   CURL* const easy = impl_->easy;
   curl_easy_setopt(easy, CURLOPT_URL, traces_url(options.url).c_str());
-  curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "https,http");
-  curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
-  curl_easy_setopt(easy, CURLOPT_PROXY, "");  // otherwise libcurl uses the one in the environment
-  curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-  // Do not wait for a name lookup that hangs when the process ends.
-  curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+  webhooks::set_common_options(easy, true, options.ca_file);
   curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(options.timeout.count()));
-  if (!options.ca_file.empty()) curl_easy_setopt(easy, CURLOPT_CAINFO, options.ca_file.c_str());
   curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, keep_answer);
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, impl_->error);
-  curl_easy_setopt(easy, CURLOPT_USERAGENT, "verbatim/" VERBATIM_VERSION);
   impl_->headers = curl_slist_append(impl_->headers, "Expect:");
   impl_->headers = curl_slist_append(impl_->headers, "Content-Type: application/json");
   for (const auto& [name, value] : options.headers)

@@ -1,17 +1,14 @@
 #include "server/webhooks/call.hpp"
 
 #include <curl/curl.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <mutex>
 #include <stdexcept>
 #include <string_view>
 #include <unordered_map>
 
 #include "base/ascii.hpp"
-#include "server/webhooks/private_address.hpp"
+#include "server/webhooks/curl_handle.hpp"
 
 namespace verbatim::webhooks {
 
@@ -22,45 +19,15 @@ constexpr std::size_t answer_bytes_max = 64 * 1024;
 constexpr std::size_t header_bytes_max = 64 * 1024;
 constexpr long first_final_status = 200;
 
-/// Checks the address at the moment of the connection. A name that resolves differently between a
-/// check and the call (DNS rebinding) cannot get around it.
-curl_socket_t open_socket(void* refused, curlsocktype, curl_sockaddr* address) {
-  if (refused && is_private_address(&address->addr)) {
-    *static_cast<bool*>(refused) = true;
-    return CURL_SOCKET_BAD;
-  }
-  return ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-}
-
-void initialise_libcurl() {
-  static std::once_flag once;
-  std::call_once(once, [] { curl_global_init(CURL_GLOBAL_DEFAULT); });
-}
-
-std::string_view trimmed(std::string_view text) {
-  constexpr std::string_view blanks = " \t\r\n";
-  const std::size_t begin = text.find_first_not_of(blanks);
-  if (begin == std::string_view::npos) return {};
-  return text.substr(begin, text.find_last_not_of(blanks) - begin + 1);
-}
-
 }  // namespace
 
 struct WebhookCalls::Call {
   explicit Call(const CallOptions& options) : options_(options) {
-    if (!handle) throw std::runtime_error("libcurl cannot be initialised");
     curl_easy_setopt(handle, CURLOPT_PRIVATE, this);
     curl_easy_setopt(handle, CURLOPT_URL, options.url.c_str());
-    curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, options.allow_private ? "https,http" : "https");
-    curl_easy_setopt(handle, CURLOPT_FOLLOWLOCATION, 0L);
-    // Otherwise libcurl uses the proxy in the environment.
-    curl_easy_setopt(handle, CURLOPT_PROXY, "");
-    curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
-    // Otherwise the end of a call waits for its name lookup, and all other calls with it.
-    curl_easy_setopt(handle, CURLOPT_QUICK_EXIT, 1L);
+    set_common_options(handle, options.allow_private);
+    if (!options.allow_private) refuse_private_addresses(handle, refused);
     curl_easy_setopt(handle, CURLOPT_TIMEOUT_MS, static_cast<long>(options.timeout.count()));
-    curl_easy_setopt(handle, CURLOPT_OPENSOCKETFUNCTION, open_socket);
-    curl_easy_setopt(handle, CURLOPT_OPENSOCKETDATA, options.allow_private ? nullptr : &refused);
     curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(handle, CURLOPT_HEADERDATA, this);
     curl_easy_setopt(handle, CURLOPT_POST, 1L);
@@ -69,7 +36,6 @@ struct WebhookCalls::Call {
     curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, take_body);
     curl_easy_setopt(handle, CURLOPT_WRITEDATA, this);
     curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, error);
-    curl_easy_setopt(handle, CURLOPT_USERAGENT, "verbatim/" VERBATIM_VERSION);
   }
   ~Call() {
     curl_easy_cleanup(handle);
@@ -165,7 +131,7 @@ struct WebhookCalls::Call {
   }
 
   const CallOptions& options_;
-  CURL* handle = curl_easy_init();
+  CURL* handle = new_curl_handle();
   curl_slist* list = nullptr;
   std::int64_t id = 0;
   std::string body;
@@ -209,7 +175,6 @@ struct WebhookCalls::Impl {
 };
 
 WebhookCalls::WebhookCalls(CallOptions options) {
-  initialise_libcurl();
   impl_ = std::make_unique<Impl>();
   impl_->options = std::move(options);
   if (!impl_->multi) throw std::runtime_error("libcurl cannot be initialised");

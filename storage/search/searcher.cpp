@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/ascii.hpp"
 #include "storage/rows/session_list.hpp"
 #include "storage/search/search_file.hpp"
 #include "storage/search/words.hpp"
@@ -252,13 +253,6 @@ bool is_complete(sqlite::Database& database, sqlite::Database* index) {
          now.integer(1) == then.integer(1);
 }
 
-std::string trimmed(std::string text) {
-  const auto is_blank = [](char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; };
-  while (!text.empty() && is_blank(text.back())) text.pop_back();
-  text.erase(text.begin(), std::find_if_not(text.begin(), text.end(), is_blank));
-  return text;
-}
-
 }  // namespace
 
 Searcher::Searcher(const std::filesystem::path& database) : file_(index_file_of(database)) {}
@@ -284,7 +278,7 @@ store::SessionPage Searcher::search(rows::TranscriptStore& sessions,
     from = cursor->id;
   }
   open_if_needed();
-  const std::string question = trimmed(filter.question);
+  const std::string question(trimmed(filter.question));
   const std::string expression = match_expression(question);
   sqlite::Savepoint snapshot(database);
   std::optional<sqlite::Savepoint> index_snapshot;

@@ -10,6 +10,7 @@
 #include "server/app/default_provider.hpp"
 #include "server/app/doctor/diagnosis.hpp"
 #include "server/relay/key_header.hpp"
+#include "server/webhooks/curl_handle.hpp"
 
 namespace verbatim::app {
 
@@ -54,9 +55,9 @@ std::string models_target(const std::string& target) {
 }
 
 Answer ask(const config::Upstream& settings, const Address& address) {
-  curl_global_init(CURL_GLOBAL_DEFAULT);
-  const std::unique_ptr<CURL, void (*)(CURL*)> handle(curl_easy_init(), curl_easy_cleanup);
-  curl_slist* lines = curl_slist_append(nullptr, "User-Agent: verbatim/" VERBATIM_VERSION);
+  const std::unique_ptr<CURL, void (*)(CURL*)> handle(webhooks::new_curl_handle(),
+                                                      curl_easy_cleanup);
+  curl_slist* lines = nullptr;
   if (!settings.api_key.empty()) {
     const auto [name, value] = relay::key_header(settings.auth, settings.api_key);
     lines = curl_slist_append(lines, (name + ": " + value).c_str());
@@ -67,13 +68,10 @@ Answer ask(const config::Upstream& settings, const Address& address) {
   Answer answer;
   CURL* const curl = handle.get();
   curl_easy_setopt(curl, CURLOPT_URL, url.c_str());
-  curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+  webhooks::set_common_options(curl, true, settings.ca_file);
   curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers.get());
-  curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, static_cast<long>(settings.connect_timeout.count()));
-  // The relay takes no proxy from the environment either.
   curl_easy_setopt(curl, CURLOPT_PROXY, settings.proxy.c_str());
-  if (!settings.ca_file.empty()) curl_easy_setopt(curl, CURLOPT_CAINFO, settings.ca_file.c_str());
   curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, keep_body);
   curl_easy_setopt(curl, CURLOPT_WRITEDATA, &answer);
   curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, keep_date);
