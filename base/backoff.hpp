@@ -5,7 +5,9 @@
 #pragma once
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
+#include <limits>
 
 namespace verbatim {
 
@@ -45,5 +47,11 @@ class Backoff {
   int failures_ = 0;
   std::uint32_t state_;
 };
+
+/// For attempts that never end: the first pause is about `least`, no pause is longer than `most`.
+inline Backoff backoff_between(std::chrono::milliseconds least, std::chrono::milliseconds most,
+                               std::uint32_t seed) {
+  return Backoff({std::numeric_limits<int>::max(), least.count(), most.count(), seed});
+}
 
 }  // namespace verbatim

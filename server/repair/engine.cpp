@@ -21,21 +21,14 @@ webhooks::CallOptions call_options(const Engine::Options& options) {
           answer_bytes_kept};
 }
 
-BackoffOptions pauses_of(const Engine::Options& options) {
-  BackoffOptions pauses;
-  pauses.pause_min_ms = options.retry_min.count();
-  pauses.pause_max_ms = options.retry_max.count();
-  pauses.seed = static_cast<std::uint32_t>(now().wall);
-  return pauses;
-}
-
 }  // namespace
 
 Engine::Engine(Options options)
     : options_(std::move(options)),
       call_(call_options(options_)),
       calls_(std::make_unique<webhooks::WebhookCalls>(call_)),
-      pauses_(pauses_of(options_)) {}
+      pauses_(backoff_between(options_.retry_min, options_.retry_max,
+                              static_cast<std::uint32_t>(now().wall))) {}
 
 std::optional<Transcription> Engine::transcribe(std::string_view wav, const std::string& language,
                                                 const std::function<bool()>& stopped) {

@@ -1,6 +1,5 @@
 #include "server/fleet/database/lasting_connection.hpp"
 
-#include <climits>
 #include <random>
 #include <utility>
 
@@ -11,8 +10,7 @@ LastingConnection::LastingConnection(const config::Fleet& settings, std::string 
     : settings_(settings),
       application_(std::move(application)),
       first_(std::move(first)),
-      backoff_({INT_MAX, settings.retry_min.count(), settings.retry_max.count(),
-                std::random_device()()}) {}
+      backoff_(backoff_between(settings.retry_min, settings.retry_max, std::random_device()())) {}
 
 DatabaseResult<> LastingConnection::connect() {
   if (connection_) return {};

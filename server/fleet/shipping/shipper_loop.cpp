@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <climits>
 #include <random>
 #include <utility>
 
@@ -38,8 +37,8 @@ Shipper::Loop::Loop(ShipperParts parts, std::unique_ptr<store::Shipping> shippin
       shipping_(std::move(shipping)),
       state_(state),
       outage_(parts_, state_),
-      backoff_({INT_MAX, parts_.settings.retry_min.count(), parts_.settings.retry_max.count(),
-                std::random_device()()}) {}
+      backoff_(backoff_between(parts_.settings.retry_min, parts_.settings.retry_max,
+                               std::random_device()())) {}
 
 void Shipper::Loop::run() {
   while (!stopping()) {
