@@ -11,6 +11,7 @@ namespace {
 
 constexpr int not_found = 404;
 constexpr int not_allowed = 405;
+constexpr int internal_error = 500;
 constexpr int not_implemented = 501;
 constexpr std::uint64_t parts_max = 10'000;
 /// S3 takes no smaller part, so a smaller object was never sent in parts.
@@ -46,6 +47,13 @@ Expected expected_of(const FileToPut& file, bool in_parts) {
 }
 
 }  // namespace
+
+Outcome Objects::look(const Stopped& stopped) {
+  const S3Answer listed =
+      client_.call({.method = "GET", .query = "max-uploads=1&uploads="}, stopped);
+  if (listed.status == not_implemented || listed.status == not_allowed) return std::nullopt;
+  return outcome_of(listed, "list of uploads in parts");
+}
 
 Outcome Objects::put(const std::string& key, const FileToPut& file, bool again,
                      const Stopped& stopped) {
@@ -112,7 +120,7 @@ Outcome Objects::put_parts(const std::string& key, const FileToPut& file, const 
                                     stopped);
   // A success can turn out to be a failure while the service joins the parts.
   if (completed.ok() && completed.body.find("<Error>") != std::string::npos)
-    completed.status = not_implemented - 1;
+    completed.status = internal_error;
   return outcome_of(completed, "end of an upload in parts");
 }
 
@@ -175,6 +183,15 @@ Outcome Objects::remove_versions(const std::string& key, const Stopped& stopped)
     }
   }
   return of_object("removal of versions: the bucket still lists some");
+}
+
+std::unique_ptr<Objects> objects_of(const config::Bucket& settings) {
+  if (settings.bucket.empty()) return nullptr;
+  S3Options options{settings.endpoint,   settings.bucket,        settings.region,
+                    settings.path_style, settings.access_key,    settings.secret_key,
+                    settings.ca_file,    settings.allow_private, settings.timeout};
+  return std::make_unique<Objects>(std::move(options),
+                                   Objects::Sizes{settings.single_bytes_max, settings.part_bytes});
 }
 
 }  // namespace verbatim::bucket

@@ -6,11 +6,13 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "config/settings.hpp"
 #include "server/bucket/file_digest.hpp"
 #include "server/bucket/s3_client.hpp"
 #include "server/recording/disk_file.hpp"
@@ -42,6 +44,9 @@ class Objects {
   };
   Objects(S3Options options, Sizes sizes) : client_(std::move(options)), sizes_(sizes) {}
 
+  /// Whether the service accepts the keys and has the bucket. Changes nothing: it lists uploads
+  /// that did not end, as a removal does.
+  Outcome look(const Stopped& stopped);
   /// Puts the file there, whole.
   /// `again`: an earlier try may have left parts.
   Outcome put(const std::string& key, const FileToPut& file, bool again, const Stopped& stopped);
@@ -65,5 +70,9 @@ class Objects {
   S3Client client_;
   const Sizes sizes_;
 };
+
+/// Of the bucket in the configuration; nullptr: none is configured. Throws std::runtime_error if
+/// libcurl cannot be initialised.
+std::unique_ptr<Objects> objects_of(const config::Bucket& settings);
 
 }  // namespace verbatim::bucket

@@ -57,21 +57,9 @@ constexpr relay::MetricFamily<UploadGauges> upload_rows[] = {
      [](const UploadGauges& now, relay::MetricSamples& out) { out.add(now.leaving); }},
 };
 
-BackoffOptions pauses_of(const config::Bucket& settings) {
-  BackoffOptions pauses;
-  pauses.pause_min_ms = settings.retry_min.count();
-  pauses.pause_max_ms = settings.retry_max.count();
-  pauses.seed = static_cast<std::uint32_t>(now().wall);
-  return pauses;
-}
-
-std::unique_ptr<Objects> open(const config::Bucket& from) {
-  if (from.bucket.empty()) return nullptr;
-  S3Options options{from.endpoint,   from.bucket,        from.region,
-                    from.path_style, from.access_key,    from.secret_key,
-                    from.ca_file,    from.allow_private, from.timeout};
-  return std::make_unique<Objects>(std::move(options),
-                                   Objects::Sizes{from.single_bytes_max, from.part_bytes});
+Backoff pauses_of(const config::Bucket& settings) {
+  return backoff_between(settings.retry_min, settings.retry_max,
+                         static_cast<std::uint32_t>(now().wall));
 }
 
 }  // namespace
@@ -90,10 +78,10 @@ Uploads::Uploads(const config::Settings& settings, store::UploadStore& store,
       store_(store),
       recordings_(recordings),
       log_(log),
-      objects_(open(settings.bucket)),
-      on_request_(open(settings.bucket)),
-      uploads_{Backoff(pauses_of(settings.bucket))},
-      removals_{Backoff(pauses_of(settings.bucket))} {
+      objects_(objects_of(settings.bucket)),
+      on_request_(objects_of(settings.bucket)),
+      uploads_{pauses_of(settings.bucket)},
+      removals_{pauses_of(settings.bucket)} {
   if (!is_off()) uploader_ = std::thread([this] { run_uploads(); });
   requests_ = std::thread([this] { run_requests(); });
 }

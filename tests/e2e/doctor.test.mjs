@@ -5,6 +5,7 @@ import { createServer } from 'node:http';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { S3 } from './support/s3.mjs';
 import { run, startRelay, startSimulator, temporaryDirectory } from './support/verbatim.mjs';
 
 const key = 'sk-a-provider-key-that-is-never-printed';
@@ -86,6 +87,50 @@ test('a provider that is not there, and one whose certificate is unknown, have d
   assert.match(about('provider')[0].advice, /upstream\.ca_file/);
   const trusted = await examine(t, { 'upstream.url': relay.wsUrl, 'upstream.ca_file': relay.certificate });
   assert.notEqual(trusted.about('provider')[0].what, about('provider')[0].what);
+});
+
+const withBucket = (s3) => Object.fromEntries(s3.settings().map((one) => one.split(/=(.*)/s).slice(0, 2)));
+
+test('a bucket that accepts the keys is reported, and nothing is written to it', async (t) => {
+  const s3 = await S3.start(t);
+  const { about } = await examine(t, withBucket(s3));
+  const [{ health, what }] = about('bucket');
+  assert.equal(health, 'ok', what);
+  assert.match(what, /127\.0\.0\.1:\d+\/calls accepts the keys/);
+  assert.deepEqual(s3.calls.map(({ method }) => method), ['GET']);
+  const without = await examine(t);
+  assert.deepEqual(without.about('bucket'), []);
+});
+
+for (const [fault, change, says] of [
+  ['a wrong secret key', { secretKey: 'another' }, /SignatureDoesNotMatch: recording\.s3_secret_key is wrong/],
+  ['an unknown access key', { accessKey: 'AKIDOTHER' }, /InvalidAccessKeyId: recording\.s3_access_key is not known/],
+  ['another region', { region: 'eu-other-1' }, /in the region eu-other-1: set recording\.s3_region/],
+  ['a bucket that is not there', { bucket: 'others' }, /NoSuchBucket: there is no such bucket: see recording\.s3_bucket/],
+  ['a clock that is wrong', { now: () => Date.now() + 3_600_000 }, /RequestTimeTooSkewed: the clocks differ too much/],
+  ['no right to list', { fault: () => ({ status: 403, code: 'AccessDenied' }) }, /AccessDenied: the key lacks a right/],
+]) {
+  test(`a bucket with ${fault} is a problem with an advice`, async (t) => {
+    const s3 = await S3.start(t);
+    const settings = withBucket(s3);
+    Object.assign(s3, change);
+    const { about } = await examine(t, settings);
+    const [{ health, what, advice }] = about('bucket');
+    assert.equal(health, 'problem', what);
+    assert.match(what, says);
+    assert.match(advice, /docs\/recording\.md lists the rights/);
+    assert.ok(!what.includes(s3.secretKey), 'the secret key was printed');
+  });
+}
+
+test('a service without this list passes; a service that does not answer does not', async (t) => {
+  const s3 = await S3.start(t);
+  s3.fault = () => ({ status: 501, code: 'NotImplemented' });
+  assert.equal((await examine(t, withBucket(s3))).about('bucket')[0].health, 'ok');
+  s3.stop();
+  const [{ health, what }] = (await examine(t, withBucket(s3))).about('bucket');
+  assert.equal(health, 'problem');
+  assert.match(what, /Couldn't connect|Failed to connect/);
 });
 
 test('a clock that differs from the provider\'s is found, and files from the future are', async (t) => {

@@ -28,8 +28,9 @@ Diagnoses examine_all(const config::Settings& settings) {
                    relay.served ? "a relay uses " + settings.server.data_dir.string() + process
                                 : "no relay uses " + settings.server.data_dir.string(),
                    ""});
-  for (const auto examine : {examine_files, examine_ports, examine_tls, examine_provider,
-                             examine_disk, examine_space, examine_clock, examine_limits})
+  for (const auto examine :
+       {examine_files, examine_ports, examine_tls, examine_provider, examine_bucket, examine_disk,
+        examine_space, examine_clock, examine_limits})
     examine(relay, found);
   return found;
 }

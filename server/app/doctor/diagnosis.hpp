@@ -22,7 +22,8 @@ enum class Health {
 std::string_view to_string(Health health);
 
 struct Diagnosis {
-  std::string subject;  ///< ports, tls, provider, disk, space, clock, limits, configuration, relay
+  std::string
+      subject;  ///< ports, tls, provider, bucket, disk, space, clock, limits, configuration, relay
   Health health = Health::good;
   std::string what;
   std::string advice;  ///< a sentence: what to do; empty if nothing
@@ -44,6 +45,8 @@ void examine_tls(const Examined& relay, Diagnoses& found);
 /// Asks the provider for its list of models with the configured key: free of charge, and refused
 /// without a valid key.
 void examine_provider(const Examined& relay, Diagnoses& found);
+/// Asks the bucket for recordings, if one is configured, for a list: it changes nothing there.
+void examine_bucket(const Examined& relay, Diagnoses& found);
 void examine_disk(const Examined& relay, Diagnoses& found);
 void examine_space(const Examined& relay, Diagnoses& found);
 void examine_clock(const Examined& relay, Diagnoses& found);
